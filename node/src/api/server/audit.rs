@@ -1,0 +1,103 @@
+//! Reading and verifying the audit log.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::App;
+use super::given::{Acting, Options};
+use super::policy::hex;
+use crate::api::types::{AuditEntries, AuditEntry, AuditSummary};
+use crate::api::{AUDIT_LIMIT, Problem};
+use crate::audit::{self, Entry, Filter, Numbered};
+use crate::office::{Deed, Error, Office};
+
+/// Which entries to list. Without `from`, the last ones.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    from: Option<u64>,
+    limit: Option<usize>,
+    action: Option<String>,
+    peer: Option<String>,
+    object: Option<String>,
+    export: bool,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Options(wanted): Options<Wanted>,
+) -> Result<Json<AuditEntries>, Problem> {
+    let limit = wanted.limit.unwrap_or(50).clamp(1, AUDIT_LIMIT);
+    app.work(move |office| {
+        let last = office.audit().last();
+        let action = if wanted.export { "audit.export" } else { "audit.list" };
+        let filter = Filter { action: wanted.action, peer: wanted.peer, object: wanted.object };
+        let found = match wanted.from {
+            Some(from) => office.audit().list(from, limit, &filter)?,
+            None => latest(office, last, limit, &filter)?,
+        };
+        office.account(Deed::new(actor, action).with("entries", found.len()))?;
+        Ok(Json(AuditEntries { entries: found.into_iter().map(AuditEntry::from).collect(), last }))
+    })
+    .await
+}
+
+/// The last entries that pass the filter, found from the end backwards.
+fn latest(office: &Office, last: u64, limit: usize, filter: &Filter) -> Result<Vec<Numbered>, Error> {
+    const PAGE: u64 = 1_024;
+    let mut found: Vec<Numbered> = Vec::new();
+    let mut end = last;
+    while end > 0 && found.len() < limit {
+        let start = end.saturating_sub(PAGE - 1).max(1);
+        let count = usize::try_from(end - start + 1).unwrap_or(usize::MAX);
+        let page = office.audit().list(start, count, &Filter::default())?;
+        let room = limit - found.len();
+        found.extend(page.into_iter().rev().filter(|numbered| passes(filter, &numbered.entry)).take(room));
+        end = start - 1;
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn passes(filter: &Filter, entry: &Entry) -> bool {
+    filter.action.as_ref().is_none_or(|action| entry.action.starts_with(action.as_str()))
+        && filter.peer.as_ref().is_none_or(|peer| entry.peer.as_ref() == Some(peer))
+        && filter.object.as_ref().is_none_or(|object| entry.object.as_ref() == Some(object))
+}
+
+pub(super) async fn verify(State(app): State<App>, Acting(actor): Acting) -> Result<Json<AuditSummary>, Problem> {
+    app.work(move |office| {
+        let summary = summary(office)?;
+        office.account(Deed::new(actor, "audit.verify").with("intact", summary.intact))?;
+        Ok(Json(summary))
+    })
+    .await
+}
+
+fn summary(office: &Office) -> Result<AuditSummary, Error> {
+    let own = office.secrets().signing.verifying_key();
+    let broken = |broken_at, error: &audit::Error| AuditSummary {
+        intact: false,
+        entries: office.audit().last(),
+        checkpointed: 0,
+        head: None,
+        broken_at,
+        why: Some(error.to_string()),
+    };
+    match office.audit().verify(&own) {
+        Ok(summary) => Ok(AuditSummary {
+            intact: true,
+            entries: summary.entries,
+            checkpointed: summary.checkpointed,
+            head: Some(hex(&summary.head)),
+            broken_at: None,
+            why: None,
+        }),
+        Err(error @ audit::Error::Broken(found)) => Ok(broken(Some(found.seq), &error)),
+        Err(error @ audit::Error::CutOff { seq }) => Ok(broken(Some(seq), &error)),
+        Err(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_))) => Ok(broken(None, &error)),
+        Err(error) => Err(error.into()),
+    }
+}

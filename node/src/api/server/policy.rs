@@ -1,0 +1,114 @@
+//! Planning, applying, showing and explaining policy.
+
+use std::path::Path;
+
+use axum::Json;
+use axum::extract::State;
+use igain_protocol::bureau::BureauId;
+use igain_protocol::record::RecordId;
+
+use super::given::{Acting, Given, NamedPair};
+use super::{App, blocking};
+use crate::api::Problem;
+use crate::api::types::{Explanation, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+use crate::office::Deed;
+use crate::{office, policy};
+
+pub(super) async fn show(State(app): State<App>) -> Result<Json<PolicyInForce>, Problem> {
+    let (policy, path) = (app.office().policy(), app.config().policy.clone());
+    blocking(move || {
+        let file_agrees = std::fs::read_to_string(&path).is_ok_and(|text| text == policy.text());
+        Ok(Json(PolicyInForce {
+            text: policy.text().to_owned(),
+            sha256: hex(&policy.sha256()),
+            file: path.display().to_string(),
+            file_agrees,
+            rules: policy.rules().map(Rule::from).collect(),
+        }))
+    })
+    .await
+}
+
+pub(super) async fn plan(
+    State(app): State<App>,
+    Given(given): Given<PolicyText>,
+) -> Result<Json<PolicyChange>, Problem> {
+    app.work(move |office| {
+        let sha256 = hex(&office.check_policy(&given.text, &given.file)?.sha256());
+        let rows = office.plan_policy(&given.text, &given.file)?;
+        Ok(Json(change(sha256, false, rows)))
+    })
+    .await
+}
+
+pub(super) async fn apply(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Given(given): Given<PolicyText>,
+) -> Result<Json<PolicyChange>, Problem> {
+    let path = app.config().policy.clone();
+    let changed = app
+        .work(move |office| {
+            let sha256 = hex(&office.check_policy(&given.text, &given.file)?.sha256());
+            let rows = office.apply_policy(actor, &given.text, &given.file)?;
+            keep(&path, &given.text);
+            Ok(change(sha256, true, rows))
+        })
+        .await?;
+    app.entitlements_changed().await?;
+    Ok(Json(changed))
+}
+
+/// Writes the policy in force to the file that SIGHUP reads, so that both say the same.
+fn keep(path: &Path, text: &str) {
+    if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
+        return;
+    }
+    let draft = path.with_extension("cedar.new");
+    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
+    if let Err(error) = written {
+        tracing::warn!(path = %path.display(), %error, "the policy is in force, but its file could not be brought in line");
+    }
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    NamedPair(record, peer): NamedPair<RecordId, BureauId>,
+) -> Result<Json<Explanation>, Problem> {
+    app.work(move |office| {
+        let (label, explanation) = office.explain(record, peer)?;
+        office.account(Deed::new(actor, "policy.explain").record(record).peer(peer))?;
+        Ok(Json(Explanation::new(record, &label, explanation)))
+    })
+    .await
+}
+
+fn change(sha256: String, applied: bool, rows: Vec<office::PlanRow>) -> PolicyChange {
+    PolicyChange { sha256, applied, changes: rows.into_iter().map(PlanRow::from).collect() }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl App {
+    /// Puts the policy file in force, as on SIGHUP.
+    ///
+    /// # Errors
+    /// Where the file is refused; the policy in force then stays.
+    pub async fn reload_policy(&self) -> Result<usize, Problem> {
+        let path = self.config().policy.clone();
+        let changes = self
+            .work(move |office| {
+                let policy = policy::Policy::load(&path).map_err(office::Error::Policy)?;
+                if policy.text() == office.policy().text() {
+                    return Ok(0);
+                }
+                Ok(office.apply_policy(office::Actor::Node, policy.text(), policy.file())?.len())
+            })
+            .await?;
+        self.entitlements_changed().await?;
+        Ok(changes)
+    }
+}

@@ -1,0 +1,324 @@
+//! Adding, revising, showing, withdrawing and listing records.
+
+use axum::Json;
+use axum::extract::State;
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
+use igain_protocol::record::RecordId;
+use igain_protocol::vocabulary::{Kind, Purpose};
+use serde::Deserialize;
+
+use super::App;
+use super::given::{Acting, Given, Named, Options, parse};
+use crate::api::types::{
+    Contributed, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record, Records,
+    Revision, Text, Withdrawal,
+};
+use crate::api::{LISTING_LIMIT, Problem, RECORDS_LIMIT};
+use crate::ledger::{RecordKey, RecordRow};
+use crate::office::{self, Actor, Contribution, Deed, Draft, Office};
+
+pub(super) mod draft;
+
+/// Records looked at for one page of a list, at most, so that a list that finds little does not read everything.
+const SCAN_LIMIT: usize = 100_000;
+
+pub(super) async fn add(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Given(new): Given<NewRecords>,
+) -> Result<Json<Contributed>, Problem> {
+    if new.records.len() > RECORDS_LIMIT {
+        let detail = format!("there are more than {RECORDS_LIMIT} records. Send them in parts, or import the file");
+        return Err(Problem::too_large(detail));
+    }
+    let (keep_days, claims) = (app.config().retention.default_days, app.claims.clone());
+    let contributed = app
+        .work(move |office| {
+            let ids = new.records.iter().filter_map(|new| draft::id(office, new)).collect();
+            let _claim = claims.claim(ids);
+            let drafts = new.records.into_iter().map(|new| draft::new(office, new, keep_days)).collect();
+            contribute(office, actor, "record.add", drafts)
+        })
+        .await?;
+    finish(&app, contributed).await
+}
+
+pub(super) async fn revise(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(id): Named<RecordId>,
+    Given(revision): Given<Revision>,
+) -> Result<Json<Contributed>, Problem> {
+    let claims = app.claims.clone();
+    let contributed = app
+        .work(move |office| {
+            let _claim = claims.claim(vec![id]);
+            let known = own(office, id)?;
+            let current = known.header().revision;
+            if revision.revision.is_some_and(|meant| meant != current) {
+                return Ok(Err(current));
+            }
+            let draft = draft::revised(&known, revision).map_err(office::Error::from)?;
+            contribute(office, actor, "record.revise", vec![Ok(draft)]).map(Ok)
+        })
+        .await?;
+    let contributed = contributed.map_err(|current| {
+        let detail = format!("the record is at revision {current} by now. Look at it again, then revise it");
+        Problem::new(axum::http::StatusCode::CONFLICT, "record.revised", detail)
+    })?;
+    finish(&app, contributed).await
+}
+
+/// The current version of a record of this bureau's own.
+fn own(office: &Office, id: RecordId) -> Result<igain_protocol::record::Record, office::Error> {
+    if let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? {
+        return Ok(row.record()?);
+    }
+    match office.ledger().records_with_id(id)?.first() {
+        Some((key, _)) => Err(office::Error::NotOwner(key.owner)),
+        None => Err(office::Error::UnknownRecord(id)),
+    }
+}
+
+/// What became of drafts, and whether there are classes that were not there before.
+struct Done {
+    outcomes: Vec<Outcome>,
+    new_classes: bool,
+}
+
+/// Contributes what could be read, in batches in which no record comes twice, and accounts for it.
+fn contribute(
+    office: &Office,
+    actor: Actor,
+    action: &'static str,
+    drafts: Vec<Result<Draft, office::Error>>,
+) -> Result<Done, office::Error> {
+    let mut done = Done { outcomes: Vec::with_capacity(drafts.len()), new_classes: false };
+    let mut ids = std::collections::BTreeSet::new();
+    let mut batch: Vec<Result<Draft, office::Error>> = Vec::new();
+    for draft in drafts {
+        let again = draft.as_ref().ok().and_then(|draft| draft.id).is_some_and(|id| !ids.insert(id));
+        if again {
+            contribute_batch(office, &mut done, std::mem::take(&mut batch))?;
+        }
+        batch.push(draft);
+    }
+    contribute_batch(office, &mut done, batch)?;
+    let count = |kind| done.outcomes.iter().filter(|outcome| outcome.outcome == kind).count();
+    let deed = Deed::new(actor, action).with("added", count(OutcomeKind::Added));
+    let deed = deed.with("revised", count(OutcomeKind::Revised)).with("refused", count(OutcomeKind::Refused));
+    let deed = match done.outcomes.as_slice() {
+        [Outcome { id: Some(id), .. }] => deed.record(id.0),
+        _ => deed,
+    };
+    office.account(deed)?;
+    Ok(done)
+}
+
+fn contribute_batch(
+    office: &Office,
+    done: &mut Done,
+    drafts: Vec<Result<Draft, office::Error>>,
+) -> Result<(), office::Error> {
+    let mut refused = Vec::new();
+    let mut good = Vec::new();
+    for draft in drafts {
+        refused.push(draft.map(|draft| good.push(draft)).err());
+    }
+    let Contribution { outcomes, new_classes, .. } = office.contribute(good)?;
+    let mut outcomes = outcomes.into_iter();
+    done.new_classes |= !new_classes.is_empty();
+    done.outcomes.extend(refused.into_iter().filter_map(|refused| match refused {
+        Some(error) => Some(outcome(office::Outcome::Refused(error))),
+        None => outcomes.next().map(outcome),
+    }));
+    Ok(())
+}
+
+pub(super) fn outcome(outcome: office::Outcome) -> Outcome {
+    let took = |outcome, id| Outcome { outcome, id: Some(Text(id)), code: None, detail: None };
+    match outcome {
+        office::Outcome::Added(id) => took(OutcomeKind::Added, id),
+        office::Outcome::Revised(id) => took(OutcomeKind::Revised, id),
+        office::Outcome::Unchanged(id) => took(OutcomeKind::Unchanged, id),
+        office::Outcome::Refused(error) => Outcome {
+            outcome: OutcomeKind::Refused,
+            id: None,
+            code: Some(error.code().into()),
+            detail: Some(error.to_string()),
+        },
+    }
+}
+
+/// Tells the peers; a single record that is refused is a problem, one of several an outcome.
+async fn finish(app: &App, done: Done) -> Result<Json<Contributed>, Problem> {
+    if done.new_classes {
+        app.replication().reconsidered().await?;
+    }
+    app.replication().nudge_all();
+    match done.outcomes.as_slice() {
+        [Outcome { outcome: OutcomeKind::Refused, code: Some(code), detail: Some(detail), .. }] => {
+            let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            Err(Problem::new(status, code, detail.clone()))
+        }
+        _ => Ok(Json(Contributed { outcomes: done.outcomes })),
+    }
+}
+
+/// Why somebody looks at a record.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Why {
+    purpose: Option<String>,
+    case: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(id): Named<RecordId>,
+    Options(why): Options<Why>,
+) -> Result<Json<Records>, Problem> {
+    let purpose = why.purpose.as_deref().map(parse::<Purpose>).transpose()?;
+    app.work(move |office| {
+        let case = why.case.as_deref().unwrap_or_default();
+        let hits = office.show(actor, id, purpose.map(|purpose| (purpose, case)))?;
+        let now = office.now();
+        let records = hits.iter().map(|hit| Record::new(&hit.record, hit.stored, now)).collect();
+        Ok(Json(Records { records }))
+    })
+    .await
+}
+
+pub(super) async fn withdraw(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(id): Named<RecordId>,
+    Given(withdrawal): Given<Withdrawal>,
+) -> Result<Json<Holders>, Problem> {
+    let claims = app.claims.clone();
+    let holders = app
+        .work(move |office| {
+            let _claim = claims.claim(vec![id]);
+            own(office, id)?;
+            office.withdraw(actor, id, withdrawal.reason.0)?;
+            of(office, id)
+        })
+        .await?;
+    app.replication().nudge_all();
+    Ok(Json(holders))
+}
+
+pub(super) async fn holders(State(app): State<App>, Named(id): Named<RecordId>) -> Result<Json<Holders>, Problem> {
+    app.work(move |office| of(office, id)).await.map(Json)
+}
+
+fn of(office: &Office, id: RecordId) -> Result<Holders, office::Error> {
+    let holder = |holder: office::Holder| {
+        let (state, purged) = match holder.state {
+            office::HolderState::Holds => (HolderState::Holds, None),
+            office::HolderState::Recalled => (HolderState::Recalled, None),
+            office::HolderState::Purged(at) => (HolderState::Purged, Some(Text(at))),
+        };
+        Holder { bureau: Text(holder.bureau), state, purged }
+    };
+    Ok(Holders { record: Text(id), holders: office.holders(id)?.into_iter().map(holder).collect() })
+}
+
+/// Which records to list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    kind: Option<String>,
+    owner: Option<String>,
+    caf: Option<String>,
+    drafts: bool,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+struct Filter {
+    kind: Option<Kind>,
+    owner: Option<BureauId>,
+    caf: Option<CafId>,
+    drafts: bool,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Options(wanted): Options<Wanted>,
+) -> Result<Json<Listing>, Problem> {
+    let filter = Filter {
+        kind: wanted.kind.as_deref().map(parse).transpose()?,
+        owner: wanted.owner.as_deref().map(parse).transpose()?,
+        caf: wanted.caf.as_deref().map(parse).transpose()?,
+        drafts: wanted.drafts,
+    };
+    let after = wanted.after.as_deref().map(read_key).transpose()?;
+    let limit = wanted.limit.unwrap_or(100).clamp(1, LISTING_LIMIT);
+    let listing = app.work(move |office| page(office, &filter, after, limit)).await?;
+    app.account(Deed::new(actor, "record.list").with("records", listing.records.len())).await?;
+    Ok(Json(listing))
+}
+
+fn page(
+    office: &Office,
+    filter: &Filter,
+    mut after: Option<RecordKey>,
+    limit: usize,
+) -> Result<Listing, office::Error> {
+    const PAGE: usize = 256;
+    let mut records = Vec::new();
+    for _ in 0..SCAN_LIMIT / PAGE {
+        let rows = office.ledger().records(after, PAGE)?;
+        let last = rows.len() < PAGE;
+        for (key, row) in rows {
+            after = Some(key);
+            records.extend(listed(office, filter, &row)?);
+            if records.len() == limit {
+                return Ok(Listing { records, next: after.map(write_key) });
+            }
+        }
+        if last {
+            return Ok(Listing { records, next: None });
+        }
+    }
+    Ok(Listing { records, next: after.map(write_key) })
+}
+
+/// The head of a record that passes the filter and may be shown.
+fn listed(office: &Office, filter: &Filter, row: &RecordRow) -> Result<Option<Listed>, office::Error> {
+    let record = row.record()?;
+    let header = record.header();
+    let now = office.now();
+    let draft = header.check_shareable().is_err();
+    let passes = header.retain_until.is_none_or(|until| now.day() <= until)
+        && filter.kind.is_none_or(|kind| header.label.kind == kind)
+        && filter.owner.is_none_or(|owner| header.owner == owner)
+        && filter.caf.is_none_or(|caf| header.label.caf == Some(caf))
+        && (!filter.drafts || draft);
+    Ok(passes.then(|| Listed {
+        id: Text(header.id),
+        owner: Text(header.owner),
+        revision: header.revision,
+        banner: header.label.banner(),
+        label: (&header.label).into(),
+        grading: header.grading.map(Text),
+        modified: Text(header.modified),
+        age_s: now.ms_since(header.modified) / 1_000,
+        retain_until: header.retain_until.map(Text),
+        draft,
+    }))
+}
+
+fn write_key(key: RecordKey) -> String {
+    format!("{}@{}", key.id, key.owner)
+}
+
+fn read_key(text: &str) -> Result<RecordKey, Problem> {
+    let bad = || Problem::malformed("`after` is no place in the list. Give `next` of the page before");
+    let (id, owner) = text.split_once('@').ok_or_else(bad)?;
+    Ok(RecordKey { id: id.parse().map_err(|_| bad())?, owner: owner.parse().map_err(|_| bad())? })
+}

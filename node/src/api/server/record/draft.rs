@@ -1,0 +1,101 @@
+//! Drafts from what a request says.
+
+use igain_protocol::label::Label;
+use igain_protocol::record::{Record, RecordId, Value};
+use igain_protocol::time::Day;
+use igain_protocol::vocabulary::Kind;
+
+use crate::api::read_field;
+use crate::api::types::{Field, NewRecord, Revision, Text};
+use crate::ledger::RecordKey;
+use crate::office::{self, Draft, Office};
+
+type Fields = Vec<(String, Value)>;
+
+/// A new record, or a whole new version of one. One that names no retention date is kept for `keep_days`.
+pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Draft, office::Error> {
+    let source = new.source.clone().unwrap_or_default();
+    let derived = |key: &str| RecordId::derived(&office.secrets().record_id, &source, key);
+    let kind = new.label.kind.0;
+    let read = |field: &Field| read_field(kind, field, &|key| Some(derived(key)));
+    let fields: Fields = new.fields.iter().map(read).collect::<Result<_, _>>()?;
+    let id = id(office, &new);
+    let retain_until = match new.retain_until {
+        Some(until) => until.0,
+        None => kept_until(office, id, keep_days)?,
+    };
+    Ok(Draft {
+        id,
+        label: Label::from(new.label),
+        grading: new.grading.map(|grading| grading.0),
+        retain_until: Some(retain_until),
+        fields,
+    })
+}
+
+/// The record that is meant, if it is named.
+pub(super) fn id(office: &Office, new: &NewRecord) -> Option<RecordId> {
+    let source = new.source.as_deref().unwrap_or_default();
+    let derived = |key: &String| RecordId::derived(&office.secrets().record_id, source, key);
+    new.id.map(|id| id.0).or_else(|| new.key.as_ref().map(derived))
+}
+
+/// How long a record is kept that does not say it: as long as the version that is there, so that adding it again on a
+/// later day changes nothing, or else as the bureau's rule has it.
+pub(in crate::api::server) fn kept_until(
+    office: &Office,
+    id: Option<RecordId>,
+    keep_days: u32,
+) -> Result<Day, office::Error> {
+    let row = match id {
+        Some(id) => office.ledger().record(RecordKey { id, owner: office.me() })?,
+        None => None,
+    };
+    let before = row.map(|row| row.record()).transpose()?.and_then(|record| record.header().retain_until);
+    Ok(before.unwrap_or_else(|| office.now().day().plus_days(keep_days)))
+}
+
+/// A record with changes.
+pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain_protocol::record::Error> {
+    let header = known.header();
+    let kind = header.label.kind;
+    let set = read_all(kind, &revision.set)?;
+    let add = read_all(kind, &revision.add)?;
+    let replaced =
+        |name: &str| set.iter().any(|(set, _)| set == name) || revision.remove.iter().any(|gone| gone == name);
+    let kept = known.fields().filter(|(def, _)| !replaced(def.name));
+    let mut fields: Fields = kept.map(|(def, value)| (def.name.to_owned(), value.clone())).collect();
+    fields.extend(set.iter().cloned());
+    fields.extend(add);
+    let before = &header.label;
+    let label = Label {
+        kind,
+        caf: revision.caf.map(plain).or(before.caf),
+        tlp: revision.tlp.map_or(before.tlp, plain),
+        pap: revision.pap.map(plain).or(before.pap),
+        handling: revision.handling.map_or_else(|| before.handling.clone(), all),
+        note: revision.note.or_else(|| before.note.clone()),
+        category: revision.category.map(plain).or(before.category),
+        crime_area: revision.crime_area.map(plain).or(before.crime_area),
+        audience: revision.audience.map_or_else(|| before.audience.clone(), all),
+    };
+    Ok(Draft {
+        id: Some(header.id),
+        label: label.sorted(),
+        grading: revision.grading.map(plain).or(header.grading),
+        retain_until: revision.retain_until.map(plain).or(header.retain_until),
+        fields,
+    })
+}
+
+fn read_all(kind: Kind, fields: &[Field]) -> Result<Fields, igain_protocol::record::Error> {
+    fields.iter().map(|field| read_field(kind, field, &|_| None)).collect()
+}
+
+fn plain<T>(Text(value): Text<T>) -> T {
+    value
+}
+
+fn all<T>(values: Vec<Text<T>>) -> Vec<T> {
+    values.into_iter().map(plain).collect()
+}

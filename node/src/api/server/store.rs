@@ -1,0 +1,33 @@
+//! Verifying the store and the name index.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::{App, blocking};
+use crate::api::Problem;
+use crate::api::types::StoreReport;
+use crate::office;
+
+pub(super) async fn verify(State(app): State<App>) -> Result<Json<StoreReport>, Problem> {
+    let (office, search) = (app.office().clone(), app.parts.search.clone());
+    blocking(move || {
+        let report = office.ledger().store().verify().map_err(office::Error::from)?;
+        let mut findings = report.findings;
+        let index_bytes = search.verify().unwrap_or_else(|error| {
+            findings.push(error.to_string());
+            0
+        });
+        Ok(Json(StoreReport {
+            intact: findings.is_empty(),
+            files: report.files,
+            commits: report.commits,
+            operations: report.operations,
+            values: report.values,
+            keys: report.keys,
+            rebuild: report.rebuild,
+            index_bytes,
+            findings,
+        }))
+    })
+    .await
+}

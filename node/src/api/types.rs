@@ -1,0 +1,28 @@
+//! What travels over the API, one file a resource. These are also what `--json` prints.
+
+mod audit;
+mod caf;
+mod card;
+mod import;
+mod peer;
+mod policy;
+mod query;
+mod record;
+mod status;
+mod store;
+mod text;
+
+pub use audit::{AuditEntries, AuditEntry, AuditSummary};
+pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberState, NewCaf};
+pub use card::{Card, Contact};
+pub use import::{ImportEvent, ImportFile, ImportReport, ImportRequest, Progress, Reject, Warning};
+pub use peer::{Enrolment, Link, Peer, PeerState, Peers};
+pub use policy::{Decision, Explanation, NearMiss, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+pub use query::{Answer, Hit, Identifier, Question};
+pub use record::{
+    Contributed, Field, Holder, HolderState, Holders, Label, Listed, Listing, NewRecord, NewRecords, Outcome,
+    OutcomeKind, Record, Records, Revision, Withdrawal,
+};
+pub use status::{ClockStatus, OwnerCount, Status, StoreStatus};
+pub use store::StoreReport;
+pub use text::Text;

@@ -1,0 +1,81 @@
+//! The account of what was done.
+
+use igain_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Text;
+use crate::audit::Numbered;
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub at: Text<Timestamp>,
+    /// Who: `uid:1000`, `bureau:FR` or `node`.
+    pub actor: String,
+    /// What, a stable name.
+    pub action: String,
+    /// To what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// In which case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// With which bureau.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Particulars, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detail: Vec<(String, String)>,
+}
+
+/// A run of entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntries {
+    /// In the order of their numbers.
+    pub entries: Vec<AuditEntry>,
+    /// The number of the last entry of the log, before this was asked.
+    pub last: u64,
+}
+
+/// What verifying the audit log found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditSummary {
+    /// Whether all of it is as it was written.
+    pub intact: bool,
+    /// Entries that were checked.
+    pub entries: u64,
+    /// Up to where a signed checkpoint vouches for it.
+    pub checkpointed: u64,
+    /// The hash at its end; none where it is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The first entry that is not as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_at: Option<u64>,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl From<Numbered> for AuditEntry {
+    fn from(numbered: Numbered) -> Self {
+        let entry = numbered.entry;
+        Self {
+            seq: numbered.seq,
+            at: Text(entry.at),
+            actor: entry.actor,
+            action: entry.action,
+            object: entry.object,
+            purpose: entry.purpose,
+            case: entry.case,
+            peer: entry.peer,
+            detail: entry.detail,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Enrolled bureaus, and how it stands with each.
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Card, Text};
+
+/// One enrolled bureau.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Which.
+    pub bureau: Text<BureauId>,
+    /// Whether it takes part.
+    pub state: PeerState,
+    /// When it was first enrolled.
+    pub enrolled: Text<Timestamp>,
+    /// Since when it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Text<Timestamp>>,
+    /// Tags for the policy.
+    pub tags: Vec<String>,
+    /// Its card.
+    pub card: Card,
+    /// The exchange with it; none for a bureau that takes no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+}
+
+/// Whether a bureau takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeerState {
+    /// It does.
+    Active,
+    /// An administrator has revoked it.
+    Revoked,
+    /// Its card has expired, or is not valid yet.
+    Expired,
+}
+
+impl PeerState {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// How the exchange with a bureau stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Whether there is a connection now.
+    pub connected: bool,
+    /// What it runs over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// Where the other side is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The last round trip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f64>,
+    /// Bytes of frames received since the node started.
+    pub bytes_in: u64,
+    /// Bytes of frames sent since the node started.
+    pub bytes_out: u64,
+    /// The last pull from it that ended well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled: Option<Text<Timestamp>>,
+    /// The last answer to it that was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Text<Timestamp>>,
+    /// Entries that wait for it.
+    pub behind: u64,
+    /// Feeds that it has of this bureau.
+    pub feeds_out: usize,
+    /// Feeds that this bureau has of it.
+    pub feeds_in: usize,
+    /// Records received from it since the node started.
+    pub received: u64,
+    /// Records of it that were refused since the node started.
+    pub refused: u64,
+    /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// All enrolled bureaus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Peers {
+    /// In the order of their names.
+    pub peers: Vec<Peer>,
+}
+
+/// A card to enrol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// The card, armoured.
+    pub card: String,
+    /// The fingerprint or the words that were compared by another channel.
+    pub fingerprint: String,
+    /// Tags for the policy; none keep those that are there.
+    #[serde(default)]
+    pub tags: Vec<String>,
+}

@@ -1,0 +1,26 @@
+//! The store's upkeep.
+
+use serde::{Deserialize, Serialize};
+
+/// What verifying the store found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreReport {
+    /// Whether all of it can be read and agrees.
+    pub intact: bool,
+    /// Files of the journal that were read.
+    pub files: usize,
+    /// Commits in them.
+    pub commits: u64,
+    /// Operations in them.
+    pub operations: u64,
+    /// Values that were opened.
+    pub values: u64,
+    /// Keys in the directory.
+    pub keys: u64,
+    /// The directory is wrong, and the next start makes it anew.
+    pub rebuild: bool,
+    /// Bytes of the name index that were read.
+    pub index_bytes: u64,
+    /// What is wrong, in words; empty where nothing is.
+    pub findings: Vec<String>,
+}

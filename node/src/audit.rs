@@ -1,0 +1,263 @@
+//! The audit log: who did what, to what, why. An entry is on disk before the answer that it accounts for leaves.
+//!
+//! Entries lie in a store of their own, whose journal is sealed, checksummed and chained, and from which nothing is
+//! ever removed. Each entry is chained to the one before by SHA-256; signed checkpoints, kept in a file of their own
+//! beside the log, show when its end was cut off or an older copy was put in its place. Nothing in an entry is personal
+//! data in clear: ids and keyed digests only.
+
+mod checkpoint;
+mod entry;
+mod error;
+mod queue;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use igain_protocol::bureau::VerifyingKey;
+use igain_protocol::time::Timestamp;
+
+use checkpoint::Checkpoint;
+pub use entry::{Entry, Filter, Numbered};
+pub use error::{Broken, Error};
+use queue::Queue;
+
+use crate::store::pipeline::locked;
+use crate::store::{self, Batch, Options, Store, StoreKey, Table};
+
+const ENTRIES: Table = Table(1);
+
+/// Entries between two checkpoints: what a cut-off tail can hide at most, together with the checkpoint by time.
+const CHECKPOINT_EVERY: u64 = 1_024;
+
+/// Time between two checkpoints while entries come in.
+const CHECKPOINT_EVERY_MS: u64 = 60_000;
+
+/// Entries read at a time.
+const PAGE: usize = 1_024;
+
+/// Signs the payload of a checkpoint.
+pub type Signer = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+/// The log of one node.
+pub struct AuditLog {
+    store: Store,
+    signer: Signer,
+    checkpoint: PathBuf,
+    /// The durable end. Entries that could not be written never move it.
+    head: Mutex<Head>,
+    queue: Queue,
+    /// What the last checkpoint vouches for; held while one is written.
+    vouched: Mutex<Vouched>,
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, Copy, Default)]
+struct Head {
+    seq: u64,
+    hash: [u8; 32],
+}
+
+/// Where and when the last checkpoint was signed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Vouched {
+    seq: u64,
+    at: Option<Timestamp>,
+}
+
+/// What a whole and unaltered log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// How many entries.
+    pub entries: u64,
+    /// The hash at its end.
+    pub head: [u8; 32],
+    /// Up to where the last signed checkpoint vouches.
+    pub checkpointed: u64,
+}
+
+impl AuditLog {
+    /// Opens the log in `dir`, or begins one there.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or its end is not what the last checkpoint says.
+    pub fn open(dir: &Path, key: &StoreKey, own: &VerifyingKey, signer: Signer) -> Result<Self, Error> {
+        let options = Options { cache_bytes: 8 << 20, overlay_bytes: 4 << 20, append_only: true, ..Options::default() };
+        let (store, opened) = Store::open(dir, key, options, &|_| {})?;
+        let mut head = Head::default();
+        if let Some((key, bytes)) = store.last(ENTRIES, &[])? {
+            head = Head { seq: entry::seq_of(&key)?, hash: entry::hash(&bytes) };
+        }
+        let log = Self {
+            store,
+            signer,
+            checkpoint: dir.join("checkpoint"),
+            head: Mutex::new(head),
+            queue: Queue::default(),
+            vouched: Mutex::default(),
+        };
+        if let Some(lost) = opened.torn_tail {
+            tracing::warn!(file = %lost.0.display(), bytes = lost.1, "an audit entry that was never acknowledged was cut");
+        }
+        log.check_end(own)?;
+        Ok(log)
+    }
+
+    /// The log must reach at least as far as the last checkpoint, and say there what it said then.
+    fn check_end(&self, own: &VerifyingKey) -> Result<(), Error> {
+        let Some(last) = Checkpoint::read(&self.checkpoint, own)? else {
+            // The first checkpoint is signed before the first entry, so a log with entries has one.
+            return if self.last() > 0 { Err(Error::NoCheckpoint) } else { self.sign(Timestamp::from_ms(0)) };
+        };
+        let bytes = self.store.get(ENTRIES, &last.seq.to_be_bytes())?;
+        if last.seq > 0 && bytes.as_deref().map(entry::hash) != Some(last.hash) {
+            return Err(Error::CutOff { seq: last.seq });
+        }
+        *locked(&self.vouched) = Vouched { seq: last.seq, at: Some(last.at) };
+        Ok(())
+    }
+
+    /// Appends an entry and returns its number once it is durable. Callers that come at the same time share a commit.
+    ///
+    /// # Errors
+    /// Where it cannot be written: then what it accounts for must not happen.
+    pub fn append(&self, entry: Entry) -> Result<u64, Error> {
+        let at = entry.at;
+        let seq = self.queue.append(entry, |entries| self.write(entries))?;
+        let vouched = *locked(&self.vouched);
+        let waited_ms = vouched.at.map_or(u64::MAX, |last| at.as_ms().saturating_sub(last.as_ms()));
+        if seq >= vouched.seq + CHECKPOINT_EVERY || waited_ms >= CHECKPOINT_EVERY_MS {
+            self.checkpoint(at)?;
+        }
+        Ok(seq)
+    }
+
+    /// Chains entries to the durable end and commits them; answers the number of the first.
+    fn write(&self, entries: &[Entry]) -> Result<u64, store::Error> {
+        let first = *locked(&self.head);
+        let (mut head, mut batch) = (first, Batch::new());
+        for entry in entries {
+            let bytes = entry::encode(entry, head.hash);
+            head = Head { seq: head.seq + 1, hash: entry::hash(&bytes) };
+            batch.put(ENTRIES, head.seq.to_be_bytes(), bytes);
+        }
+        self.store.commit(batch)?;
+        *locked(&self.head) = head;
+        Ok(first.seq + 1)
+    }
+
+    /// Signs the end of the log as it is now, if it has grown since the last time.
+    ///
+    /// # Errors
+    /// Where the checkpoint cannot be written.
+    pub fn checkpoint(&self, now: Timestamp) -> Result<(), Error> {
+        if locked(&self.vouched).seq == self.last() { Ok(()) } else { self.sign(now) }
+    }
+
+    fn sign(&self, now: Timestamp) -> Result<(), Error> {
+        let mut vouched = locked(&self.vouched);
+        let head = *locked(&self.head);
+        Checkpoint { seq: head.seq, hash: head.hash, at: now }.write(&self.checkpoint, &self.signer)?;
+        *vouched = Vouched { seq: head.seq, at: Some(now) };
+        Ok(())
+    }
+
+    /// Entries from number `from` on that pass the filter, at most `limit`.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn list(&self, from: u64, limit: usize, filter: &Filter) -> Result<Vec<Numbered>, Error> {
+        let mut found = Vec::new();
+        let mut next = from.max(1);
+        while found.len() < limit {
+            let page = self.page(next)?;
+            let Some(last) = page.last() else { break };
+            next = last.0 + 1;
+            for (seq, bytes) in &page {
+                let (entry, _) = entry::decode(*seq, bytes)?;
+                if filter.passes(&entry) && found.len() < limit {
+                    found.push(Numbered { seq: *seq, entry });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The number of the last entry.
+    pub fn last(&self) -> u64 {
+        locked(&self.head).seq
+    }
+
+    fn page(&self, from: u64) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let rows = self.store.scan(ENTRIES, &from.to_be_bytes(), None, PAGE)?;
+        rows.into_iter().map(|(key, bytes)| Ok((entry::seq_of(&key)?, bytes))).collect()
+    }
+
+    /// Goes through the whole log: every number must be there, and every entry chained to the one before.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] names the first bad entry.
+    pub fn verify(&self, own: &VerifyingKey) -> Result<Summary, Error> {
+        let checkpoint = Checkpoint::read(&self.checkpoint, own)?;
+        let end = locked(&self.head).seq;
+        let mut head = Head::default();
+        while head.seq < end {
+            let page = match self.page(head.seq + 1) {
+                Ok(page) => page,
+                Err(_) => self.readable(head.seq + 1)?,
+            };
+            if page.is_empty() {
+                return Err(Broken { seq: head.seq + 1, why: "it and all after it are missing" }.into());
+            }
+            for (number, bytes) in page {
+                head = follow(head, number, &bytes)?;
+                if checkpoint.is_some_and(|last| last.seq == head.seq && last.hash != head.hash) {
+                    return Err(Broken { seq: head.seq, why: "it is not what was signed" }.into());
+                }
+            }
+        }
+        let checkpointed = checkpoint.map_or(0, |last| last.seq);
+        if checkpointed > head.seq {
+            return Err(Error::CutOff { seq: checkpointed });
+        }
+        Ok(Summary { entries: head.seq, head: head.hash, checkpointed })
+    }
+
+    /// The entries up to the first that cannot be read, so that it can be named.
+    fn readable(&self, from: u64) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let mut read = Vec::new();
+        for seq in from..from.saturating_add(PAGE as u64) {
+            match self.store.get(ENTRIES, &seq.to_be_bytes()) {
+                Ok(Some(bytes)) => read.push((seq, bytes)),
+                Ok(None) => break,
+                Err(_) if read.is_empty() => return Err(Broken { seq, why: "it is damaged on the disk" }.into()),
+                Err(_) => break,
+            }
+        }
+        Ok(read)
+    }
+
+    /// Closes the log with a checkpoint.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn close(&self, now: Timestamp) -> Result<(), Error> {
+        self.checkpoint(now)?;
+        Ok(self.store.close()?)
+    }
+}
+
+/// The end of the chain after one more entry.
+fn follow(head: Head, number: u64, bytes: &[u8]) -> Result<Head, Error> {
+    let seq = head.seq + 1;
+    if number != seq {
+        return Err(Broken { seq, why: "it is missing" }.into());
+    }
+    let (_, before) = entry::decode(number, bytes)?;
+    if before != head.hash {
+        return Err(Broken { seq, why: "it is not chained to the one before" }.into());
+    }
+    Ok(Head { seq, hash: entry::hash(bytes) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Why the audit log cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use igain_protocol::codec;
+
+use crate::store;
+
+/// Why the audit log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its store failed.
+    #[error("the audit log: {0}")]
+    Store(#[from] store::Error),
+    /// A file beside it cannot be read or written.
+    #[error("the audit log's file {path} cannot be used: {why}. Check the folder's owner, mode and free space")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Its checkpoint is not this bureau's.
+    #[error(
+        "the audit log's checkpoint is not what this bureau signed: {0}. Keep the folder as it is and find out who changed it"
+    )]
+    Checkpoint(codec::Error),
+    /// There should be a checkpoint.
+    #[error(
+        "the audit log has no checkpoint, though it is long enough to have one. Keep the folder as it is and find out who removed it"
+    )]
+    NoCheckpoint,
+    /// Its end is missing, or another log was put in its place.
+    #[error(
+        "the audit log does not hold entry {seq} as it was signed: its end was cut off, or an older copy put in its place. Keep the folder as it is and find out who changed it"
+    )]
+    CutOff {
+        /// The entry that the checkpoint vouches for.
+        seq: u64,
+    },
+    /// An entry is missing or altered.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+/// The first bad entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("audit entry {seq} is bad: {why}. Keep the folder as it is and find out who changed it")]
+pub struct Broken {
+    /// Its number.
+    pub seq: u64,
+    /// What is wrong with it.
+    pub why: &'static str,
+}

@@ -1,0 +1,151 @@
+use igain_protocol::bureau::SigningKey;
+use igain_protocol::codec::{self, Typ};
+
+use super::*;
+
+fn key() -> SigningKey {
+    SigningKey::from_seed([5; 32])
+}
+
+fn open(dir: &Path) -> Result<AuditLog, Error> {
+    let signer: Signer = Box::new(|payload| codec::sign(Typ::AuditCheckpoint, payload, &key()));
+    AuditLog::open(dir, &StoreKey::from_bytes([1; 32]), &key().verifying_key(), signer)
+}
+
+fn entry(action: &str) -> Entry {
+    Entry {
+        at: Timestamp::from_ms(1),
+        actor: "uid:7".into(),
+        action: action.into(),
+        object: None,
+        purpose: None,
+        case: None,
+        peer: None,
+        detail: Vec::new(),
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let target = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            copy(&file.path(), &target)
+        } else {
+            drop(std::fs::copy(file.path(), target))
+        }
+    }
+}
+
+#[test]
+fn entries_come_back_in_order_and_verify() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    for action in ["query", "record.add", "query"] {
+        log.append(entry(action)).unwrap();
+    }
+    let filter = Filter { action: Some("query".into()), ..Filter::default() };
+    let numbers: Vec<u64> = log.list(1, 10, &filter).unwrap().iter().map(|found| found.seq).collect();
+    assert_eq!(numbers, [1, 3]);
+    assert_eq!(log.verify(&key().verifying_key()).unwrap().entries, 3);
+    log.close(Timestamp::from_ms(2)).unwrap();
+    drop(log);
+    let log = open(dir.path()).unwrap();
+    assert_eq!(log.append(entry("query")).unwrap(), 4);
+    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 3);
+}
+
+/// L14: an older copy in place of the log is noticed. Seen to fail without the comparison with the checkpoint.
+#[test]
+fn a_log_that_was_cut_off_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (live, kept) = (dir.path().join("live"), dir.path().join("kept"));
+    let log = open(&live).unwrap();
+    log.append(entry("query")).unwrap();
+    log.close(Timestamp::from_ms(2)).unwrap();
+    drop(log);
+    copy(&live, &kept);
+    let log = open(&live).unwrap();
+    log.append(entry("record.withdraw")).unwrap();
+    log.close(Timestamp::from_ms(3)).unwrap();
+    drop(log);
+    std::fs::copy(live.join("checkpoint"), kept.join("checkpoint")).unwrap();
+    assert!(matches!(open(&kept), Err(Error::CutOff { seq: 2 })));
+}
+
+/// L14: an entry that was replaced is named. Seen to fail without the comparison of chained hashes.
+#[test]
+fn an_altered_entry_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    for _ in 0..5 {
+        log.append(entry("query")).unwrap();
+    }
+    let mut batch = Batch::new();
+    batch.put(ENTRIES, 3u64.to_be_bytes(), entry::encode(&entry("nothing"), [0; 32]));
+    log.store.commit(batch).unwrap();
+    let verdict = log.verify(&key().verifying_key());
+    assert!(matches!(verdict, Err(Error::Broken(Broken { seq: 3, .. }))), "{verdict:?}");
+    let mut batch = Batch::new();
+    batch.delete(ENTRIES, 2u64.to_be_bytes());
+    log.store.commit(batch).unwrap();
+    assert!(matches!(log.verify(&key().verifying_key()), Err(Error::Broken(Broken { seq: 2, .. }))));
+}
+
+/// A killed process may have signed what it had not yet been told is durable: it must not. Seen to fail with a
+/// checkpoint of the last submitted entry.
+#[test]
+fn many_callers_get_numbers_of_their_own_in_one_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    let mut numbers = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| (0..300).map(|_| log.append(entry("query")).unwrap()).collect::<Vec<_>>()))
+            .collect();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect::<Vec<_>>()
+    });
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=2_400).collect::<Vec<_>>());
+    let summary = log.verify(&key().verifying_key()).unwrap();
+    assert_eq!(summary.entries, 2_400);
+    assert!(summary.checkpointed >= 1_024);
+}
+
+/// L14: without its checkpoint, the log could be cut anywhere. Seen to fail when only long logs had to have one.
+#[test]
+fn a_log_without_its_checkpoint_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    log.append(entry("query")).unwrap();
+    drop(log);
+    std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
+    assert!(matches!(open(dir.path()), Err(Error::NoCheckpoint)));
+}
+
+/// L14: a flipped bit anywhere in the files of the log is noticed when it is opened or verified.
+#[test]
+fn a_changed_bit_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let live = dir.path().join("live");
+    let log = open(&live).unwrap();
+    for _ in 0..3 {
+        log.append(Entry { detail: vec![("why".into(), "x".repeat(200))], ..entry("query") }).unwrap();
+    }
+    log.close(Timestamp::from_ms(2)).unwrap();
+    drop(log);
+    let file = std::fs::read_dir(live.join("journal")).unwrap().map(|file| file.unwrap().path());
+    let file = file.filter(|path| path.extension().is_some_and(|is| is == "journal")).max().unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    for at in (0..whole.len()).step_by(37) {
+        let mut changed = whole.clone();
+        changed[at] ^= 4;
+        std::fs::write(&file, changed).unwrap();
+        let _ = std::fs::remove_dir_all(live.join("directory"));
+        let noticed = match open(&live) {
+            Err(_) => true,
+            Ok(log) => log.verify(&key().verifying_key()).is_err() || !log.store.verify().unwrap().findings.is_empty(),
+        };
+        assert!(noticed, "byte {at}");
+    }
+}

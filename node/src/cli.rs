@@ -1,0 +1,154 @@
+//! The command line. Each command is a thin client of the daemon's API, but for `init` and `run`, and those that need
+//! no daemon.
+//!
+//! What was typed (a `clap` structure) becomes a request, and the answer is shown: as JSON of the API's own types with
+//! `--json`, else for people. Data goes to stdout, talk to stderr.
+
+mod ask;
+mod audit;
+mod caf;
+mod card;
+mod context;
+mod error;
+mod import;
+mod init;
+mod marking;
+mod output;
+mod page;
+mod peer;
+mod policy;
+mod query;
+mod record;
+mod run;
+mod schema;
+mod status;
+mod store;
+mod words;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub use error::Error;
+
+use context::Context;
+use output::Output;
+
+const ABOUT: &str = "Share criminal intelligence with other bureaus, each owner deciding who gets what.";
+
+const AFTER: &str = "\
+First steps:
+  igain init KE --name \"NCB Nairobi\"       make keys, folder and configuration
+  igain run                                start the daemon
+  igain card export > ke.card              give this to other bureaus
+  igain peer enrol fr.card                 enrol one, after comparing its fingerprint by telephone
+  igain policy plan policy.cedar           see who would get what; then `igain policy apply`
+  igain query --phone '+254 700 000 001' --purpose investigation --case NBO/2026/17
+
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the daemon cannot be reached; 4 not found.";
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(name = "igain", version, about = ABOUT, after_help = AFTER, max_term_width = 110)]
+pub struct Cli {
+    /// The configuration file [default: ./igain.toml, else /etc/igain/igain.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The daemon's socket [default: what the configuration says]
+    #[arg(long, global = true, value_name = "SOCKET")]
+    socket: Option<PathBuf>,
+    /// Print JSON, as the API gives it
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new bureau: keys, data folder, configuration
+    Init(init::Init),
+    /// Run the daemon
+    Run(run::Run),
+    /// Show how the node is: peers, store, clock
+    Status(status::Status),
+    /// Show or export this bureau's card
+    #[command(subcommand)]
+    Card(card::Card),
+    /// Enrol, list, show and revoke other bureaus
+    #[command(subcommand)]
+    Peer(peer::Peer),
+    /// Open, join and look at Crime Analysis Files
+    #[command(subcommand)]
+    Caf(caf::Caf),
+    /// Add, revise, show and withdraw records
+    #[command(subcommand)]
+    Record(record::Record),
+    /// Import a file of any shape by a mapping
+    Import(import::Import),
+    /// Decide who gets what
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Find records by identifier or name, own and received
+    Query(Box<query::Query>),
+    /// Look at the account of what was done
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Look after the store
+    #[command(subcommand)]
+    Store(store::Store),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  igain completions bash > /etc/bash_completion.d/igain")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs what the process was called with.
+pub fn main() -> ExitCode {
+    // Files that are made are for their owner alone, and what is in memory stays out of core files.
+    let private = rustix::fs::Mode::from_bits_truncate(0o077);
+    rustix::process::umask(private);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let mut output = Output::of_process(cli.json);
+    match cli.execute(&mut output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+impl Cli {
+    fn execute(self, output: &mut Output) -> Result<(), Error> {
+        let context = Context::new(self.config, self.socket);
+        match self.command {
+            Command::Init(init) => init.execute(&context, output),
+            Command::Run(run) => run.execute(&context, output),
+            Command::Status(status) => status.execute(&context, output),
+            Command::Card(card) => card.execute(&context, output),
+            Command::Peer(peer) => peer.execute(&context, output),
+            Command::Caf(caf) => caf.execute(&context, output),
+            Command::Record(record) => record.execute(&context, output),
+            Command::Import(import) => import.execute(&context, output),
+            Command::Policy(policy) => policy.execute(&context, output),
+            Command::Query(query) => query.execute(&context, output),
+            Command::Audit(audit) => audit.execute(&context, output),
+            Command::Store(store) => store.execute(&context, output),
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Self::command(), "igain", &mut script);
+                output.bytes(&script)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

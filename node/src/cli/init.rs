@@ -1,0 +1,168 @@
+//! `igain init`.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use igain_protocol::bureau::BureauId;
+use serde::Serialize;
+
+use super::Error;
+use super::context::Context;
+use super::output::Output;
+use super::page::Page;
+use crate::config::{self, Config};
+use crate::keystore::{self, Cost, Keys, Source};
+
+const POLICY: &str = include_str!("init/policy.cedar");
+
+/// What to make.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  igain init KE --name \"NCB Nairobi\"
+  igain init FR-LYON --name \"Bureau régional de Lyon\" --data /var/lib/igain --config /etc/igain/igain.toml
+  pass show igain | igain init KE --name \"NCB Nairobi\" --passphrase-fd 0")]
+pub(super) struct Init {
+    /// The country (ISO 3166-1 alpha-2), and perhaps an office: KE, FR-LYON
+    bureau: BureauId,
+    /// The bureau's full name, as others will see it
+    #[arg(long)]
+    name: String,
+    /// The data folder
+    #[arg(long, value_name = "FOLDER", default_value = "data")]
+    data: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseFrom,
+    /// Protect the keys with next to no work: for demonstrations and tests only
+    #[arg(long, hide = true)]
+    throw_away: bool,
+}
+
+/// Where the passphrase comes from; asked for where neither is given.
+#[derive(Debug, Args)]
+pub(super) struct PassphraseFrom {
+    /// Read the passphrase from this file (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from this open file descriptor
+    #[arg(long, value_name = "NUMBER")]
+    passphrase_fd: Option<u32>,
+}
+
+impl PassphraseFrom {
+    /// The source that was named, or else systemd's credential, or else the terminal.
+    pub(super) fn source(self) -> Source {
+        Source::choose(self.passphrase_file, self.passphrase_fd, std::env::var_os("CREDENTIALS_DIRECTORY"))
+    }
+}
+
+/// What was made.
+#[derive(Debug, Serialize)]
+struct Made {
+    bureau: String,
+    config: PathBuf,
+    data: PathBuf,
+    keys: PathBuf,
+    policy: PathBuf,
+    fingerprint: String,
+    words: Vec<String>,
+}
+
+impl Init {
+    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let path = context.named_config().unwrap_or(Path::new("igain.toml")).to_owned();
+        let text = config::template(self.bureau, &self.name, &self.data_for(&path)?);
+        let config = Config::parse(&text, &path)?;
+        for there in [&path, &config.keystore()] {
+            if there.exists() {
+                let detail =
+                    format!("`{}` is there already. A bureau is made once: move it away first", there.display());
+                return Err(Error::Declined(detail));
+            }
+        }
+        let source = self.passphrase.source();
+        if source == Source::Prompt {
+            output.say(
+                "The passphrase opens this bureau's keys. Without it they are lost: write it down and lock it away.",
+            );
+        }
+        let passphrase = source.read_new()?;
+        let keys = Keys::draw()?;
+        make_folder(&config.data)?;
+        let cost = if self.throw_away { Cost::THROW_AWAY } else { Cost::STANDARD };
+        keystore::create(&config.keystore(), &passphrase, &keys, cost)?;
+        if !config.policy.exists() {
+            write_new(&config.policy, POLICY)?;
+        }
+        write_new(&path, &text)?;
+        let print = keys.signing().verifying_key().fingerprint();
+        let made = Made {
+            bureau: self.bureau.to_string(),
+            keys: config.keystore(),
+            data: config.data,
+            policy: config.policy,
+            config: path,
+            fingerprint: print.to_string(),
+            words: print.words().map(str::to_owned).to_vec(),
+        };
+        output.show(&made, render)
+    }
+
+    /// The data folder as the configuration at `path` names it: given relative to here, read relative to the file.
+    fn data_for(&self, path: &Path) -> Result<PathBuf, Error> {
+        let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match beside {
+            Some(_) if self.data.is_relative() && self.data != Path::new("data") => {
+                std::path::absolute(&self.data).map_err(Error::file("find", &self.data))
+            }
+            _ => Ok(self.data.clone()),
+        }
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(Error::file("make the folder", folder))
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    use std::io::Write as _;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        make_folder(folder)?;
+    }
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(Error::file("write", path))
+}
+
+fn render(made: &Made, page: &mut Page) {
+    page.line(&page.strong(&format!("Bureau {} is made.", made.bureau)));
+    page.blank();
+    page.facts(&[
+        ("configuration", made.config.display().to_string()),
+        ("keys", made.keys.display().to_string()),
+        ("policy", made.policy.display().to_string()),
+        ("fingerprint", made.fingerprint.clone()),
+        ("in words", made.words.join(" ")),
+    ]);
+    page.blank();
+    let option = if made.config == Path::new("igain.toml") {
+        String::new()
+    } else {
+        format!(" --config {}", made.config.display())
+    };
+    page.line("What to do next:");
+    page.line("  1. Back up the key file and the passphrase, apart from each other.");
+    page.line(&format!(
+        "  2. Set `listen`, and `addresses` and `contacts` under [card], in {}.",
+        made.config.display()
+    ));
+    page.line(&format!("  3. igain run{option}"));
+    page.line(&format!(
+        "  4. igain card export{option} > {}.card, and send it to the bureaus you work with.",
+        made.bureau
+    ));
+    page.line("  5. When they have it, read them the fingerprint by telephone.");
+}

@@ -1,0 +1,155 @@
+//! `igain peer`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use igain_protocol::bureau::{BureauId, SignedCard};
+
+use super::context::Context;
+use super::output::Output;
+use super::page::Page;
+use super::{Error, ask, card, status};
+use crate::api::Problem;
+use crate::api::types::{self, Enrolment};
+use crate::office;
+
+/// Bytes of a file with a card and the mail around it.
+const CARD_FILE_LIMIT: u64 = 256 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Peer {
+    /// Enrol another bureau by its card, or a newer card of one
+    Enrol(Enrol),
+    /// List the bureaus that are enrolled
+    List,
+    /// Show one bureau: its card, and how the exchange with it stands
+    Show {
+        /// The bureau
+        bureau: BureauId,
+    },
+    /// Revoke a bureau: from now on it gets nothing, and nothing of it is accepted
+    Revoke {
+        /// The bureau
+        bureau: BureauId,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The fingerprint says whose card it is. Ask the bureau to read its own (`igain card show`) to you by telephone, over a
+number that you did not get with the card.
+
+Examples:
+  igain peer enrol fr.card
+  igain peer enrol fr.card --fingerprint '3F2A 91C0 …' --tag europe")]
+pub(super) struct Enrol {
+    /// The file with the card; - for stdin
+    card: PathBuf,
+    /// The fingerprint or the words that you compared; without it you are asked
+    #[arg(long)]
+    fingerprint: Option<String>,
+    /// A name that your policy knows the bureau by; may be given more than once
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+}
+
+impl Peer {
+    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Enrol(enrol) => enrol.execute(context, output),
+            Self::List => {
+                let client = context.client()?;
+                let peers: types::Peers = context.block_on(async { Ok(client.get("/v1/peers").await?) })?;
+                output.show(&peers, |peers, page| status::peers(&peers.peers, None, page))
+            }
+            Self::Show { bureau } => {
+                let client = context.client()?;
+                let call = format!("/v1/peers/{bureau}");
+                let peer: types::Peer = context.block_on(async { Ok(client.get(&call).await?) })?;
+                output.show(&peer, render)
+            }
+            Self::Revoke { bureau, yes } => revoke(context, output, bureau, yes),
+        }
+    }
+}
+
+impl Enrol {
+    fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let armor = read_card(&self.card)?;
+        let signed = SignedCard::from_armor(&armor).map_err(|error| Problem::from(office::Error::from(error)))?;
+        let shown = types::Card::from(&signed);
+        let fingerprint = match self.fingerprint {
+            Some(fingerprint) => fingerprint,
+            None => {
+                output.talk(|page| card::render(&shown, page));
+                let question =
+                    format!("Did {} read you this very fingerprint, or these words, by telephone?", shown.bureau);
+                if !ask::confirm(output, &question, "Give what you compared with --fingerprint.")? {
+                    return Err(Error::Declined("the card was not enrolled".into()));
+                }
+                shown.fingerprint.clone()
+            }
+        };
+        let client = context.client()?;
+        let enrolment = Enrolment { card: shown.armor, fingerprint, tags: self.tags };
+        let peer: types::Peer = context.block_on(async { Ok(client.post("/v1/peers", &enrolment).await?) })?;
+        output.show(&peer, |peer, page| {
+            page.line(&format!("{} is enrolled: {}", page.strong(&peer.bureau.to_string()), peer.card.fingerprint));
+            page.line("It gets nothing until your policy gives it something: `igain policy plan`.");
+        })
+    }
+}
+
+fn read_card(path: &Path) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(CARD_FILE_LIMIT).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(CARD_FILE_LIMIT).read_to_string(&mut text))
+    };
+    read.map_err(Error::file("read", path))?;
+    Ok(text)
+}
+
+fn revoke(context: &Context, output: &mut Output, bureau: BureauId, yes: bool) -> Result<(), Error> {
+    if !yes && ask::can_ask() {
+        let question = format!("Revoke {bureau}? It gets nothing from now on, and nothing of it is accepted.");
+        if !ask::confirm(output, &question, "Give --yes.")? {
+            return Err(Error::Declined(format!("{bureau} was not revoked")));
+        }
+    }
+    let client = context.client()?;
+    let call = format!("/v1/peers/{bureau}/revoke");
+    let peer: types::Peer = context.block_on(async { Ok(client.post(&call, &serde_json::json!({})).await?) })?;
+    output.show(&peer, |peer, page| {
+        page.line(&format!(
+            "{} is revoked. Tell the bureaus that you share with.",
+            page.strong(&peer.bureau.to_string())
+        ));
+    })
+}
+
+fn render(peer: &types::Peer, page: &mut Page) {
+    card::render(&peer.card, page);
+    page.facts(&[
+        ("state", peer.state.as_str().to_owned()),
+        ("enrolled", peer.enrolled.to_string()),
+        ("revoked", peer.revoked.map(|at| at.to_string()).unwrap_or_default()),
+        ("tags", peer.tags.join(", ")),
+    ]);
+    let Some(link) = &peer.link else { return };
+    page.facts(&[
+        ("address", link.address.clone().unwrap_or_default()),
+        (
+            "gives",
+            format!("{} feeds, {} records since the start, {} refused", link.feeds_in, link.received, link.refused),
+        ),
+        ("gets", format!("{} feeds, {} entries behind", link.feeds_out, link.behind)),
+    ]);
+    page.blank();
+    status::peers(std::slice::from_ref(peer), None, page);
+}

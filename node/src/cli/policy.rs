@@ -1,0 +1,210 @@
+//! `igain policy`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use igain_protocol::bureau::BureauId;
+use igain_protocol::record::RecordId;
+use igain_protocol::vocabulary::GroupSet;
+use serde::Serialize;
+
+use super::context::Context;
+use super::output::Output;
+use super::page::Page;
+use super::words::{count, plural};
+use super::{Error, ask};
+use crate::api::Problem;
+use crate::api::types::{Explanation, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+use crate::policy;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Policy {
+    /// Find mistakes in a policy file; needs no daemon
+    Check {
+        /// The file [default: the configuration's]
+        file: Option<PathBuf>,
+    },
+    /// Say which bureaus would gain or lose what, before anything changes
+    Plan {
+        /// The file [default: the configuration's]
+        file: Option<PathBuf>,
+    },
+    /// Put a policy in force; what a bureau loses is purged there
+    Apply {
+        /// The file [default: the configuration's]
+        file: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show the policy in force
+    Show,
+    /// Say which rules decide what a bureau gets of a record
+    #[command(after_help = "Example:\n  igain policy explain 0190163d-8694-739b-aea5-966c26f8ad91 BR")]
+    Explain {
+        /// The record, one of this bureau's own
+        record: RecordId,
+        /// The bureau
+        peer: BureauId,
+    },
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    sha256: String,
+    rules: Vec<Rule>,
+}
+
+impl Policy {
+    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Check { file } => {
+                let text = read(context, file)?;
+                let policy = policy::Policy::parse(&text.text, &text.file).map_err(Problem::from)?;
+                let own = policy.rules().filter(|rule| rule.author == policy::Author::Administrator);
+                let sha256 = policy.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+                let checked = Checked { file: text.file, sha256, rules: own.map(Rule::from).collect() };
+                output.show(&checked, |checked, page| {
+                    let rules = plural(checked.rules.len() as u64, "rule", "rules");
+                    page.line(&format!("{}: {}, {rules}", checked.file, page.good("sound")));
+                })
+            }
+            Self::Plan { file } => {
+                let change = call(context, "plan", &read(context, file)?)?;
+                output.show(&change, render)
+            }
+            Self::Apply { file, yes } => apply(context, output, &read(context, file)?, yes),
+            Self::Show => {
+                let client = context.client()?;
+                let policy: PolicyInForce = context.block_on(async { Ok(client.get("/v1/policy").await?) })?;
+                output.show(&policy, render_policy)
+            }
+            Self::Explain { record, peer } => {
+                let client = context.client()?;
+                let call = format!("/v1/records/{record}/explain/{peer}");
+                let explanation: Explanation = context.block_on(async { Ok(client.get(&call).await?) })?;
+                output.show(&explanation, render_explanation)
+            }
+        }
+    }
+}
+
+fn read(context: &Context, file: Option<PathBuf>) -> Result<PolicyText, Error> {
+    let path = match file {
+        Some(path) => path,
+        None => context.config()?.policy,
+    };
+    let mut text = String::new();
+    let limit = policy::TEXT_LIMIT as u64 + 1;
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(limit).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(&path).and_then(|file| file.take(limit).read_to_string(&mut text))
+    };
+    read.map_err(Error::file("read", &path))?;
+    Ok(PolicyText { file: path.display().to_string(), text })
+}
+
+fn call(context: &Context, what: &str, text: &PolicyText) -> Result<PolicyChange, Error> {
+    let client = context.client()?;
+    let call = format!("/v1/policy/{what}");
+    context.block_on(async { Ok(client.post(&call, text).await?) })
+}
+
+fn apply(context: &Context, output: &mut Output, text: &PolicyText, yes: bool) -> Result<(), Error> {
+    if !yes && ask::can_ask() {
+        let plan = call(context, "plan", text)?;
+        output.talk(|page| render(&plan, page));
+        if !plan.changes.is_empty() && !ask::confirm(output, "Put this policy in force?", "Give --yes.")? {
+            return Err(Error::Declined("the policy in force stays as it is".into()));
+        }
+    }
+    let change = call(context, "apply", text)?;
+    output.show(&change, render)
+}
+
+fn render(change: &PolicyChange, page: &mut Page) {
+    if change.changes.is_empty() {
+        let what = if change.applied { "The policy is in force. Nobody" } else { "Nobody" };
+        return page.line(&format!("{what} gains or loses anything."));
+    }
+    let sign = |row: &PlanRow| match (row.gained.0.is_empty(), row.lost.0.is_empty()) {
+        (false, true) => "+",
+        (true, false) => "-",
+        _ => "±",
+    };
+    let groups =
+        |sign: &str, groups: GroupSet| if groups.is_empty() { String::new() } else { format!("{sign}{groups}") };
+    let row = |row: &PlanRow| {
+        [
+            sign(row).to_owned(),
+            row.peer.to_string(),
+            count(row.records),
+            row.label.kind.to_string(),
+            row.banner.clone(),
+            [groups("+", row.gained.0), groups("-", row.lost.0)].join(" ").trim().to_owned(),
+            row.label.caf.map(|caf| caf.to_string()).unwrap_or_default(),
+            row.because.join(", "),
+        ]
+    };
+    let rows: Vec<_> = change.changes.iter().map(row).collect();
+    page.table(["", "BUREAU", "RECORDS", "KIND", "HANDLING", "GROUPS", "CAF", "BECAUSE"], &rows);
+    page.blank();
+    let sum =
+        |moved: &dyn Fn(&PlanRow) -> bool| change.changes.iter().filter(|row| moved(row)).map(|row| row.records).sum();
+    let (gained, lost): (u64, u64) = (sum(&|row| !row.gained.0.is_empty()), sum(&|row| !row.lost.0.is_empty()));
+    let verb = if change.applied { "given" } else { "would be given" };
+    page.line(&format!("More of {} {verb}, less of {}.", plural(gained, "record", "records"), count(lost)));
+    if change.applied {
+        page.line(
+            "The policy is in force. What was lost is being purged: `igain record holders` shows who has answered.",
+        );
+    }
+}
+
+fn render_policy(policy: &PolicyInForce, page: &mut Page) {
+    page.line(&format!("// in force, sha256 {}", policy.sha256));
+    if !policy.file_agrees {
+        page.line(&format!(
+            "// the file {} says something else: `igain policy plan` shows what it would change",
+            policy.file
+        ));
+    }
+    page.line("// rules of the node itself, that win over all others:");
+    for rule in policy.rules.iter().filter(|rule| rule.baseline) {
+        page.line(&format!("//   {}: {}", rule.id, rule.reason.as_deref().unwrap_or_default()));
+    }
+    page.blank();
+    page.line(&policy.text);
+}
+
+fn render_explanation(explanation: &Explanation, page: &mut Page) {
+    let head = format!("{} gets {} of {}", explanation.peer, explanation.granted, explanation.record);
+    page.line(&page.strong(&head));
+    page.line(&format!("{} {}", page.banner(&explanation.banner), explanation.label.kind));
+    for decision in &explanation.decisions {
+        let verdict = if decision.allowed { page.good("given") } else { page.bad("withheld") };
+        page.line(&format!("{}: {verdict}", page.strong(decision.group.0.code())));
+        let mut tell = |why: &str, rules: &[Rule]| {
+            for rule in rules {
+                let reason = rule.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                page.line(&format!("  {why} {} ({}:{}){reason}", rule.id, rule.file, rule.line));
+            }
+        };
+        tell(if decision.allowed { "permitted by" } else { "forbidden by" }, &decision.rules);
+        tell("in vain, permitted by", &decision.overruled);
+        tell("forbidden, because this rule failed:", &decision.failed);
+        if decision.needs_core {
+            page.line("  core is withheld, and nothing is given without it");
+        }
+        if decision.default_deny {
+            page.line("  no rule permits it");
+        }
+        for near in &decision.near {
+            page.line(&format!("  nearly permitted by {}, but not: {}", near.rule.id, near.failed));
+        }
+    }
+}

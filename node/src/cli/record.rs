@@ -1,0 +1,278 @@
+//! `igain record`.
+
+mod render;
+mod source;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
+use igain_protocol::record::RecordId;
+use igain_protocol::vocabulary::{Kind, Purpose, Reason, Tlp};
+
+use super::context::Context;
+use super::marking::{Marking, field, texts};
+use super::output::Output;
+use super::words::plural;
+use super::{Error, ask, schema};
+use crate::api::types::{self, Field, Label, NewRecord, NewRecords, OutcomeKind, Text};
+
+pub(super) use render::{banner_line, headline, record as render_record};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Record {
+    /// Add a record, or a file of them
+    Add(Box<Add>),
+    /// Change a record of this bureau's own
+    Revise(Box<Revise>),
+    /// Show a record with all that is disclosed of it
+    #[command(
+        after_help = "Example:\n  igain record show 0190163d-8694-739b-aea5-966c26f8ad91 --purpose investigation --case NBO/2026/17"
+    )]
+    Show {
+        /// The record
+        id: RecordId,
+        /// Why
+        #[arg(long, requires = "case")]
+        purpose: Option<Purpose>,
+        /// In which case
+        #[arg(long, requires = "purpose")]
+        case: Option<String>,
+    },
+    /// Withdraw a record: every bureau that has it must purge it
+    Withdraw {
+        /// The record
+        id: RecordId,
+        /// Why: withdrawn, incorrect, unlawful, purpose-met, court
+        #[arg(long, default_value = "withdrawn")]
+        reason: Reason,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the bureaus that were sent a record, and which of them have purged it
+    Holders {
+        /// The record
+        id: RecordId,
+    },
+    /// List the kinds of records, or the fields of one kind
+    Schema {
+        /// The kind
+        kind: Option<Kind>,
+    },
+    /// List records, own and received
+    List(List),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Fields are written name=value; a name may say its language, name@ar=…. `igain record schema KIND` lists them.
+A record without grading, or a person without category, is a draft and not shared.
+
+Examples:
+  igain record add phone number='+254 700 000 001' operator=Safaricom --tlp amber --caf 0190f6c1-… --grading B2
+  igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=~1987 --category suspect --tlp green
+  igain record add --file records.json         one record or an array, as `igain record show --json` has them")]
+pub(super) struct Add {
+    /// What the record is about: person, phone, vehicle …
+    #[arg(required_unless_present = "file")]
+    kind: Option<Kind>,
+    /// Fields
+    #[arg(value_name = "FIELD=VALUE", value_parser = field, conflicts_with = "file")]
+    fields: Vec<Field>,
+    #[command(flatten)]
+    marking: Marking,
+    /// Add the records in this file; - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "kind")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  igain record revise 0190163d-… status=detained --grading A1
+  igain record revise 0190163d-… --add alias='Mama Simba' --remove warning --tlp green")]
+pub(super) struct Revise {
+    /// The record
+    id: RecordId,
+    /// Fields that take the place of all of the same name
+    #[arg(value_name = "FIELD=VALUE", value_parser = field)]
+    set: Vec<Field>,
+    /// Add a field beside those of the same name
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = field)]
+    add: Vec<Field>,
+    /// Remove a field
+    #[arg(long, value_name = "FIELD")]
+    remove: Vec<String>,
+    #[command(flatten)]
+    marking: Marking,
+    /// The version that this is meant for; refused if there is a newer one
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  igain record list --owner KE --kind phone\n  igain record list --drafts --json")]
+pub(super) struct List {
+    /// Only this kind
+    #[arg(long)]
+    kind: Option<Kind>,
+    /// Only of this owner
+    #[arg(long)]
+    owner: Option<BureauId>,
+    /// Only in this CAF
+    #[arg(long)]
+    caf: Option<CafId>,
+    /// Only what cannot be shared yet
+    #[arg(long)]
+    drafts: bool,
+    /// Most records to list
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Go on after this place, as the page before gave it
+    #[arg(long, value_name = "PLACE")]
+    after: Option<String>,
+}
+
+impl Record {
+    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Add(add) => add.execute(context, output),
+            Self::Revise(revise) => revise.execute(context, output),
+            Self::Show { id, purpose, case } => {
+                let client = context.client()?;
+                let why = match (purpose, case) {
+                    (Some(purpose), Some(case)) => query(&[("purpose", purpose.code()), ("case", &case)]),
+                    _ => String::new(),
+                };
+                let call = format!("/v1/records/{id}{why}");
+                let records: types::Records = context.block_on(async { Ok(client.get(&call).await?) })?;
+                output.show(&records, render::records)
+            }
+            Self::Withdraw { id, reason, yes } => withdraw(context, output, id, reason, yes),
+            Self::Holders { id } => {
+                let client = context.client()?;
+                let call = format!("/v1/records/{id}/holders");
+                let holders: types::Holders = context.block_on(async { Ok(client.get(&call).await?) })?;
+                output.show(&holders, render::holders)
+            }
+            Self::Schema { kind } => schema::show(output, kind),
+            Self::List(list) => list.execute(context, output),
+        }
+    }
+}
+
+impl Add {
+    fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let records = match (&self.file, self.kind) {
+            (Some(path), _) => source::read(path)?,
+            (None, Some(kind)) => vec![new_record(kind, self.fields, self.marking)],
+            (None, None) => return Err(Error::Usage("say what kind of record to add, or give --file".into())),
+        };
+        let client = context.client()?;
+        let request = NewRecords { records };
+        let done: types::Contributed = context.block_on(async { Ok(client.post("/v1/records", &request).await?) })?;
+        finish(output, &done)
+    }
+}
+
+fn new_record(kind: Kind, fields: Vec<Field>, marking: Marking) -> NewRecord {
+    let label = Label {
+        kind: Text(kind),
+        caf: marking.caf.map(Text),
+        tlp: Text(marking.tlp.unwrap_or(Tlp::Amber)),
+        pap: marking.pap.map(Text),
+        handling: texts(marking.handling.unwrap_or_default()),
+        note: marking.note,
+        category: marking.category.map(Text),
+        crime_area: marking.area.map(Text),
+        audience: texts(marking.audience.unwrap_or_default()),
+    };
+    let (grading, retain_until) = (marking.grading.map(Text), marking.retain_until.map(Text));
+    NewRecord { id: None, key: None, source: None, label, grading, retain_until, fields }
+}
+
+impl Revise {
+    fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let marking = self.marking;
+        let revision = types::Revision {
+            revision: self.revision,
+            set: self.set,
+            add: self.add,
+            remove: self.remove,
+            caf: marking.caf.map(Text),
+            tlp: marking.tlp.map(Text),
+            pap: marking.pap.map(Text),
+            handling: marking.handling.map(texts),
+            note: marking.note,
+            category: marking.category.map(Text),
+            crime_area: marking.area.map(Text),
+            audience: marking.audience.map(texts),
+            grading: marking.grading.map(Text),
+            retain_until: marking.retain_until.map(Text),
+        };
+        let client = context.client()?;
+        let call = format!("/v1/records/{}/revise", self.id);
+        let done: types::Contributed = context.block_on(async { Ok(client.post(&call, &revision).await?) })?;
+        finish(output, &done)
+    }
+}
+
+/// Shows what became of what was contributed; fails where anything was refused.
+fn finish(output: &mut Output, done: &types::Contributed) -> Result<(), Error> {
+    output.show(done, render::contributed)?;
+    let refused = done.outcomes.iter().filter(|outcome| outcome.outcome == OutcomeKind::Refused).count();
+    match refused {
+        0 => Ok(()),
+        refused => Err(Error::Found(format!("{} refused", plural(refused as u64, "record was", "records were")))),
+    }
+}
+
+fn withdraw(context: &Context, output: &mut Output, id: RecordId, reason: Reason, yes: bool) -> Result<(), Error> {
+    if !yes && ask::can_ask() {
+        let question = format!("Withdraw {id} for ever, here and at every bureau that has it?");
+        if !ask::confirm(output, &question, "Give --yes.")? {
+            return Err(Error::Declined("the record was not withdrawn".into()));
+        }
+    }
+    let client = context.client()?;
+    let call = format!("/v1/records/{id}/withdraw");
+    let withdrawal = types::Withdrawal { reason: Text(reason) };
+    let holders: types::Holders = context.block_on(async { Ok(client.post(&call, &withdrawal).await?) })?;
+    output.show(&holders, render::withdrawn)
+}
+
+impl List {
+    fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let (kind, owner) = (self.kind.map(Kind::code), self.owner.map(|owner| owner.to_string()));
+        let (caf, limit) = (self.caf.map(|caf| caf.to_string()), self.limit.to_string());
+        let mut options = vec![("limit", limit.as_str())];
+        options.extend(kind.map(|kind| ("kind", kind)));
+        options.extend(owner.as_deref().map(|owner| ("owner", owner)));
+        options.extend(caf.as_deref().map(|caf| ("caf", caf)));
+        options.extend(self.after.as_deref().map(|after| ("after", after)));
+        options.extend(self.drafts.then_some(("drafts", "true")));
+        let client = context.client()?;
+        let call = format!("/v1/records{}", query(&options));
+        let listing: types::Listing = context.block_on(async { Ok(client.get(&call).await?) })?;
+        output.show(&listing, render::listing)
+    }
+}
+
+/// Options after the question mark of a call (RFC 3986, percent-encoded).
+pub(super) fn query(options: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (at, (name, value)) in options.iter().enumerate() {
+        text.push(if at == 0 { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
+                byte => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,111 @@
+//! `igain status`.
+
+use clap::Args;
+use igain_protocol::time::Timestamp;
+
+use super::Error;
+use super::context::Context;
+use super::output::Output;
+use super::page::Page;
+use super::words::{age, bytes, count, plural};
+use crate::api::types;
+
+/// A clock this far behind the latest time seen is worth a warning.
+const LATE_MS: u64 = 1_000;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  igain status\n  igain status --json | jq '.peers[] | {bureau, behind: .link.behind}'"
+)]
+pub(super) struct Status {}
+
+impl Status {
+    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let client = context.client()?;
+        let status: types::Status = context.block_on(async { Ok(client.get("/v1/status").await?) })?;
+        output.show(&status, render)
+    }
+}
+
+pub(super) fn render(status: &types::Status, page: &mut Page) {
+    let store = &status.store;
+    let total: u64 = status.records.iter().map(|owner| owner.records).sum();
+    let records = status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records)));
+    let clock = if status.clock.behind_ms > LATE_MS {
+        page.bad(&format!(
+            "{} (the system's clock is {} behind)",
+            status.clock.now,
+            age(status.clock.behind_ms / 1_000)
+        ))
+    } else {
+        status.clock.now.to_string()
+    };
+    let index = match store.index_behind {
+        0 => format!("{}, up to date", plural(store.indexed, "record", "records")),
+        behind => {
+            format!("{}, {} behind", plural(store.indexed, "record", "records"), plural(behind, "commit", "commits"))
+        }
+    };
+    page.line(&page.strong(&format!("{}  {}", status.bureau, status.name)));
+    page.facts(&[
+        ("running", format!("{}, process {}, version {}", age(status.uptime_s), status.pid, status.version)),
+        ("listening", status.listening.join("\n")),
+        ("card", format!("valid until {}", status.card_until)),
+        ("clock", clock),
+        ("records", format!("{} ({})", count(total), records.collect::<Vec<_>>().join(", "))),
+        ("CAFs", status.cafs.to_string()),
+        (
+            "store",
+            format!(
+                "{} in {}, {} to be freed, last sync {} ms",
+                bytes(store.journal_bytes),
+                plural(store.journal_files as u64, "file", "files"),
+                bytes(store.dead_bytes),
+                store.last_sync_us / 1_000
+            ),
+        ),
+        ("name index", index),
+    ]);
+    page.blank();
+    peers(&status.peers, Some(status.clock.now.0), page);
+}
+
+/// The peers in short. Times are told as ages where `now` is known.
+pub(super) fn peers(peers: &[types::Peer], now: Option<Timestamp>, page: &mut Page) {
+    if peers.is_empty() {
+        return page.line("No other bureau is enrolled. `igain peer enrol CARD` enrols one.");
+    }
+    let ago = |at: Option<types::Text<Timestamp>>| match (at, now) {
+        (None, _) => "never".to_owned(),
+        (Some(at), Some(now)) => format!("{} ago", age(now.ms_since(at.0) / 1_000)),
+        (Some(at), None) => at.to_string(),
+    };
+    let row = |peer: &types::Peer| {
+        let link = peer.link.as_ref();
+        let reach = match link {
+            None => peer.state.as_str().to_owned(),
+            Some(link) if link.connected => format!(
+                "connected{}{}",
+                link.transport.as_ref().map(|transport| format!(" {transport}")).unwrap_or_default(),
+                link.rtt_ms.map(|rtt| format!(" {rtt:.1} ms")).unwrap_or_default()
+            ),
+            Some(_) => "not connected".into(),
+        };
+        [
+            peer.bureau.to_string(),
+            reach,
+            link.map_or_else(|| "-".into(), |link| ago(link.pulled)),
+            link.map_or_else(|| "-".into(), |link| ago(link.served)),
+            link.map_or_else(|| "-".into(), |link| count(link.behind)),
+            link.map_or_else(|| "-".into(), |link| bytes(link.bytes_in)),
+            link.map_or_else(|| "-".into(), |link| bytes(link.bytes_out)),
+        ]
+    };
+    let rows: Vec<_> = peers.iter().map(row).collect();
+    page.table(["PEER", "STATE", "PULLED", "SERVED", "BEHIND", "IN", "OUT"], &rows);
+    for peer in peers {
+        if let Some(error) = peer.link.as_ref().and_then(|link| link.last_error.as_ref()) {
+            page.line(&format!("{}: {error}", peer.bureau));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `igain store`.
+
+use clap::Subcommand;
+
+use super::Error;
+use super::context::Context;
+use super::output::Output;
+use super::page::Page;
+use super::words::{bytes, plural};
+use crate::api::types::StoreReport;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Store {
+    /// Read all that is on the disk and see that it is what was written
+    Verify,
+}
+
+impl Store {
+    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let Self::Verify = self;
+        let client = context.client()?;
+        let nothing = serde_json::json!({});
+        let report: StoreReport = context.block_on(async { Ok(client.post("/v1/store/verify", &nothing).await?) })?;
+        output.show(&report, render)?;
+        if report.intact {
+            return Ok(());
+        }
+        let what = if report.rebuild {
+            "Start the daemon again: it makes the directory anew"
+        } else {
+            "Restore the data folder from a backup"
+        };
+        Err(Error::Found(format!("the store is damaged. {what}")))
+    }
+}
+
+fn render(report: &StoreReport, page: &mut Page) {
+    let verdict = if report.intact { page.good("intact") } else { page.bad("damaged") };
+    page.line(&format!("The store is {verdict}."));
+    page.facts(&[
+        (
+            "journal",
+            format!(
+                "{}, {}",
+                plural(report.files as u64, "file", "files"),
+                plural(report.commits, "commit", "commits")
+            ),
+        ),
+        ("values", format!("{} opened, {} keys in the directory", report.values, report.keys)),
+        ("name index", format!("{} read", bytes(report.index_bytes))),
+        ("findings", report.findings.join("\n")),
+    ]);
+}

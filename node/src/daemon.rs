@@ -1,0 +1,146 @@
+//! The daemon: opens the parts of the node, wires them, and ends them in order. The only place that knows them all.
+
+mod card;
+mod error;
+mod open;
+mod service;
+mod upkeep;
+
+use std::time::{Duration, Instant};
+
+use igain_protocol::bureau::SignedCard;
+
+pub use error::Error;
+pub use open::Progress;
+
+use crate::api::server::{self, App, Parts, Socket};
+use crate::config::Config;
+use crate::keystore::Keys;
+use crate::network::{self, Network};
+use crate::office::Office;
+use crate::replication::{Replication, Settings};
+use crate::search::Search;
+use service::Signal;
+use upkeep::Upkeep;
+
+/// How long requests under way may take to end when the daemon stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A node that runs.
+struct Node {
+    config: Config,
+    office: Office,
+    search: Search,
+    network: Network,
+    replication: Replication,
+    upkeep: Upkeep,
+    card: SignedCard,
+}
+
+/// Runs the node until it is told to stop. `progress` hears how far the store has opened, `ready` once peers and users
+/// can be served.
+///
+/// # Errors
+/// Where a part cannot be opened, or ends by itself.
+pub async fn run(
+    config: Config,
+    keys: Keys,
+    progress: impl Fn(Progress) + Send + 'static,
+    ready: impl FnOnce(&SignedCard, &[String]),
+) -> Result<(), Error> {
+    let mut signals = service::signals()?;
+    let node = Node::start(config, keys, progress).await?;
+    let socket = Socket::bind(&node.config.api, node.config.limits.api_requests)?;
+    let app = App::new(Parts {
+        office: node.office.clone(),
+        replication: node.replication.clone(),
+        search: node.search.clone(),
+        config: node.config.clone(),
+        started: Instant::now(),
+    });
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = server::serve(socket, app.clone(), async {
+        // A sender that is dropped says the same.
+        let _ = stopped.await;
+    });
+    let mut serving = tokio::spawn(serving);
+    ready(&node.card, &node.network.listening());
+    service::tell_ready();
+    tokio::spawn(service::watchdog(node.office.clone()));
+    let ended = loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Stop => break None,
+                Signal::Reload => reload(&app).await,
+            },
+            ended = &mut serving => break Some(ended),
+        }
+    };
+    service::tell_stopping();
+    tracing::info!("stopping");
+    app.stop();
+    drop(stop);
+    if ended.is_none() && tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+        tracing::warn!("requests were cut off");
+        serving.abort();
+    }
+    drop(app);
+    node.stop().await?;
+    match ended {
+        Some(Ok(Err(cause))) => Err(Error::Api(cause)),
+        _ => Ok(()),
+    }
+}
+
+async fn reload(app: &App) {
+    service::tell_reloading();
+    match app.reload_policy().await {
+        Ok(changes) => tracing::info!(changes, "the policy file was read again"),
+        Err(problem) => tracing::error!(%problem, "the policy file is refused; the policy in force stays"),
+    }
+    service::tell_ready();
+}
+
+impl Node {
+    async fn start(config: Config, keys: Keys, progress: impl Fn(Progress) + Send + 'static) -> Result<Self, Error> {
+        let transport_seed = keys.transport_seed();
+        let (config, keys, opened) = blocking(move || {
+            let opened = open::open(&config, &keys, &progress)?;
+            Ok((config, keys, opened))
+        })
+        .await?;
+        let (network, incoming) = Network::start(network::Config::new(transport_seed, config.listen.clone())).await?;
+        let office = opened.office.clone();
+        let issuer = card::Issuer::new(&config, &keys)?;
+        drop(keys);
+        let (card, issuer) = blocking(move || Ok((issuer.renew(&office)?, issuer))).await?;
+        let settings = Settings {
+            interval: Duration::from_secs(config.replication.interval_s.into()),
+            window: config.replication.window,
+        };
+        let replication = Replication::start(opened.office.clone(), network.clone(), incoming, settings).await?;
+        let erase_within = Duration::from_secs(config.retention.erase_within_s.into());
+        let upkeep = Upkeep::start(&opened, &replication, issuer, erase_within)?;
+        Ok(Self { config, office: opened.office, search: opened.search, network, replication, upkeep, card })
+    }
+
+    /// Ends the parts, those that others rest on last.
+    async fn stop(self) -> Result<(), Error> {
+        let Self { office, network, replication, upkeep, .. } = self;
+        replication.stop();
+        network.shutdown().await;
+        blocking(move || {
+            upkeep.stop();
+            office.audit().close(office.now())?;
+            Ok(office.ledger().store().close()?)
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::Panic(error.to_string())),
+    }
+}

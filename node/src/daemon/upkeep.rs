@@ -1,0 +1,192 @@
+//! What must be done again and again: following the store with the name index, expiry, erasure, checkpoints, the card.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::Error;
+use super::card::Issuer;
+use super::open::Opened;
+use crate::office::{Indexer, Office};
+use crate::replication::Replication;
+use crate::search::{self, Search};
+use crate::store::Position;
+
+/// How long a new record may wait for the name index to look again. A question waits for the index, so this is also
+/// about the longest that a question is held up.
+const FOLLOW_EVERY: Duration = Duration::from_millis(25);
+
+/// After a failure of the name index.
+const REST: Duration = Duration::from_secs(5);
+
+/// Between two looks for records whose date has passed.
+const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+
+/// Between two looks whether the card must be renewed.
+const CARD_EVERY: Duration = Duration::from_secs(3_600);
+
+/// The threads that do it.
+pub(super) struct Upkeep {
+    stop: Arc<Stop>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Tells the threads to end.
+#[derive(Debug, Default)]
+struct Stop {
+    told: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    /// Sleeps; true once the threads are to end.
+    fn after(&self, rest: Duration) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(told, rest, |told| !*told);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn tell(&self) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Upkeep {
+    pub(super) fn start(
+        opened: &Opened,
+        replication: &Replication,
+        issuer: Issuer,
+        erase_within: Duration,
+    ) -> Result<Self, Error> {
+        let stop = Arc::<Stop>::default();
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+            thread.map_err(|cause| Error::System { what: "another thread", cause })
+        };
+        let index = {
+            let (indexer, search, office) = (opened.indexer(), opened.search.clone(), opened.office.clone());
+            let stop = Arc::clone(&stop);
+            spawn("igain-index", Box::new(move || follow(indexer, &search, &office, &stop)))?
+        };
+        let minute = {
+            let rounds = Rounds {
+                office: opened.office.clone(),
+                search: opened.search.clone(),
+                replication: replication.clone(),
+                issuer,
+                erase_every: erase_within / 4,
+                runtime: Handle::current(),
+            };
+            let stop = Arc::clone(&stop);
+            spawn("igain-upkeep", Box::new(move || rounds.run(&stop)))?
+        };
+        Ok(Self { stop, threads: vec![index, minute] })
+    }
+
+    /// Ends the threads and waits for them.
+    pub(super) fn stop(self) {
+        self.stop.tell();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the upkeep had failed");
+            }
+        }
+    }
+}
+
+/// Keeps the name index in step with the store.
+fn follow(mut indexer: Indexer, search: &Search, office: &Office, stop: &Stop) {
+    loop {
+        let rest = match indexer.catch_up() {
+            Ok(_) => {
+                // What the index has seen, merges need not keep for it.
+                search.position().into_iter().for_each(|at| office.ledger().store().pin(Position::from_bytes(at)));
+                FOLLOW_EVERY
+            }
+            Err(error) => {
+                tracing::error!(%error, "the name index could not follow the store");
+                REST
+            }
+        };
+        if stop.after(rest) {
+            return;
+        }
+    }
+}
+
+/// What is done every minute, or less often.
+struct Rounds {
+    office: Office,
+    search: Search,
+    replication: Replication,
+    issuer: Issuer,
+    erase_every: Duration,
+    runtime: Handle,
+}
+
+impl Rounds {
+    fn run(&self, stop: &Stop) {
+        let (mut erased, mut renewed) = (Instant::now(), Instant::now());
+        loop {
+            self.note("records could not be expired", self.expire());
+            self.note("the audit log could not be checkpointed", self.checkpoint());
+            if erased.elapsed() >= self.erase_every {
+                erased = Instant::now();
+                self.note("what was removed is still in the name index's files", self.erase());
+            }
+            if renewed.elapsed() >= CARD_EVERY {
+                renewed = Instant::now();
+                self.note("the card could not be renewed", self.renew());
+            }
+            if stop.after(EXPIRE_EVERY.min(self.erase_every)) {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, what: &str, done: Result<(), Error>) {
+        if let Err(error) = done {
+            tracing::error!(%error, "{what}");
+        }
+    }
+
+    fn expire(&self) -> Result<(), Error> {
+        let gone = self.office.expire()?;
+        if gone > 0 {
+            tracing::info!(records = gone, "records whose retention date has passed were removed");
+            self.tell_peers();
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<(), Error> {
+        Ok(self.office.audit().checkpoint(self.office.now())?)
+    }
+
+    /// Rewrites the files of the name index that hold what was removed.
+    fn erase(&self) -> Result<(), Error> {
+        if self.search.stats()?.deleted == 0 {
+            return Ok(());
+        }
+        match self.search.erase() {
+            // The next round tries again.
+            Err(search::Error::Busy) => Ok(()),
+            erased => Ok(erased.map(drop)?),
+        }
+    }
+
+    fn renew(&self) -> Result<(), Error> {
+        self.issuer.renew(&self.office)?;
+        self.tell_peers();
+        Ok(())
+    }
+
+    fn tell_peers(&self) {
+        // The hints are sent by tasks of the runtime.
+        let _runtime = self.runtime.enter();
+        self.replication.nudge_all();
+    }
+}

@@ -1,0 +1,176 @@
+//! The label, grading and retention of the records of a row.
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
+use igain_protocol::label::Label;
+use igain_protocol::record::PartialDate;
+use igain_protocol::time::Day;
+use igain_protocol::vocabulary::{Grading, Kind};
+
+use super::read::{LIST_SEPARATOR, Row};
+use super::rule::Fault;
+use super::template::{Template, View};
+
+/// Where the parts of a label come from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LabelRule {
+    pub(super) tlp: Option<Template>,
+    pub(super) pap: Option<Template>,
+    pub(super) handling: Option<Template>,
+    pub(super) note: Option<Template>,
+    pub(super) category: Option<Template>,
+    pub(super) crime_area: Option<Template>,
+    pub(super) caf: Option<Template>,
+    pub(super) audience: Option<Template>,
+    pub(super) grading: Option<Template>,
+    pub(super) retain: Option<Template>,
+}
+
+/// What a record says beside its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marking {
+    pub(super) label: Label,
+    pub(super) grading: Option<Grading>,
+    pub(super) retain_until: Option<Day>,
+}
+
+impl LabelRule {
+    /// These rules, and those of `base` where these say nothing.
+    pub(super) fn over(self, base: &Self) -> Self {
+        let or = |own: Option<Template>, other: &Option<Template>| own.or_else(|| other.clone());
+        Self {
+            tlp: or(self.tlp, &base.tlp),
+            pap: or(self.pap, &base.pap),
+            handling: or(self.handling, &base.handling),
+            note: or(self.note, &base.note),
+            category: or(self.category, &base.category),
+            crime_area: or(self.crime_area, &base.crime_area),
+            caf: or(self.caf, &base.caf),
+            audience: or(self.audience, &base.audience),
+            grading: or(self.grading, &base.grading),
+            retain: or(self.retain, &base.retain),
+        }
+    }
+
+    /// The marking of all rows, where they are marked alike; wrong, where it would be wrong in all of them.
+    pub(super) fn constant(&self, kind: Kind, today: Day) -> Option<Result<Marking, Fault>> {
+        let row = Row::default();
+        let view = View { row: &row, slots: &[], sides: &[], current: None, captures: None, nulls: &[] };
+        self.is_constant().then(|| self.marking(kind, today, &view))
+    }
+
+    fn is_constant(&self) -> bool {
+        let parts = [
+            &self.tlp,
+            &self.pap,
+            &self.handling,
+            &self.note,
+            &self.category,
+            &self.crime_area,
+            &self.caf,
+            &self.audience,
+            &self.grading,
+            &self.retain,
+        ];
+        parts.into_iter().flatten().all(|part| part.constant().is_some())
+    }
+
+    /// The marking of a record of a row.
+    pub(super) fn marking(&self, kind: Kind, today: Day, view: &View<'_>) -> Result<Marking, Fault> {
+        let text = |part: &Option<Template>| part.as_ref().and_then(|template| template.text(view));
+        let fault = |column: &str, reason: String| Fault { column: Some(column.to_owned()), reason };
+        let tlp = text(&self.tlp).ok_or_else(|| fault("tlp", "the row has no TLP marking".into()))?;
+        let tlp = tlp.trim().to_lowercase();
+        let tlp = tlp.strip_prefix("tlp:").unwrap_or(&tlp);
+        let mut label = Label::new(kind, tlp.parse().map_err(|error| fault("tlp", format!("{error}")))?);
+        label.pap = one(&text(&self.pap)).map_err(|reason| fault("pap", reason))?;
+        label.handling = many(&text(&self.handling)).map_err(|reason| fault("handling", reason))?;
+        label.note = text(&self.note);
+        label.category = one(&text(&self.category)).map_err(|reason| fault("category", reason))?;
+        label.crime_area = one(&text(&self.crime_area)).map_err(|reason| fault("crime-area", reason))?;
+        label.caf = one::<CafId>(&text(&self.caf)).map_err(|reason| fault("caf", reason))?;
+        label.audience = many::<BureauId>(&text(&self.audience)).map_err(|reason| fault("audience", reason))?;
+        let label = label.sorted();
+        label.check().map_err(|error| fault("label", error.to_string()))?;
+        let grading = text(&self.grading).map(|text| grading(&text)).transpose();
+        let retain = text(&self.retain).map(|text| retain(&text, today)).transpose();
+        Ok(Marking {
+            label,
+            grading: grading.map_err(|reason| fault("grading", reason))?,
+            retain_until: retain.map_err(|reason| fault("retain", reason))?,
+        })
+    }
+}
+
+fn one<T: std::str::FromStr<Err: std::fmt::Display>>(text: &Option<String>) -> Result<Option<T>, String> {
+    text.as_deref().map(|text| text.trim().parse().map_err(|error| format!("{error}"))).transpose()
+}
+
+fn many<T: std::str::FromStr<Err: std::fmt::Display>>(text: &Option<String>) -> Result<Vec<T>, String> {
+    let parts = text.as_deref().unwrap_or_default().split([',', ';', ' ', '+', LIST_SEPARATOR]);
+    parts.filter(|part| !part.is_empty()).map(|part| part.parse().map_err(|error| format!("{error}"))).collect()
+}
+
+/// A 4x4 grading, or one on the Admiralty scale written with its name before it (`admiralty B3`).
+fn grading(text: &str) -> Result<Grading, String> {
+    match text.trim().to_lowercase().strip_prefix("admiralty") {
+        Some(rest) => Grading::from_admiralty(rest).ok_or_else(|| format!("`{rest}` is not on the Admiralty scale")),
+        None => text.trim().parse().map_err(|error| format!("{error}")),
+    }
+}
+
+/// A date; `{date} + 5 years`; or `5 years`, which is the last day of the fifth calendar year from now, so that a file
+/// imported again within the year says the same.
+fn retain(text: &str, today: Day) -> Result<Day, String> {
+    let bad = || format!("`{text}` is no retention. Write a date, `DATE + 5 years` or `5 years`");
+    let years = |text: &str| -> Option<u16> {
+        let number = text.trim().strip_suffix("years").or_else(|| text.trim().strip_suffix("year"))?;
+        number.trim().parse().ok().filter(|years| *years <= 200)
+    };
+    let last_day = |date: PartialDate, plus: u16| -> Option<Day> {
+        let year = date.until_year.unwrap_or(date.year).checked_add(plus)?;
+        let month = date.month.unwrap_or(12);
+        let day = |day: u8| format!("{year:04}-{month:02}-{day:02}").parse::<Day>().ok();
+        (0..4).find_map(|shorter| day(date.day.unwrap_or(31) - shorter.min(date.day.unwrap_or(31) - 1)))
+    };
+    let found = match (text.split_once('+'), years(text)) {
+        (Some((date, plus)), _) => super::date::parse(date, &[]).and_then(|date| last_day(date, years(plus)?)),
+        (None, Some(plus)) => {
+            let this_year = today.to_string().get(..4).and_then(|year| year.parse().ok());
+            this_year.and_then(|year| last_day(PartialDate::year(year), plus))
+        }
+        (None, None) => super::date::parse(text, &[]).and_then(|date| last_day(date, 0)),
+    };
+    found.ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retention_is_a_day_however_it_is_said() {
+        let today: Day = "2026-11-24".parse().unwrap();
+        for (text, day) in [
+            ("2031-06-30", "2031-06-30"),
+            ("2031", "2031-12-31"),
+            ("2031-02", "2031-02-28"),
+            ("3 years", "2029-12-31"),
+            ("1 year", "2027-12-31"),
+            ("2024-02-29 + 5 years", "2029-02-28"),
+            ("10 Dec 2024 + 10 years", "2034-12-10"),
+        ] {
+            assert_eq!(retain(text, today).map(|day| day.to_string()), Ok(day.to_owned()), "{text}");
+        }
+        for text in ["for ever", "years", "500 years", "yesterday + 5 years"] {
+            assert!(retain(text, today).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn gradings_of_both_scales_are_understood() {
+        assert_eq!(grading("B2").unwrap().to_string(), "B2");
+        assert!(grading("admiralty D3").is_ok());
+        assert!(grading("Q9").is_err());
+    }
+}

@@ -1,0 +1,300 @@
+//! How cells become fields.
+
+use std::collections::HashMap;
+
+use igain_protocol::record::{FieldDef, RecordId, Value};
+use regex::Regex;
+
+use super::convert::{self, Converted, Hints};
+use super::date::Format;
+use super::link::Target;
+use super::read::LIST_SEPARATOR;
+use super::template::{Place, Template, View};
+
+/// Most warnings that one record carries.
+pub(super) const WARNINGS_LIMIT: usize = 16;
+
+/// What to do with a text that the field does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Unfit {
+    /// Set the row aside; identifiers that break their scheme's rules are kept with a warning.
+    #[default]
+    Reject,
+    /// Leave the value out with a warning.
+    Drop,
+}
+
+/// A condition on a row: every part holds.
+#[derive(Debug, Default)]
+pub(super) struct Condition(pub(super) Vec<(Place, Test)>);
+
+/// What a cell must be.
+#[derive(Debug)]
+pub(super) enum Test {
+    /// One of these.
+    In(Vec<String>),
+    /// None of these.
+    NotIn(Vec<String>),
+    /// Filled, or empty.
+    Filled(bool),
+    /// Matched by this.
+    Matches(Regex),
+}
+
+impl Condition {
+    /// Whether a row is meant.
+    pub(super) fn holds(&self, view: &View<'_>) -> bool {
+        self.0.iter().all(|(place, test)| {
+            let text = view.text(*place);
+            match test {
+                Test::In(allowed) => allowed.iter().any(|other| other == text),
+                Test::NotIn(refused) => refused.iter().all(|other| other != text),
+                Test::Filled(filled) => text.is_empty() != *filled,
+                Test::Matches(pattern) => pattern.is_match(text),
+            }
+        })
+    }
+}
+
+/// One field of a record, and where it comes from.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) def: &'static FieldDef,
+    /// Where the field stands among those of its kind.
+    pub(super) order: usize,
+    pub(super) when: Condition,
+    /// Once for each row of this joined file.
+    pub(super) each: Option<usize>,
+    pub(super) from: Template,
+    pub(super) column: Option<String>,
+    pub(super) split: Option<String>,
+    pub(super) pattern: Option<Regex>,
+    pub(super) value: Option<Template>,
+    pub(super) map: HashMap<String, String>,
+    pub(super) default: Option<String>,
+    pub(super) ignore: Vec<String>,
+    pub(super) required: bool,
+    pub(super) unfit: Unfit,
+    pub(super) formats: Vec<Format>,
+    pub(super) lang: Option<String>,
+    pub(super) unit: Option<String>,
+    pub(super) region: Option<Template>,
+    pub(super) limit: usize,
+    pub(super) target: Option<Target>,
+}
+
+/// Why a row makes no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) column: Option<String>,
+    pub(super) reason: String,
+}
+
+/// Fields as they come together, each with its place in the order of the kind.
+#[derive(Default)]
+pub(super) struct Fields {
+    pub(super) values: Vec<(usize, &'static FieldDef, Value)>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What the whole import brings along.
+pub(super) struct Setting<'a> {
+    /// Makes the id of a record of this source.
+    pub(super) id_of: &'a dyn Fn(Option<&str>, &str, &str) -> RecordId,
+    /// The country whose national numbers are meant where nothing else is said.
+    pub(super) region: &'a str,
+    /// The bureau's own country: national numbers of others are completed.
+    pub(super) home: &'a str,
+}
+
+impl Fields {
+    /// Adds a value, unless it is there already. A second value of a field that takes one is left out.
+    pub(super) fn push(&mut self, order: usize, def: &'static FieldDef, value: Value) {
+        let mut same = self.values.iter().filter(|(other, _, _)| *other == order);
+        if same.clone().any(|(_, _, known)| *known == value) {
+            return;
+        }
+        if !def.many && same.next().is_some() {
+            self.warn(format!("`{}` takes one value, and `{value}` is left out", def.name));
+            return;
+        }
+        self.values.push((order, def, value));
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        if self.warnings.len() < WARNINGS_LIMIT {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn count(&self, order: usize) -> usize {
+        self.values.iter().filter(|(other, _, _)| *other == order).count()
+    }
+}
+
+impl Rule {
+    /// Adds what the rule makes of a row.
+    pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
+        match self.each.and_then(|join| Some((join, view.sides.get(join)?.1))) {
+            Some((join, rows)) => {
+                for row in rows {
+                    self.apply_once(&View { current: Some((join, *row)), ..*view }, setting, fields)?;
+                }
+            }
+            None => self.apply_once(view, setting, fields)?,
+        }
+        if self.required && fields.count(self.order) == 0 {
+            return Err(self.fault(format!("`{}` is required, and the row has none", self.def.name)));
+        }
+        Ok(())
+    }
+
+    fn apply_once(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
+        if !self.when.holds(view) {
+            return Ok(());
+        }
+        let Some(text) = self.from.text(view).or_else(|| self.default.clone()) else { return Ok(()) };
+        for listed in text.split(LIST_SEPARATOR) {
+            match &self.split {
+                None => self.piece(listed, view, setting, fields)?,
+                Some(separator) => {
+                    for piece in listed.split(separator.as_str()) {
+                        self.piece(piece, view, setting, fields)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a value of one piece of text.
+    pub(super) fn piece(
+        &self,
+        text: &str,
+        view: &View<'_>,
+        setting: &Setting<'_>,
+        fields: &mut Fields,
+    ) -> Result<(), Fault> {
+        let text = text.trim();
+        let Some(pattern) = &self.pattern else { return self.convert(text, view, setting, fields) };
+        let Some(captures) = pattern.captures(text) else { return Ok(()) };
+        let view = View { captures: Some(&captures), ..*view };
+        match &self.value {
+            Some(template) => match template.text(&view) {
+                Some(text) => self.convert(&text, &view, setting, fields),
+                None => Ok(()),
+            },
+            None => {
+                let found = captures.get(1).or_else(|| captures.get(0)).map_or("", |found| found.as_str());
+                self.convert(found.trim(), &view, setting, fields)
+            }
+        }
+    }
+
+    fn convert(&self, text: &str, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
+        let mapped = if self.map.is_empty() { None } else { self.map.get(&text.to_lowercase()) };
+        let text = mapped.map_or(text, String::as_str);
+        if text.is_empty()
+            || self.ignore.iter().any(|ignored| ignored == text)
+            || fields.count(self.order) >= self.limit
+        {
+            return Ok(());
+        }
+        match self.value_of(text, view, setting) {
+            Ok(Converted { value, warning }) => {
+                if let Err(error) = self.def.check(&value) {
+                    return self.unfit(error.to_string(), fields);
+                }
+                if let Some(warning) = warning {
+                    if self.unfit == Unfit::Drop {
+                        return self.unfit(warning, fields);
+                    }
+                    fields.warn(warning);
+                }
+                fields.push(self.order, self.def, value);
+                Ok(())
+            }
+            Err(reason) => self.unfit(reason, fields),
+        }
+    }
+
+    fn value_of(&self, text: &str, view: &View<'_>, setting: &Setting<'_>) -> Result<Converted, String> {
+        if let Some(target) = &self.target {
+            return Ok(Value::Reference((setting.id_of)(target.source.as_deref(), &target.record, text)).into());
+        }
+        let stated = self.region.as_ref().and_then(|region| region.text(view));
+        let stated = stated.as_deref().and_then(crate::text::country);
+        let region = stated.unwrap_or(setting.region);
+        let is_phone = self.def.identifier() == Some(igain_protocol::vocabulary::Scheme::Phone);
+        let hints = Hints {
+            formats: &self.formats,
+            lang: self.lang.as_deref(),
+            unit: self.unit.as_deref(),
+            region: Some(region),
+            complete: is_phone && region != setting.home,
+        };
+        convert::value(self.def, text, &hints)
+    }
+
+    fn unfit(&self, reason: String, fields: &mut Fields) -> Result<(), Fault> {
+        match self.unfit {
+            Unfit::Drop => {
+                fields.warn(format!("`{}` is left out: {reason}", self.def.name));
+                Ok(())
+            }
+            Unfit::Reject => Err(self.fault(reason)),
+        }
+    }
+
+    fn fault(&self, reason: String) -> Fault {
+        Fault { column: self.column.clone().or_else(|| Some(self.def.name.to_owned())), reason }
+    }
+}
+
+/// A cell that holds many statements, each of which a rule may know.
+#[derive(Debug)]
+pub(super) struct Extract {
+    pub(super) from: Template,
+    pub(super) split: String,
+    pub(super) rules: Vec<ExtractRule>,
+    /// Where to keep the statements that no rule knows.
+    pub(super) rest: Option<(usize, &'static FieldDef)>,
+}
+
+/// What one kind of statement says.
+#[derive(Debug)]
+pub(super) struct ExtractRule {
+    pub(super) rule: Rule,
+    /// Whether the statement stays among the rest as well, since the field takes only a part of it.
+    pub(super) keep: bool,
+    /// Whether later rules may take more out of the statement.
+    pub(super) go_on: bool,
+}
+
+impl Extract {
+    /// Adds what the statements of a row say.
+    pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
+        let Some(text) = self.from.text(view) else { return Ok(()) };
+        for statement in text.split(self.split.as_str()) {
+            let statement = statement.trim().trim_end_matches(['.', ';']).trim();
+            if statement.is_empty() {
+                continue;
+            }
+            let known =
+                |rule: &&ExtractRule| rule.rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(statement));
+            let mut kept = true;
+            for rule in self.rules.iter().filter(known) {
+                rule.rule.piece(statement, view, setting, fields)?;
+                kept = rule.keep;
+                if !rule.go_on {
+                    break;
+                }
+            }
+            if let Some((order, def)) = self.rest.filter(|_| kept) {
+                fields.push(order, def, Value::Text(convert::clean(statement, true)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! Single values: the clock's high-water mark, the policy in force, counters.
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::time::Timestamp;
+
+use super::{Error, Ledger, decode, encode, table};
+use crate::store::Batch;
+
+const NAME: &str = "meta";
+
+impl Ledger {
+    /// The latest time that this node has seen.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn high_water(&self) -> Result<Timestamp, Error> {
+        self.number(b"high-water").map(Timestamp::from_ms)
+    }
+
+    /// Notes the latest time seen.
+    pub fn put_high_water(&self, batch: &mut Batch, now: Timestamp) {
+        batch.put(table::META, *b"high-water", encode(&now.as_ms()));
+    }
+
+    /// The text of the policy in force; none before the first was applied.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn policy(&self) -> Result<Option<String>, Error> {
+        self.row(NAME, table::META, b"policy")
+    }
+
+    /// Notes the policy in force.
+    pub fn put_policy(&self, batch: &mut Batch, text: &str) {
+        batch.put(table::META, *b"policy", encode(&text));
+    }
+
+    /// The serial of the card in use.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn card(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.store().get(table::META, b"card")?)
+    }
+
+    /// Notes the card in use.
+    pub fn put_card(&self, batch: &mut Batch, card: &[u8]) {
+        batch.put(table::META, *b"card", card);
+    }
+
+    /// The serial of the last pull to `provider`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn pull_serial(&self, provider: BureauId) -> Result<u64, Error> {
+        self.number(&[b"pull/", provider.as_bytes().as_slice()].concat())
+    }
+
+    /// Notes the serial of the last pull to `provider`.
+    pub fn put_pull_serial(&self, batch: &mut Batch, provider: BureauId, serial: u64) {
+        batch.put(table::META, [b"pull/", provider.as_bytes().as_slice()].concat(), encode(&serial));
+    }
+
+    fn number(&self, key: &[u8]) -> Result<u64, Error> {
+        let bytes = self.store().get(table::META, key)?;
+        bytes.map_or(Ok(0), |bytes| decode(NAME, &bytes))
+    }
+}

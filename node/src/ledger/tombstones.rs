@@ -1,0 +1,46 @@
+//! What may never come back: withdrawn and expired records.
+
+use igain_protocol::sync::ClassIndex;
+use igain_protocol::time::Timestamp;
+use minicbor::{Decode, Encode};
+
+use super::{Error, Ledger, RecordKey, encode, table};
+use crate::store::Batch;
+
+/// The end of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct TombstoneRow {
+    /// When it ended here.
+    #[n(0)]
+    pub at: Timestamp,
+    /// The owner's signed word; none where the retention date passed.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub signed: Option<Vec<u8>>,
+    /// Every class and slot in which it stood.
+    #[n(2)]
+    pub trail: Vec<(ClassIndex, u64)>,
+}
+
+impl Ledger {
+    /// The end of a record, if it has ended.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn tombstone(&self, key: RecordKey) -> Result<Option<TombstoneRow>, Error> {
+        self.row("tombstones", table::TOMBSTONES, &key.to_bytes())
+    }
+
+    /// Whether a record has ended.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn has_ended(&self, key: RecordKey) -> Result<bool, Error> {
+        Ok(self.store().contains(table::TOMBSTONES, &key.to_bytes())?)
+    }
+
+    /// Ends a record for ever.
+    pub fn put_tombstone(&self, batch: &mut Batch, key: RecordKey, row: &TombstoneRow) {
+        batch.put(table::TOMBSTONES, key.to_bytes(), encode(row));
+    }
+}

@@ -1,0 +1,104 @@
+//! Accounting: who did what, to what, why; durable before the answer leaves.
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
+use igain_protocol::record::RecordId;
+
+use super::{Error, Office};
+use crate::audit::Entry;
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A user of this machine, by the number that the kernel gives for its end of the socket.
+    User(u32),
+    /// Another bureau.
+    Bureau(BureauId),
+    /// The node itself.
+    Node,
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(uid) => write!(f, "uid:{uid}"),
+            Self::Bureau(bureau) => write!(f, "bureau:{bureau}"),
+            Self::Node => f.write_str("node"),
+        }
+    }
+}
+
+/// What is done, as the audit log has it. No personal data: ids and digests only.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    actor: Actor,
+    action: &'static str,
+    object: Option<String>,
+    purpose: Option<String>,
+    case: Option<String>,
+    peer: Option<BureauId>,
+    detail: Vec<(String, String)>,
+}
+
+impl Deed {
+    /// `actor` does `action`, a stable name such as `record.add`.
+    pub const fn new(actor: Actor, action: &'static str) -> Self {
+        Self { actor, action, object: None, purpose: None, case: None, peer: None, detail: Vec::new() }
+    }
+
+    /// To this record.
+    #[must_use]
+    pub fn record(mut self, id: RecordId) -> Self {
+        self.object = Some(format!("record:{id}"));
+        self
+    }
+
+    /// To this CAF.
+    #[must_use]
+    pub fn caf(mut self, id: CafId) -> Self {
+        self.object = Some(format!("caf:{id}"));
+        self
+    }
+
+    /// With this bureau.
+    #[must_use]
+    pub const fn peer(mut self, peer: BureauId) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    /// For this purpose, in this case.
+    #[must_use]
+    pub fn why(mut self, purpose: &str, case: &str) -> Self {
+        self.purpose = Some(purpose.into());
+        self.case = Some(case.into());
+        self
+    }
+
+    /// With this particular.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.detail.push((name.into(), value.to_string()));
+        self
+    }
+}
+
+impl Office {
+    /// Makes the account of a deed durable.
+    ///
+    /// # Errors
+    /// Where the audit log cannot be written; then the deed must not be done, or its answer not given.
+    pub fn account(&self, deed: Deed) -> Result<u64, Error> {
+        let entry = Entry {
+            at: self.now(),
+            actor: deed.actor.to_string(),
+            action: deed.action.to_owned(),
+            object: deed.object,
+            purpose: deed.purpose,
+            case: deed.case,
+            peer: deed.peer.map(|peer| peer.to_string()),
+            detail: deed.detail,
+        };
+        Ok(self.audit().append(entry)?)
+    }
+}

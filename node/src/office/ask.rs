@@ -1,0 +1,212 @@
+//! Answering this bureau's own analysts, over all that the node holds.
+
+use std::collections::BTreeSet;
+
+use hmac::{Hmac, KeyInit, Mac};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
+use igain_protocol::record::{Record, RecordId};
+use igain_protocol::time::{Day, Timestamp};
+use igain_protocol::vocabulary::{Kind, Purpose, Scheme};
+use sha2::Sha256;
+
+use super::{Actor, Deed, Error, Office};
+use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
+use crate::search::{Query, Token};
+use crate::text;
+
+/// Most hits of one answer.
+const HITS_LIMIT: usize = 1_000;
+
+/// What to look for in names.
+#[derive(Debug, Clone)]
+pub struct NameQuery {
+    /// As the analyst writes it, in any script; a word that ends in `*` is a prefix.
+    pub text: String,
+    /// Compare consonants only, for names written in another script.
+    pub loose: bool,
+}
+
+/// What an analyst asks.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Who asks.
+    pub actor: Actor,
+    /// Why.
+    pub purpose: Purpose,
+    /// In which case.
+    pub case: String,
+    /// An identifier, however it is spelled.
+    pub identifier: Option<(Scheme, String)>,
+    /// A name.
+    pub name: Option<NameQuery>,
+    /// Only these kinds; empty for all.
+    pub kinds: Vec<Kind>,
+    /// Only these owners; empty for all.
+    pub owners: Vec<BureauId>,
+    /// Only these CAFs; empty for all.
+    pub cafs: Vec<CafId>,
+    /// Only what happened, or else was changed, on or after this day.
+    pub from: Option<Day>,
+    /// Only what happened, or else was changed, on or before this day.
+    pub to: Option<Day>,
+    /// Most hits wanted, at most 1,000.
+    pub limit: usize,
+}
+
+/// One record that was found.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The record, as far as it is disclosed to this bureau.
+    pub record: Record,
+    /// When this version came in.
+    pub stored: Timestamp,
+}
+
+/// What was found, and the account of it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The records, best first.
+    pub hits: Vec<Hit>,
+    /// There are more than the limit allows.
+    pub more: bool,
+    /// The number of the audit entry.
+    pub audit: u64,
+}
+
+impl Office {
+    /// Answers a question. Its account is durable before this returns.
+    ///
+    /// # Errors
+    /// Where it lacks a case reference or asks for nothing, or an identifier cannot be read.
+    pub fn ask(&self, question: &Question) -> Result<Answer, Error> {
+        if question.case.trim().is_empty() {
+            return Err(Error::NoPurpose);
+        }
+        let limit = question.limit.clamp(1, HITS_LIMIT);
+        let keys = self.find(question, limit + 1)?;
+        let mut hits = Vec::new();
+        for key in keys {
+            if let Some(row) = self.ledger().record(key)? {
+                hits.extend(self.hit(question, row)?);
+            }
+        }
+        let more = hits.len() > limit;
+        hits.truncate(limit);
+        let deed = Deed::new(question.actor.clone(), "query").why(question.purpose.code(), &question.case);
+        let audit = self.account(self.particulars(deed, question).with("hits", hits.len()))?;
+        Ok(Answer { hits, more, audit })
+    }
+
+    /// One record with everything that is disclosed of it, accounted for like a query.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn show(&self, actor: Actor, id: RecordId, why: Option<(Purpose, &str)>) -> Result<Vec<Hit>, Error> {
+        let today = self.now().day();
+        let rows = self.ledger().records_with_id(id)?;
+        let hits = rows.into_iter().map(|(_, row)| Ok(Hit { stored: row.place.stored, record: row.record()? }));
+        let hits: Vec<Hit> = hits.collect::<Result<_, Error>>()?;
+        let hits: Vec<Hit> = hits.into_iter().filter(|hit| is_current(&hit.record, today)).collect();
+        let deed = Deed::new(actor, "record.show").record(id).with("hits", hits.len());
+        let deed = why.map_or(deed.clone(), |(purpose, case)| deed.why(purpose.code(), case));
+        self.account(deed)?;
+        if hits.is_empty() { Err(Error::UnknownRecord(id)) } else { Ok(hits) }
+    }
+
+    fn find(&self, question: &Question, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        if let Some((scheme, raw)) = &question.identifier {
+            return self.find_identifier(*scheme, raw, limit);
+        }
+        self.wait_for_index()?;
+        let query = index_query(question, limit)?;
+        let hits = self.inner.search.find(&query)?;
+        Ok(hits.into_iter().map(|hit| RecordKey { id: hit.id, owner: hit.owner }).collect())
+    }
+
+    fn find_identifier(&self, scheme: Scheme, raw: &str, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        let forms = text::identifier::query_forms(scheme, raw, Some(self.me().country()))?;
+        let mut keys = BTreeSet::new();
+        for form in forms {
+            let key = IdentifierKey::new(&self.secrets().identifier, scheme, &form);
+            keys.extend(self.ledger().identified(key, limit)?);
+        }
+        Ok(keys.into_iter().take(limit).collect())
+    }
+
+    /// A record that was found, if it may be shown and passes the filters that its finding did not apply.
+    fn hit(&self, question: &Question, row: RecordRow) -> Result<Option<Hit>, Error> {
+        let record = row.record()?;
+        let header = record.header();
+        let among = |wanted: bool, empty: bool| empty || wanted;
+        let day = header.modified.day();
+        let passes = is_current(&record, self.now().day())
+            && among(question.kinds.contains(&header.label.kind), question.kinds.is_empty())
+            && among(question.owners.contains(&header.owner), question.owners.is_empty())
+            && among(header.label.caf.is_some_and(|caf| question.cafs.contains(&caf)), question.cafs.is_empty())
+            && (question.identifier.is_none()
+                || (question.from.is_none_or(|from| from <= day) && question.to.is_none_or(|to| day <= to)));
+        Ok(passes.then_some(Hit { stored: row.place.stored, record }))
+    }
+
+    /// What was asked for, as keyed digests: the audit log holds no personal data in clear.
+    fn particulars(&self, deed: Deed, question: &Question) -> Deed {
+        let deed = match &question.identifier {
+            Some((scheme, raw)) => deed.with("identifier", scheme).with("value", self.digest(raw)),
+            None => deed,
+        };
+        match &question.name {
+            Some(name) => deed.with("name", self.digest(&text::fold(&name.text))),
+            None => deed,
+        }
+    }
+
+    fn digest(&self, text: &str) -> String {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secrets().identifier.as_slice()).expect("any key length");
+        mac.update(b"igain audit 1");
+        mac.update(text.trim().as_bytes());
+        mac.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Expired records are not shown, whether or not they have been removed yet.
+fn is_current(record: &Record, today: Day) -> bool {
+    record.header().retain_until.is_none_or(|until| today <= until)
+}
+
+fn index_query(question: &Question, limit: usize) -> Result<Query, Error> {
+    let loose = question.name.as_ref().is_some_and(|name| name.loose);
+    let tokens: Vec<Token> = question.name.iter().flat_map(|name| words(&name.text, name.loose)).collect();
+    let filtered = !(question.kinds.is_empty() && question.owners.is_empty() && question.cafs.is_empty())
+        || question.from.is_some()
+        || question.to.is_some();
+    if tokens.is_empty() && !filtered {
+        return Err(Error::EmptyQuery);
+    }
+    let (tokens, skeletons) = if loose { (Vec::new(), tokens) } else { (tokens, Vec::new()) };
+    Ok(Query {
+        tokens,
+        skeletons,
+        kinds: question.kinds.clone(),
+        owners: question.owners.clone(),
+        cafs: question.cafs.clone(),
+        from: question.from,
+        to: question.to,
+        limit,
+    })
+}
+
+fn words(name: &str, loose: bool) -> Vec<Token> {
+    let word = |word: &str| {
+        let (word, prefix) = word.strip_suffix('*').map_or((word, false), |word| (word, true));
+        let tokens = text::tokens(word);
+        let last = tokens.len().saturating_sub(1);
+        let token = move |(at, token): (usize, String)| {
+            let text = if loose { text::skeleton(&token) } else { token };
+            Token { text, prefix: prefix && at == last }
+        };
+        tokens.into_iter().enumerate().map(token).collect::<Vec<_>>()
+    };
+    name.split_whitespace().flat_map(word).collect()
+}

@@ -1,0 +1,200 @@
+//! What can go wrong in the office, whose fault it is, and a stable code for each.
+
+use igain_protocol::bureau::{BureauId, card};
+use igain_protocol::caf::{self, CafId};
+use igain_protocol::record::RecordId;
+use igain_protocol::time::Timestamp;
+use igain_protocol::{parcel, receipt, record, sync};
+
+use crate::{audit, ledger, network, policy, search, store, text};
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Whoever asked: the request is wrong.
+    Caller,
+    /// What was asked for is not there, or not for the caller to know.
+    Absent,
+    /// The operator of this node.
+    Operator,
+    /// The other bureau.
+    Peer,
+}
+
+/// Why the office refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The books cannot be read or written.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The audit log cannot be written: nothing is answered that is not accounted for.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// The name index failed.
+    #[error(transparent)]
+    Search(#[from] search::Error),
+    /// The policy is refused.
+    #[error(transparent)]
+    Policy(policy::Error),
+    /// A record is refused.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+    /// A card is refused.
+    #[error(transparent)]
+    Card(#[from] card::Error),
+    /// A charter or acceptance is refused.
+    #[error(transparent)]
+    Caf(#[from] caf::Error),
+    /// A receipt is refused.
+    #[error(transparent)]
+    Receipt(#[from] receipt::Error),
+    /// An identifier cannot be read.
+    #[error(transparent)]
+    Identifier(#[from] text::identifier::Error),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {0}. Check that `getrandom` is available to the service")]
+    Entropy(String),
+    /// The clock was set back.
+    #[error(
+        "the clock says {now}, but this node has already seen {seen}. Set the clock right (NTP, `timedatectl`), then start again"
+    )]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// The latest time seen.
+        seen: Timestamp,
+    },
+    /// Not enrolled.
+    #[error("`{0}` is not enrolled here. `igain peer list` shows who is")]
+    UnknownPeer(BureauId),
+    /// Revoked.
+    #[error("`{0}` is revoked. Enrol a new card with a new key if it may come back")]
+    RevokedPeer(BureauId),
+    /// The fingerprint that the administrator gave is another one.
+    #[error("the card's fingerprint is {found}. Do not enrol it: compare again by telephone")]
+    Fingerprint {
+        /// The fingerprint of the card.
+        found: String,
+    },
+    /// This bureau's own card.
+    #[error("this is the card of this bureau itself. Enrol the cards of others")]
+    OwnCard,
+    /// The country code is taken by another key.
+    #[error("`{0}` is enrolled with another key. Revoke it first if the key was replaced")]
+    OtherKey(BureauId),
+    /// No such CAF, or not for this bureau to know.
+    #[error("there is no CAF `{0}` here. `igain caf list` shows those that this bureau knows")]
+    UnknownCaf(CafId),
+    /// Only the manager may do this.
+    #[error("only the manager, {0}, may change the charter")]
+    NotManager(BureauId),
+    /// This bureau is not a member.
+    #[error("this bureau is not among the members of the CAF. Its manager can invite it")]
+    NotMember,
+    /// A reader must not contribute.
+    #[error("this bureau may read in the CAF, but not contribute to it. Ask its manager for another role")]
+    ReaderOnly,
+    /// The charter does not take such records.
+    #[error("the charter of the CAF does not take this: {0}. `igain caf show` has its kinds and subject categories")]
+    OutsideCharter(String),
+    /// No such record, or not for the caller to know.
+    #[error("there is no record `{0}` here")]
+    UnknownRecord(RecordId),
+    /// Owned by somebody else.
+    #[error("the record belongs to {0}. Only its owner can change or withdraw it")]
+    NotOwner(BureauId),
+    /// Withdrawn or expired before.
+    #[error("the record has been withdrawn or has expired, and cannot come back. Add a new one")]
+    Ended,
+    /// The retention date has passed.
+    #[error("the retention date {0} has passed. Give a later one")]
+    Outdated(igain_protocol::time::Day),
+    /// A query without purpose and case.
+    #[error("a query needs a purpose and a case reference. Give both, `--purpose` and `--case`")]
+    NoPurpose,
+    /// A query that asks for nothing.
+    #[error("the query asks for nothing. Give an identifier, a name, or a filter")]
+    EmptyQuery,
+    /// The name index has not caught up in time.
+    #[error("the name index is still catching up with the store. Try again in a moment")]
+    IndexBehind,
+    /// A parcel is refused.
+    #[error(transparent)]
+    Parcel(#[from] parcel::Error),
+    /// A frame is refused.
+    #[error(transparent)]
+    Frame(#[from] sync::Error),
+    /// A peer broke the protocol.
+    #[error("the peer broke the sync protocol: {0}")]
+    Violation(sync::Violation),
+    /// The network failed.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// The peer ended an exchange in the middle.
+    #[error("the peer ended the exchange before its answer was complete")]
+    CutOff,
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Interrupted,
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+impl Error {
+    /// The stable name of this kind of error, for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Ledger(_) => "store",
+            Self::Audit(_) => "audit",
+            Self::Search(_) => "search",
+            Self::Policy(_) => "policy",
+            Self::Record(error) => error.code(),
+            Self::Card(error) => error.code(),
+            Self::Caf(error) => error.code(),
+            Self::Receipt(error) => error.code(),
+            Self::Identifier(_) => "identifier",
+            Self::Entropy(_) => "entropy",
+            Self::ClockBehind { .. } => "clock.behind",
+            Self::UnknownPeer(_) => "peer.unknown",
+            Self::RevokedPeer(_) => "peer.revoked",
+            Self::Fingerprint { .. } => "peer.fingerprint",
+            Self::OwnCard => "peer.own-card",
+            Self::OtherKey(_) => "peer.other-key",
+            Self::UnknownCaf(_) => "caf.unknown",
+            Self::NotManager(_) => "caf.not-manager",
+            Self::NotMember => "caf.not-member",
+            Self::ReaderOnly => "caf.reader-only",
+            Self::OutsideCharter(_) => "caf.outside-charter",
+            Self::UnknownRecord(_) => "record.unknown",
+            Self::NotOwner(_) => "record.not-owner",
+            Self::Ended => "record.ended",
+            Self::Outdated(_) => "record.outdated",
+            Self::NoPurpose => "query.no-purpose",
+            Self::EmptyQuery => "query.empty",
+            Self::IndexBehind => "query.index-behind",
+            Self::Parcel(error) => error.code(),
+            Self::Frame(sync::Error::Version(_)) => "frame.version",
+            Self::Frame(sync::Error::Malformed(_)) => "frame.malformed",
+            Self::Violation(_) => "sync.violation",
+            Self::Network(_) => "network",
+            Self::CutOff => "exchange.cut-off",
+            Self::Interrupted => "stopping",
+        }
+    }
+
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Ledger(_) | Self::Audit(_) | Self::Search(_) | Self::Entropy(_) | Self::ClockBehind { .. } => {
+                Fault::Operator
+            }
+            Self::UnknownPeer(_) | Self::UnknownCaf(_) | Self::UnknownRecord(_) => Fault::Absent,
+            Self::Receipt(_) | Self::Parcel(_) | Self::Frame(_) | Self::Violation(_) | Self::CutOff => Fault::Peer,
+            _ => Fault::Caller,
+        }
+    }
+}

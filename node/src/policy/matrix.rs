@@ -1,0 +1,423 @@
+//! Many classes for many bureaus at once.
+//!
+//! Asking Cedar for each class, bureau and group costs minutes where a federation is large. Instead each link of each
+//! rule (see [`super::rule`]) is asked once for all labels and bureaus that agree in the attributes it reads, and
+//! remembered. What remains for a pair is to look a few outcomes up. The answers equal those of
+//! [`entitle_subject`](super::Policy::entitle_subject): a property test compares them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use cedar_policy::{Entities, EntityUid};
+use igain_protocol::time::Day;
+use igain_protocol::vocabulary::{Group, GroupSet};
+
+use super::Inner;
+use super::authorize::{self, Outcome};
+use super::facts::{self, Bureau, Fact, Facts, Subject};
+use super::rule::{Attributes, Effect, Link, Parts, Rule, RuleRef};
+use super::vocabulary::one;
+
+/// Threads that decide. More would not be used well by a node that also replicates and answers queries.
+const THREADS_LIMIT: usize = 8;
+/// Fewer pairs than this are decided faster than a thread starts.
+const PAIRS_PER_THREAD: usize = 2_048;
+/// Outcomes that a link may keep from one rule to the next that shares it; larger tables are made again.
+const KEEP_CELLS: usize = 64 * 1024;
+/// Bits in one word of the record of rules that applied.
+const WORD_BITS: usize = 64;
+
+/// Which groups each of some bureaus may have of each of some classes.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    classes: usize,
+    peers: usize,
+    /// Class by class, in each bureau by bureau.
+    given: Vec<GroupSet>,
+    /// For each pair, one bit for each lane that applied or failed.
+    applied: Vec<u64>,
+    words: usize,
+    lanes: Arc<[(Arc<RuleRef>, GroupSet)]>,
+}
+
+impl Matrix {
+    /// How many classes it is about.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How many bureaus it is about.
+    pub fn peers(&self) -> usize {
+        self.peers
+    }
+
+    /// What the bureau at index `peer` may have of the class at index `class`; nothing where there is none.
+    pub fn groups(&self, class: usize, peer: usize) -> GroupSet {
+        self.at(class, peer).and_then(|at| self.given.get(at)).copied().unwrap_or_default()
+    }
+
+    /// The rules that applied to the pair, or failed there, for one of `groups`.
+    pub(super) fn rules(&self, class: usize, peer: usize, groups: GroupSet) -> impl Iterator<Item = &Arc<RuleRef>> {
+        let words = self.at(class, peer).and_then(|at| {
+            let start = at.checked_mul(self.words)?;
+            self.applied.get(start..start.checked_add(self.words)?)
+        });
+        let words = words.unwrap_or_default();
+        let applied = move |lane: usize| {
+            words.get(lane / WORD_BITS).is_some_and(|word| word.rotate_right(rotation(lane)) & 1 == 1)
+        };
+        let lanes = self.lanes.iter().enumerate();
+        lanes
+            .filter(move |(lane, (_, covers))| applied(*lane) && !covers.intersection(groups).is_empty())
+            .map(|(_, (rule, _))| rule)
+    }
+
+    fn at(&self, class: usize, peer: usize) -> Option<usize> {
+        if peer >= self.peers {
+            return None;
+        }
+        class.checked_mul(self.peers)?.checked_add(peer)
+    }
+}
+
+fn rotation(lane: usize) -> u32 {
+    u32::try_from(lane % WORD_BITS).unwrap_or(0)
+}
+
+/// A rule, or its part about one group where a link looks at the group: all groups of a lane have one outcome.
+struct Lane<'a> {
+    rule: &'a Rule,
+    groups: GroupSet,
+    /// Indices into the distinct links.
+    links: Vec<usize>,
+}
+
+/// A distinct link with the classes of labels and bureaus that it cannot tell apart.
+struct Column<'a> {
+    link: &'a Link,
+    parts: Joint,
+    labels: Arc<Alike>,
+    bureaus: Arc<Alike>,
+}
+
+/// How a distinct link's outcome is found: [`Parts`] with the indices of its parts.
+enum Joint {
+    /// By asking Cedar.
+    Ask,
+    All(Vec<usize>),
+    Any(Vec<usize>),
+    Not(usize),
+}
+
+/// Rows sorted into classes that agree in what is read.
+#[derive(Debug, Default)]
+struct Alike {
+    /// The class of each row.
+    of: Vec<usize>,
+    /// The first row of each class, which stands for it.
+    first: Vec<usize>,
+}
+
+/// What all threads share.
+struct Task<'a> {
+    policy: &'a Inner,
+    entities: Entities,
+    labels: Vec<EntityUid>,
+    bureaus: Vec<EntityUid>,
+    /// Whether a label or bureau gets nothing: its entity could not be made, or the bureau came before.
+    dead_labels: Vec<bool>,
+    dead_bureaus: Vec<bool>,
+    lanes: Vec<Lane<'a>>,
+    columns: Vec<Column<'a>>,
+    words: usize,
+}
+
+pub(super) fn compute(policy: &Inner, subjects: &[Subject<'_>], peers: &[Bureau], now: Day) -> Matrix {
+    let task = Task::new(policy, subjects, peers, now);
+    let pairs = subjects.len().saturating_mul(peers.len());
+    let mut matrix = Matrix {
+        classes: subjects.len(),
+        peers: peers.len(),
+        given: vec![GroupSet::EMPTY; pairs],
+        applied: vec![0; pairs.saturating_mul(task.words)],
+        words: task.words,
+        lanes: task.lanes.iter().map(|lane| (Arc::clone(&lane.rule.about), lane.groups)).collect(),
+    };
+    if pairs == 0 {
+        return matrix;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_LIMIT);
+    let threads = cores.min(pairs.div_ceil(PAIRS_PER_THREAD)).max(1);
+    let rows = subjects.len().div_ceil(threads).max(1);
+    let given = matrix.given.chunks_mut(rows.saturating_mul(peers.len()));
+    let applied = matrix.applied.chunks_mut(rows.saturating_mul(peers.len()).saturating_mul(task.words).max(1));
+    let parts: Vec<_> = (0..).step_by(rows).zip(given.zip(applied)).collect();
+    if threads == 1 {
+        parts.into_iter().for_each(|(first, (given, applied))| task.fill(first, given, applied));
+    } else {
+        let task = &task;
+        std::thread::scope(|scope| {
+            for (first, (given, applied)) in parts {
+                scope.spawn(move || task.fill(first, given, applied));
+            }
+        });
+    }
+    matrix
+}
+
+impl<'a> Task<'a> {
+    fn new(policy: &'a Inner, subjects: &[Subject<'_>], peers: &[Bureau], now: Day) -> Self {
+        let label_facts: Vec<Facts> = subjects.iter().map(|subject| facts::of_subject(subject, now)).collect();
+        let bureau_facts: Vec<Facts> = peers.iter().map(facts::of_bureau).collect();
+        let label_names: Vec<String> = (0..subjects.len()).map(|index| index.to_string()).collect();
+        let bureau_names: Vec<String> = peers.iter().map(|peer| peer.id.to_string()).collect();
+        let (labels, label_entities, dead_labels) = entities("Label", &label_names, &label_facts, policy);
+        let (bureaus, bureau_entities, dead_bureaus) = entities("Bureau", &bureau_names, &bureau_facts, policy);
+        let all = label_entities.into_iter().chain(bureau_entities);
+        // Without entities every attribute access fails, and a failure is a deny.
+        let entities = policy.base.clone().add_entities(all, None).unwrap_or_else(|_| policy.base.clone());
+        let (lanes, links) = lanes(&policy.rules);
+        let mut classes = HashMap::new();
+        let mut columns = Vec::with_capacity(links.len());
+        for (link, parts) in links {
+            let labels = alike(&mut classes, "label", &link.reads.label, &label_facts, &dead_labels);
+            let bureaus = alike(&mut classes, "bureau", &link.reads.bureau, &bureau_facts, &dead_bureaus);
+            columns.push(Column { link, parts, labels, bureaus });
+        }
+        let words = lanes.len().div_ceil(WORD_BITS);
+        Self { policy, entities, labels, bureaus, dead_labels, dead_bureaus, lanes, columns, words }
+    }
+
+    /// Decides the classes from index `first` on, as many as `given` has room for.
+    fn fill(&self, first: usize, given: &mut [GroupSet], applied: &mut [u64]) {
+        let peers = self.bureaus.len();
+        let mut denied = vec![GroupSet::EMPTY; given.len()];
+        let mut tables: Vec<Table> = self.columns.iter().map(|_| Table::default()).collect();
+        for (index, lane) in self.lanes.iter().enumerate() {
+            let rows = given.chunks_mut(peers).zip(denied.chunks_mut(peers));
+            let rows = rows.zip(applied.chunks_mut(peers.saturating_mul(self.words)));
+            for (label, ((given, denied), applied)) in (first..).zip(rows) {
+                let Some(start) = self.lead(lane, label, &mut tables) else { continue };
+                let cells = given.iter_mut().zip(denied).zip(applied.chunks_mut(self.words));
+                for (bureau, ((given, denied), applied)) in cells.enumerate() {
+                    let outcome = self.follow(lane, start, label, bureau, &mut tables);
+                    if outcome == Outcome::default() {
+                        continue;
+                    }
+                    match lane.rule.about.effect {
+                        Effect::Permit => *given = given.union(outcome.holds),
+                        Effect::Forbid => *denied = denied.union(outcome.holds),
+                    }
+                    *denied = denied.union(outcome.fails);
+                    if let Some(word) = applied.get_mut(index / WORD_BITS) {
+                        *word |= 1_u64.rotate_left(rotation(index));
+                    }
+                }
+            }
+            tables
+                .iter_mut()
+                .filter(|table| table.cells.len() > KEEP_CELLS)
+                .for_each(|table| *table = Table::default());
+        }
+        self.settle(first, given, &denied);
+    }
+
+    /// Takes from what is permitted what is denied, and everything where `core` is not given.
+    fn settle(&self, first: usize, given: &mut [GroupSet], denied: &[GroupSet]) {
+        let peers = self.bureaus.len();
+        let rows = given.chunks_mut(peers).zip(denied.chunks(peers));
+        for ((given, denied), dead_label) in rows.zip(self.dead_labels.iter().skip(first)) {
+            for ((given, denied), dead_bureau) in given.iter_mut().zip(denied).zip(&self.dead_bureaus) {
+                let groups = given.difference(*denied);
+                let nothing = *dead_label || *dead_bureau || !groups.contains(Group::Core);
+                *given = if nothing { GroupSet::EMPTY } else { groups };
+            }
+        }
+    }
+
+    /// The outcome of the links at the lane's beginning that look at the label alone, with the links that remain;
+    /// `None` where the lane does not apply to the label, whatever the bureau.
+    fn lead(&self, lane: &Lane<'_>, label: usize, tables: &mut [Table]) -> Option<(Outcome, usize)> {
+        let mut outcome = Outcome { holds: lane.groups, fails: GroupSet::EMPTY };
+        for (at, column) in lane.links.iter().enumerate() {
+            if self.columns.get(*column).is_none_or(|column| column.bureaus.first.len() > 1) {
+                return Some((outcome, at));
+            }
+            outcome = self.step(outcome, *column, label, 0, tables);
+            if outcome == Outcome::default() {
+                return None;
+            }
+        }
+        Some((outcome, lane.links.len()))
+    }
+
+    fn follow(
+        &self,
+        lane: &Lane<'_>,
+        (mut outcome, from): (Outcome, usize),
+        label: usize,
+        bureau: usize,
+        tables: &mut [Table],
+    ) -> Outcome {
+        for column in lane.links.get(from..).unwrap_or_default() {
+            if outcome.holds.is_empty() {
+                break;
+            }
+            outcome = self.step(outcome, *column, label, bureau, tables);
+        }
+        outcome
+    }
+
+    fn step(&self, before: Outcome, column: usize, label: usize, bureau: usize, tables: &mut [Table]) -> Outcome {
+        before.and(self.look_up(column, label, bureau, tables))
+    }
+
+    /// The outcome of a column for the label and the bureau at these indices.
+    fn look_up(&self, index: usize, label: usize, bureau: usize, tables: &mut [Table]) -> Outcome {
+        let Some((column, table)) = self.columns.get(index).zip(tables.get_mut(index)) else { return Outcome::FAILED };
+        let Some((label, bureau)) = column.labels.of.get(label).zip(column.bureaus.of.get(bureau)) else {
+            return Outcome::FAILED;
+        };
+        let width = column.bureaus.first.len();
+        if table.cells.is_empty() {
+            table.cells = vec![None; column.labels.first.len().saturating_mul(width)];
+        }
+        let at = label.saturating_mul(width).saturating_add(*bureau);
+        if let Some(Some(known)) = table.cells.get(at) {
+            return *known;
+        }
+        let outcome = self.find(column, *label, *bureau, tables).unwrap_or(Outcome::FAILED);
+        if let Some(cell) = tables.get_mut(index).and_then(|table| table.cells.get_mut(at)) {
+            *cell = Some(outcome);
+        }
+        outcome
+    }
+
+    /// The outcome of a column for a class of labels and a class of bureaus, of which the first stand for the others.
+    fn find(&self, column: &Column<'_>, label: usize, bureau: usize, tables: &mut [Table]) -> Option<Outcome> {
+        let (label, bureau) = (*column.labels.first.get(label)?, *column.bureaus.first.get(bureau)?);
+        let every = Outcome { holds: GroupSet::ALL, fails: GroupSet::EMPTY };
+        Some(match &column.parts {
+            Joint::Ask => {
+                let (label, bureau) = (self.labels.get(label)?, self.bureaus.get(bureau)?);
+                authorize::test(self.policy, &self.entities, bureau, label, column.link, GroupSet::ALL)
+            }
+            Joint::All(parts) => {
+                parts.iter().fold(every, |all, part| all.and(self.look_up(*part, label, bureau, tables)))
+            }
+            Joint::Any(parts) => {
+                parts.iter().fold(every, |none, part| none.and(self.look_up(*part, label, bureau, tables).not())).not()
+            }
+            Joint::Not(part) => self.look_up(*part, label, bureau, tables).not(),
+        })
+    }
+}
+
+/// The outcomes that are known of one column, label class by label class; empty before the first.
+#[derive(Default)]
+struct Table {
+    cells: Vec<Option<Outcome>>,
+}
+
+/// The names of some rows, their entities, and whether a row has none of its own.
+fn entities(
+    kind: &str,
+    names: &[String],
+    rows: &[Facts],
+    policy: &Inner,
+) -> (Vec<EntityUid>, Vec<cedar_policy::Entity>, Vec<bool>) {
+    let (mut uids, mut made, mut dead, mut seen) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
+    for (name, facts) in names.iter().zip(rows) {
+        let uid = facts::uid(kind, name);
+        let entity = uid.clone().and_then(|uid| facts::entity(uid, facts));
+        match (uid, entity) {
+            (Ok(uid), Ok(entity)) if seen.insert(name) => {
+                made.push(entity);
+                uids.push(uid);
+                dead.push(false);
+            }
+            (uid, _) => {
+                dead.push(true);
+                // Any name will do: the row gets nothing.
+                uids.extend(uid.ok().or_else(|| policy.actions.first().map(|(_, uid)| uid.clone())));
+            }
+        }
+    }
+    (uids, made, dead)
+}
+
+/// All lanes, and the distinct links that they are made of.
+fn lanes(rules: &[Rule]) -> (Vec<Lane<'_>>, Vec<(&Link, Joint)>) {
+    let (mut lanes, mut links) = (Vec::new(), Links::default());
+    for rule in rules {
+        let indices: Vec<usize> = rule.links.iter().map(|link| links.index(link)).collect();
+        if rule.links.iter().any(|link| link.reads.action) {
+            let groups = Group::ALL.iter().map(|group| one(*group).intersection(rule.groups));
+            let single = groups.filter(|groups| !groups.is_empty());
+            lanes.extend(single.map(|groups| Lane { rule, groups, links: indices.clone() }));
+        } else {
+            lanes.push(Lane { rule, groups: rule.groups, links: indices });
+        }
+    }
+    (lanes, links.distinct)
+}
+
+#[derive(Default)]
+struct Links<'a> {
+    known: HashMap<[u8; 32], usize>,
+    distinct: Vec<(&'a Link, Joint)>,
+}
+
+impl<'a> Links<'a> {
+    /// The index of the link, whose parts come before it.
+    fn index(&mut self, link: &'a Link) -> usize {
+        if let Some(index) = self.known.get(&link.key) {
+            return *index;
+        }
+        let mut all = |parts: &'a [Link]| parts.iter().map(|part| self.index(part)).collect();
+        let parts = match &link.parts {
+            None => Joint::Ask,
+            Some(Parts::All(parts)) => Joint::All(all(parts)),
+            Some(Parts::Any(parts)) => Joint::Any(all(parts)),
+            Some(Parts::Not(part)) => Joint::Not(self.index(part)),
+        };
+        let index = self.distinct.len();
+        self.known.insert(link.key, index);
+        self.distinct.push((link, parts));
+        index
+    }
+}
+
+type Known<'a> = HashMap<(&'static str, &'a Attributes), Arc<Alike>>;
+
+/// The classes of `rows` under `reads`, made once for all links that read the same.
+///
+/// A dead row stands for nothing: its facts are not those of the entity that has its name.
+fn alike<'a>(
+    known: &mut Known<'a>,
+    side: &'static str,
+    reads: &'a Attributes,
+    rows: &[Facts],
+    dead: &[bool],
+) -> Arc<Alike> {
+    Arc::clone(known.entry((side, reads)).or_insert_with(|| {
+        if reads.whole {
+            return Arc::new(Alike { of: (0..rows.len()).collect(), first: (0..rows.len()).collect() });
+        }
+        let mut alike = Alike::default();
+        let mut classes: HashMap<Vec<Option<&Fact>>, usize> = HashMap::new();
+        for (index, (facts, dead)) in rows.iter().zip(dead).enumerate() {
+            if *dead {
+                alike.of.push(0);
+                continue;
+            }
+            let read = |name: &String| facts.iter().find(|(each, _)| each == name).map(|(_, fact)| fact);
+            let class = *classes.entry(reads.names.iter().map(read).collect()).or_insert_with(|| {
+                alike.first.push(index);
+                alike.first.len().saturating_sub(1)
+            });
+            alike.of.push(class);
+        }
+        Arc::new(alike)
+    }))
+}

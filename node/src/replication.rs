@@ -1,0 +1,267 @@
+//! Replication: drives the sync machines of `igain_protocol::sync` over the network and the office's books.
+//!
+//! For each enrolled bureau there is a link: a provider that serves it, and a loop that pulls from it when it
+//! hints at news, when a connection comes up, and at an interval. What a peer is told leaves only after what it depends
+//! on is durable.
+
+mod link;
+mod pull;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::sync::{Message, Notify};
+use tokio::task::JoinHandle;
+
+use link::Link;
+pub use link::LinkState;
+
+use crate::network::{Exchange, Incoming, Network, Notice, Notices, PeerKey, PeerState};
+use crate::office::{Actor, Deed, Error, Office};
+
+/// How the node replicates.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Longest time between two pulls from a peer that hints at nothing.
+    pub interval: Duration,
+    /// Parcels asked for in one pull.
+    pub window: u32,
+}
+
+/// How often cards are looked at for expiry.
+const CARDS_EVERY: Duration = Duration::from_secs(60);
+
+/// The node's replication. Clones share it.
+#[derive(Clone)]
+pub struct Replication {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    office: Office,
+    network: Network,
+    settings: Settings,
+    links: Mutex<BTreeMap<BureauId, Running>>,
+    keys: Mutex<BTreeMap<PeerKey, BureauId>>,
+}
+
+struct Running {
+    link: Arc<Link>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Replication {
+    /// Starts serving and pulling. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub async fn start(
+        office: Office,
+        network: Network,
+        incoming: Incoming,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let notices = network.notices();
+        let inner = Inner { office, network, settings, links: Mutex::default(), keys: Mutex::default() };
+        let replication = Self { inner: Arc::new(inner) };
+        replication.refresh().await?;
+        tokio::spawn(replication.clone().accept(incoming));
+        tokio::spawn(replication.clone().watch(notices));
+        tokio::spawn(replication.clone().keep_cards());
+        Ok(replication)
+    }
+
+    /// The office below.
+    pub fn office(&self) -> &Office {
+        &self.inner.office
+    }
+
+    /// The network below.
+    pub fn network(&self) -> &Network {
+        &self.inner.network
+    }
+
+    /// Brings links, allowed connections and views in line with who is enrolled, what the policy grants and what CAF
+    /// members want. Call it after any of these changed.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let this = self.clone();
+        blocking(move || this.refresh_links()).await?;
+        let this = self.clone();
+        blocking(move || this.reconsider()).await?;
+        self.nudge_all();
+        Ok(())
+    }
+
+    /// As [`Replication::refresh`], where only the labels in use have changed.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub async fn reconsidered(&self) -> Result<(), Error> {
+        let this = self.clone();
+        blocking(move || this.reconsider()).await?;
+        self.nudge_all();
+        Ok(())
+    }
+
+    fn refresh_links(&self) -> Result<(), Error> {
+        let peers = self.office().active_peers();
+        let mut links = lock(&self.inner.links);
+        let active: BTreeMap<BureauId, PeerKey> =
+            peers.iter().map(|peer| (peer.card().bureau, PeerKey::from_bytes(peer.card().transport))).collect();
+        links.retain(|bureau, running| active.get(bureau) == Some(&running.link.key));
+        *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
+        let allowed =
+            peers.iter().map(|peer| (PeerKey::from_bytes(peer.card().transport), peer.card().addresses.clone()));
+        for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
+            tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
+        }
+        for (bureau, key) in active {
+            if let Entry::Vacant(place) = links.entry(bureau) {
+                let link = Arc::new(Link::open(self.office(), bureau, key)?);
+                let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
+                place.insert(Running { link, task });
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings every view in line with what its peer is entitled to now.
+    fn reconsider(&self) -> Result<(), Error> {
+        let grants = self.office().grants(None);
+        let none = BTreeMap::new();
+        for link in self.links() {
+            link.entitle(self.office(), grants.get(&link.bureau).unwrap_or(&none))?;
+        }
+        Ok(())
+    }
+
+    fn links(&self) -> Vec<Arc<Link>> {
+        lock(&self.inner.links).values().map(|running| Arc::clone(&running.link)).collect()
+    }
+
+    fn link(&self, bureau: BureauId) -> Option<Arc<Link>> {
+        lock(&self.inner.links).get(&bureau).map(|running| Arc::clone(&running.link))
+    }
+
+    /// Tells every peer for whom there is something new, if it is connected.
+    pub fn nudge_all(&self) {
+        for link in self.links() {
+            self.nudge(&link);
+        }
+    }
+
+    /// Tells one peer that there is something new, unless it is being told already. A hint that gets lost is made good
+    /// by the next interval.
+    fn nudge(&self, link: &Arc<Link>) {
+        if !link.has_news(self.office()).unwrap_or(false) || !link.begin_nudge() {
+            return;
+        }
+        let (this, link) = (self.clone(), Arc::clone(link));
+        tokio::spawn(async move {
+            link.end_nudge();
+            let Ok(mut exchange) = this.inner.network.open(link.key).await else { return };
+            if exchange.send(&Message::Notify(Notify).encode()).await.is_ok() {
+                // The peer ends the exchange when it has the hint; one that does not arrive is no loss.
+                let _ = exchange.recv().await;
+            }
+        });
+    }
+
+    async fn accept(self, mut incoming: Incoming) {
+        while let Some(exchange) = incoming.recv().await {
+            let Some(link) = self.link_of(&exchange) else { continue };
+            let this = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = this.serve(&link, exchange).await {
+                    link.note_error(&error.to_string());
+                    tracing::info!(peer = %link.bureau, %error, "an exchange that the peer asked for ended early");
+                }
+            });
+        }
+    }
+
+    fn link_of(&self, exchange: &Exchange) -> Option<Arc<Link>> {
+        let bureau = lock(&self.inner.keys).get(&exchange.peer()).copied()?;
+        self.link(bureau)
+    }
+
+    /// Pulls when a connection comes up, and accounts for who was refused.
+    async fn watch(self, mut notices: Notices) {
+        while let Some(notice) = notices.recv().await {
+            match notice {
+                Notice::Connected { peer, .. } => {
+                    let bureau = lock(&self.inner.keys).get(&peer).copied();
+                    if let Some(link) = bureau.and_then(|bureau| self.link(bureau)) {
+                        link.wake.notify_one();
+                    }
+                }
+                Notice::Disconnected { .. } => {}
+                Notice::Refused { peer, address, reason, untold } => {
+                    let key = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+                    let deed = Deed::new(Actor::Node, "peer.refused").with("key", key).with("address", address);
+                    self.note(deed.with("reason", format!("{reason:?}")).with("untold", untold)).await;
+                }
+                Notice::Flooded { peer } => {
+                    self.note(Deed::new(Actor::Node, "peer.flooded").with("key", peer)).await;
+                }
+            }
+        }
+    }
+
+    async fn note(&self, deed: Deed) {
+        let office = self.office().clone();
+        if let Err(error) = blocking(move || office.account(deed)).await {
+            tracing::error!(%error, "an event of the network could not be accounted for");
+        }
+    }
+
+    async fn keep_cards(self) {
+        loop {
+            tokio::time::sleep(CARDS_EVERY).await;
+            if let Err(error) = self.refresh().await {
+                tracing::error!(%error, "links could not be brought in line");
+            }
+        }
+    }
+
+    /// How it stands with every enrolled bureau that may take part.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub fn states(&self) -> Result<Vec<(LinkState, Option<PeerState>)>, Error> {
+        let network: BTreeMap<PeerKey, PeerState> =
+            self.inner.network.peers().into_iter().map(|state| (state.key, state)).collect();
+        let state = |link: Arc<Link>| Ok((link.state(self.office())?, network.get(&link.key).cloned()));
+        self.links().into_iter().map(state).collect()
+    }
+
+    /// Ends all pulling.
+    pub fn stop(&self) {
+        lock(&self.inner.links).clear();
+    }
+}
+
+/// Runs blocking work off the network's threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::Interrupted),
+    }
+}

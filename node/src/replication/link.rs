@@ -1,0 +1,236 @@
+//! What stands between this bureau and one other: what it is served, and how far this one has come.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::log::{FeedId, Position, digest};
+use igain_protocol::sync::{ClassIndex, Feed, Grant, Provider, Subscriber, View};
+use igain_protocol::time::Timestamp;
+use tokio::sync::Notify;
+
+use super::lock;
+use crate::network::PeerKey;
+use crate::office::{Error, Office};
+use crate::store::Batch;
+
+/// One other bureau.
+pub(super) struct Link {
+    pub(super) bureau: BureauId,
+    pub(super) key: PeerKey,
+    /// Serves it.
+    pub(super) provider: Mutex<Provider>,
+    /// Only one answer to it is given at a time.
+    pub(super) serving: tokio::sync::Mutex<()>,
+    /// Wakes the loop that pulls from it.
+    pub(super) wake: Notify,
+    /// What this bureau holds of it; none until it is read from the books again.
+    subscriber: Mutex<Option<Subscriber>>,
+    last_serial: AtomicU64,
+    nudging: AtomicBool,
+    status: Mutex<Status>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Status {
+    pulled: Option<Timestamp>,
+    served: Option<Timestamp>,
+    received: u64,
+    refused: u64,
+    last_error: Option<String>,
+}
+
+/// How it stands with one bureau.
+#[derive(Debug, Clone)]
+pub struct LinkState {
+    /// The bureau.
+    pub bureau: BureauId,
+    /// The last pull from it that ended well.
+    pub pulled: Option<Timestamp>,
+    /// The last answer to it that was complete.
+    pub served: Option<Timestamp>,
+    /// Entries that wait for it.
+    pub behind: u64,
+    /// Feeds that it has.
+    pub feeds_out: usize,
+    /// Feeds that it gives.
+    pub feeds_in: usize,
+    /// Records received from it since the node started.
+    pub received: u64,
+    /// Records of it that were refused since the node started.
+    pub refused: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+impl Link {
+    pub(super) fn open(office: &Office, bureau: BureauId, key: PeerKey) -> Result<Self, Error> {
+        let view = office.ledger().view(bureau)?;
+        Ok(Self {
+            bureau,
+            key,
+            provider: Mutex::new(Provider::new(view)),
+            serving: tokio::sync::Mutex::new(()),
+            wake: Notify::new(),
+            subscriber: Mutex::new(None),
+            last_serial: AtomicU64::new(0),
+            nudging: AtomicBool::new(false),
+            status: Mutex::default(),
+        })
+    }
+
+    /// Brings the view in line with `grants` and makes that durable.
+    pub(super) fn entitle(&self, office: &Office, grants: &BTreeMap<ClassIndex, Grant>) -> Result<(), Error> {
+        let mut provider = lock(&self.provider);
+        let mut view = provider.view().clone();
+        // A class that holds nothing is not shown to a peer that does not know it: its label would tell of what is gone.
+        let known: BTreeSet<ClassIndex> = view.open_feeds().map(|(_, feed)| feed.class).collect();
+        let shown = |class: &ClassIndex| known.contains(class) || office.has_records(*class);
+        let grants =
+            grants.iter().filter(|(class, _)| shown(class)).map(|(class, grant)| (*class, grant.clone())).collect();
+        let changed = view.entitle(self.bureau, &office.secrets().feed, &grants, office.now().as_ms());
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.store_feeds(office, &view, &changed)?;
+        *provider.view_mut() = view;
+        Ok(())
+    }
+
+    /// Begins a feed anew for a peer that shows a place in it that was never sent.
+    pub(super) fn renew(&self, office: &Office, id: FeedId) -> Result<(), Error> {
+        let mut provider = lock(&self.provider);
+        let changed = provider.view_mut().renew(self.bureau, &office.secrets().feed, id, office.now().as_ms());
+        self.store_feeds(office, provider.view(), &changed)?;
+        drop(provider);
+        if id == FeedId::LETTERS { office.repost(self.bureau) } else { Ok(()) }
+    }
+
+    fn store_feeds(&self, office: &Office, view: &View, changed: &[FeedId]) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        for id in changed {
+            match view.feeds.get(id) {
+                Some(feed) => office.ledger().put_feed(&mut batch, self.bureau, *id, feed),
+                None => office.ledger().delete_feed(&mut batch, self.bureau, *id),
+            }
+        }
+        Ok(office.ledger().commit(batch)?)
+    }
+
+    /// Makes durable what an answer is about to send.
+    pub(super) fn persist(
+        &self,
+        office: &Office,
+        feeds: &[(FeedId, Feed)],
+        delivered: &[(FeedId, u64)],
+    ) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        let mut slots: BTreeMap<ClassIndex, Vec<u64>> = BTreeMap::new();
+        for (id, feed) in feeds {
+            office.ledger().put_feed(&mut batch, self.bureau, *id, feed);
+            let of_feed = delivered.iter().filter(|(from, _)| from == id).map(|(_, slot)| *slot);
+            slots.entry(feed.class).or_default().extend(of_feed);
+        }
+        for (class, slots) in &slots {
+            office.ledger().put_delivered(&mut batch, self.bureau, *class, slots)?;
+        }
+        Ok(office.ledger().commit(batch)?)
+    }
+
+    /// Forgets a feed that the peer has purged.
+    pub(super) fn forget(&self, office: &Office, id: FeedId) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        office.ledger().delete_feed(&mut batch, self.bureau, id);
+        Ok(office.ledger().commit(batch)?)
+    }
+
+    /// Whether something waits for the peer.
+    pub(super) fn has_news(&self, office: &Office) -> Result<bool, Error> {
+        let heads = office.heads(self.bureau)?;
+        Ok(lock(&self.provider).view().has_news(&heads))
+    }
+
+    /// Takes the machine that follows the peer, read from the books if an exchange was cut off.
+    pub(super) fn take_subscriber(&self, office: &Office) -> Result<Subscriber, Error> {
+        if let Some(subscriber) = lock(&self.subscriber).take() {
+            return Ok(subscriber);
+        }
+        Ok(Subscriber::new(self.cursors(office)?, office.ledger().ended_feeds(self.bureau)?))
+    }
+
+    /// Gives the machine back after an exchange that ended well.
+    pub(super) fn put_subscriber(&self, subscriber: Subscriber) {
+        *lock(&self.subscriber) = Some(subscriber);
+    }
+
+    /// The digest of what this bureau holds of the peer.
+    pub(super) fn held_digest(&self, office: &Office) -> Result<[u8; 16], Error> {
+        if let Some(subscriber) = lock(&self.subscriber).as_ref() {
+            return Ok(subscriber.digest());
+        }
+        let mut cursors = self.cursors(office)?;
+        cursors.entry(FeedId::LETTERS).or_default();
+        Ok(digest(cursors.iter()))
+    }
+
+    fn cursors(&self, office: &Office) -> Result<BTreeMap<FeedId, Position>, Error> {
+        let rows = office.ledger().cursors(self.bureau)?;
+        Ok(rows.into_iter().map(|(feed, row)| (feed, row.at)).collect())
+    }
+
+    /// A serial for the next pull: it grows, also over restarts, for the clock never goes back.
+    pub(super) fn next_serial(&self, now: Timestamp) -> u64 {
+        let last = self.last_serial.load(Ordering::Relaxed);
+        let serial = now.as_ms().max(last + 1);
+        self.last_serial.store(serial, Ordering::Relaxed);
+        serial
+    }
+
+    /// Claims the right to send a hint; false while one is on its way.
+    pub(super) fn begin_nudge(&self) -> bool {
+        !self.nudging.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn end_nudge(&self) {
+        self.nudging.store(false, Ordering::Release);
+    }
+
+    pub(super) fn note_pulled(&self, now: Timestamp, received: usize, refused: usize) {
+        let mut status = lock(&self.status);
+        status.pulled = Some(now);
+        status.received += received as u64;
+        status.refused += refused as u64;
+        status.last_error = None;
+    }
+
+    pub(super) fn note_served(&self, now: Timestamp) {
+        lock(&self.status).served = Some(now);
+    }
+
+    pub(super) fn note_error(&self, error: &str) {
+        lock(&self.status).last_error = Some(error.chars().take(300).collect());
+    }
+
+    pub(super) fn state(&self, office: &Office) -> Result<LinkState, Error> {
+        let heads = office.heads(self.bureau)?;
+        let status = lock(&self.status).clone();
+        let feeds_in = office.ledger().cursors(self.bureau)?.keys().filter(|id| **id != FeedId::LETTERS).count();
+        let provider = lock(&self.provider);
+        let behind = |(_, feed): (FeedId, &Feed)| {
+            let through = feed.acked.map_or(0, |mark| mark.through);
+            heads.get(&feed.class).copied().unwrap_or_default().saturating_sub(through)
+        };
+        Ok(LinkState {
+            bureau: self.bureau,
+            pulled: status.pulled,
+            served: status.served,
+            behind: provider.view().open_feeds().map(behind).sum(),
+            feeds_out: provider.view().open_feeds().count(),
+            feeds_in,
+            received: status.received,
+            refused: status.refused,
+            last_error: status.last_error,
+        })
+    }
+}

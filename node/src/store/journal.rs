@@ -1,0 +1,153 @@
+//! The journal: the truth on disk. Append-only files of commits, each framed, checksummed, chained and sealed.
+//!
+//! One thread writes (see [`super::pipeline`]); anybody reads. A file is written by one run only: what a run finds
+//! open it seals, after cutting a torn tail, so that no place of a file is ever written twice under one key.
+
+mod append;
+pub(crate) mod file;
+pub(crate) mod frame;
+pub(crate) mod manifest;
+mod recover;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use append::{Appender, Written};
+use file::DataFile;
+use manifest::{Listed, Manifest, Sealed};
+pub(crate) use recover::{OnDamage, Recovered};
+
+use super::Error;
+use super::crypt::StoreKey;
+
+/// Most files kept open for reading, well below the usual limit of 1,024 descriptors of a process.
+const OPEN_FILES: usize = 256;
+
+/// A journal in a folder, locked for this process.
+pub(crate) struct Journal {
+    pub(crate) dir: PathBuf,
+    pub(crate) key: StoreKey,
+    pub(crate) store: [u8; 16],
+    list: Mutex<Manifest>,
+    /// The number of the next file. The writer and a merge both take numbers from here.
+    next_file: AtomicU32,
+    open: Mutex<HashMap<u32, Arc<DataFile>>>,
+    _lock: File,
+}
+
+impl Journal {
+    /// The list of files as it is now.
+    pub(crate) fn list(&self) -> MutexGuard<'_, Manifest> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the list on disk, then here; on failure nothing changes here.
+    pub(crate) fn relist<T>(&self, change: impl FnOnce(&mut Manifest) -> T) -> Result<T, Error> {
+        let mut list = self.list();
+        let mut next = list.clone();
+        let told = change(&mut next);
+        next.write(&self.dir, &self.key)?;
+        *list = next;
+        Ok(told)
+    }
+
+    /// A number for a new file, that no other file has or had.
+    pub(crate) fn new_file(&self) -> u32 {
+        self.next_file.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A file by its number; `None` when it is neither listed nor retiring.
+    pub(crate) fn file(&self, id: u32) -> Result<Option<Arc<DataFile>>, Error> {
+        if let Some(file) = self.open_files().get(&id) {
+            return Ok(Some(Arc::clone(file)));
+        }
+        if !self.is_known(id) {
+            return Ok(None);
+        }
+        match DataFile::open(&self.dir, id, &self.store, &self.key) {
+            Ok(file) => {
+                let file = Arc::new(file);
+                self.keep_open(&file);
+                Ok(Some(file))
+            }
+            // It may have been merged away just now.
+            Err(error) if self.is_known(id) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn is_known(&self, id: u32) -> bool {
+        let list = self.list();
+        list.file(id).is_some() || list.retiring.iter().any(|retiring| retiring.old.contains(&id))
+    }
+
+    /// A file that must be there.
+    pub(crate) fn listed_file(&self, id: u32) -> Result<Arc<DataFile>, Error> {
+        let missing = || Error::damaged(&manifest::file_path(&self.dir, id), 0, "the file is not in the list of files");
+        self.file(id)?.ok_or_else(missing)
+    }
+
+    pub(crate) fn keep_open(&self, file: &Arc<DataFile>) {
+        let mut open = self.open_files();
+        if open.len() >= OPEN_FILES {
+            // Any will do: those in use are soon opened again.
+            let victim = open.keys().copied().find(|id| *id != file.id);
+            victim.map(|id| open.remove(&id));
+        }
+        open.insert(file.id, Arc::clone(file));
+    }
+
+    /// Forgets and removes a file that is no longer listed.
+    pub(crate) fn remove(&self, id: u32) -> Result<(), Error> {
+        self.open_files().remove(&id);
+        let path = manifest::file_path(&self.dir, id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_files(&self) -> MutexGuard<'_, HashMap<u32, Arc<DataFile>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files that hold commits after `after`, in order, each with how far it may be read now.
+    pub(crate) fn after(&self, after: u64) -> Result<Vec<(Arc<DataFile>, u64)>, Error> {
+        let listed = self.list().files.clone();
+        let wanted = listed.into_iter().filter(|file| file.sealed.as_ref().is_none_or(|sealed| sealed.last > after));
+        wanted
+            .map(|Listed { id, sealed, .. }| {
+                let file = self.listed_file(id)?;
+                let end = sealed.map_or_else(|| file.synced.load(Ordering::Acquire), |s| s.bytes);
+                Ok((file, end))
+            })
+            .collect()
+    }
+
+    /// Bytes and number of the files.
+    pub(crate) fn size(&self) -> (u64, usize) {
+        let (sealed, open, count) = {
+            let list = self.list();
+            let sealed: u64 =
+                list.files.iter().filter_map(|file| file.sealed.as_ref()).map(|sealed| sealed.bytes).sum();
+            let open = list.files.iter().find(|file| file.sealed.is_none()).map(|file| file.id);
+            (sealed, open, list.files.len())
+        };
+        let active = open.and_then(|id| self.file(id).ok().flatten());
+        (sealed + active.map_or(0, |file| file.synced.load(Ordering::Acquire)), count)
+    }
+}
+
+/// Takes the folder for this process.
+fn lock(dir: &Path) -> Result<File, Error> {
+    let path = dir.join("lock");
+    let file = File::options().create(true).append(true).open(&path).map_err(Error::io("create", &path))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: dir.into() }),
+        Err(errno) => Err(Error::io("lock", &path)(errno.into())),
+    }
+}

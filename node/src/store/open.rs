@@ -1,0 +1,123 @@
+//! Opening a store: the journal first, then the directory, which must follow it or is made anew.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::catch_up::catch_up;
+use super::directory::Directory;
+use super::journal::{Journal, OnDamage, Recovered};
+use super::merge::{self, Upkeep};
+use super::state::{State, Tally};
+use super::{Error, Handle, Opened, Options, Progress, Store, StoreKey};
+
+/// What the journal of a store is marked with.
+const PURPOSE: u8 = 1;
+
+/// Left behind to have the directory made anew at the next start.
+pub(crate) const REBUILD: &str = "rebuild";
+
+impl Store {
+    /// Opens the store in `dir`, or makes one there. After a crash it puts right what it finds, without asking.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::WrongKey`], [`Error::Damaged`] or what the system says.
+    pub fn open(
+        dir: &Path,
+        key: &StoreKey,
+        options: Options,
+        progress: &dyn Fn(Progress),
+    ) -> Result<(Self, Opened), Error> {
+        let (journal, found) = Journal::open(&dir.join("journal"), key, PURPOSE, OnDamage::Refuse)?;
+        let journal = Arc::new(journal);
+        let mut opened =
+            Opened { created: found.fresh, unclean: found.unclean, torn_tail: found.cut.clone(), ..Opened::default() };
+        let path = dir.join("directory");
+        let (directory, tally, why) = match follow(&path, &journal, &found, &options) {
+            Ok((directory, tally)) => (directory, tally, None),
+            Err(Unfit::Fatal(error)) => return Err(error),
+            Err(Unfit::Rebuild(why)) => {
+                move_aside(&path)?;
+                (Directory::open(&path, options.cache_bytes)?.0, Tally::default(), Some(why))
+            }
+        };
+        opened.rebuilt = why.filter(|_| !found.fresh);
+        let state = Arc::new(State::new(journal, directory, options, tally));
+        opened.replayed = catch_up(&state, opened.rebuilt.is_some(), progress)?;
+        remove_old(&path)?;
+        merge::finish(&state)?;
+        state.start(found.last)?;
+        let upkeep = Upkeep::start(&state)?;
+        Ok((Self(Arc::new(Handle { state, upkeep })), opened))
+    }
+}
+
+enum Unfit {
+    Rebuild(String),
+    Fatal(Error),
+}
+
+/// Opens the directory if it can go on from where it is.
+fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) -> Result<(Directory, Tally), Unfit> {
+    let rebuild = |why: &str| Err(Unfit::Rebuild(why.into()));
+    if options.rebuild || path.with_extension(REBUILD).exists() {
+        return rebuild("this was asked for");
+    }
+    if !path.exists() {
+        return rebuild("it was missing");
+    }
+    let opened = Directory::open(path, options.cache_bytes).map_err(|error| match error {
+        Error::Directory { why } => Unfit::Rebuild(why),
+        other => Unfit::Fatal(other),
+    });
+    let (directory, marker, census) = opened?;
+    let Some(marker) = marker else { return rebuild("it had no marker") };
+    if marker.store != journal.store {
+        return rebuild("it belonged to another journal");
+    }
+    if marker.applied > found.last {
+        // It is written after the journal only: what it saw was durable, and is gone.
+        let why = format!("commits {} to {} are missing", found.last + 1, marker.applied);
+        return Err(Unfit::Fatal(Error::damaged(&journal.dir, 0, why)));
+    }
+    if marker.applied < journal.list().merged {
+        return rebuild("it was older than the last merge");
+    }
+    if marker.census != census {
+        return rebuild(
+            "it was not as it was last noted: the node stopped while changing it, or its files are damaged",
+        );
+    }
+    Ok((directory, Tally::of(&marker)))
+}
+
+fn aside(path: &Path) -> PathBuf {
+    path.with_extension("unfit")
+}
+
+/// Puts an unfit directory out of the way; an earlier one makes room for it.
+fn move_aside(path: &Path) -> Result<(), Error> {
+    remove_old(path)?;
+    if path.exists() {
+        fs::rename(path, aside(path)).map_err(Error::io("move aside", path))?;
+    }
+    Ok(())
+}
+
+/// Removes the unfit directory once a new one has taken its place: it may hold what was to be erased.
+fn remove_old(path: &Path) -> Result<(), Error> {
+    let (old, asked) = (aside(path), path.with_extension(REBUILD));
+    if old.exists() {
+        fs::remove_dir_all(&old).or_else(|_| fs::remove_file(&old)).map_err(Error::io("remove", &old))?;
+    }
+    if asked.exists() {
+        fs::remove_file(&asked).map_err(Error::io("remove", &asked))?;
+    }
+    Ok(())
+}
+
+/// The numbers of files that were replaced.
+pub(crate) fn set(ids: &[u32]) -> HashSet<u32> {
+    ids.iter().copied().collect()
+}

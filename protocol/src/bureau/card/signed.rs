@@ -1,0 +1,170 @@
+//! A card as it travels.
+
+use minicbor::{Decode, Encode};
+
+use super::{Card, Contact, Error};
+use crate::bureau::{BureauId, SealingKey, SigningKey, VerifyingKey};
+use crate::codec::{self, Signed, Typ, armor};
+use crate::time::Timestamp;
+
+/// Bytes of a signed card: all its lists full of short lines; a card is sent to people, by mail.
+pub const CARD_LIMIT: usize = 16 * 1024;
+
+const VERSION: u64 = 1;
+const LABEL: &str = "IGAIN CARD";
+
+/// A card whose bounds are kept and whose signature is by the key that it names.
+///
+/// That proves that its bureau's key signed it, not whose key that is: an administrator compares the fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedCard {
+    card: Card,
+    bytes: Vec<u8>,
+}
+
+impl SignedCard {
+    pub(super) fn sign(card: &Card, key: &SigningKey) -> Result<Self, Error> {
+        card.check()?;
+        if card.signing != key.verifying_key() {
+            return Err(Error::NotOwnKey);
+        }
+        let bytes = codec::sign(Typ::Card, &codec::encode(&Wire::from(card)), key);
+        bounded(&bytes)?;
+        Ok(Self { card: card.clone(), bytes })
+    }
+
+    /// Reads a card and checks it in full, but for the clock ([`Card::check_valid`]) and whether it is known.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        bounded(bytes)?;
+        let signed = Signed::parse(Typ::Card, bytes)?;
+        let card = Card::from(codec::decode_version::<Wire>(signed.payload(), VERSION)?);
+        signed.verify(&card.signing)?;
+        card.check()?;
+        Ok(Self { card, bytes: bytes.to_vec() })
+    }
+
+    /// The card.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The signed bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The card as text, between `-----BEGIN IGAIN CARD-----` and `-----END IGAIN CARD-----`.
+    pub fn to_armor(&self) -> String {
+        armor::wrap(LABEL, &self.bytes)
+    }
+
+    /// Reads a card from text, which may have other text around it.
+    ///
+    /// # Errors
+    /// What is no armoured card, and as [`SignedCard::from_bytes`].
+    pub fn from_armor(text: &str) -> Result<Self, Error> {
+        Self::from_bytes(&armor::unwrap(LABEL, text, CARD_LIMIT)?)
+    }
+}
+
+#[cfg(test)]
+pub(super) fn sign_unchecked(card: &Card, key: &SigningKey) -> Vec<u8> {
+    codec::sign(Typ::Card, &codec::encode(&Wire::from(card)), key)
+}
+
+#[cfg(test)]
+pub(super) fn wire(card: &Card) -> impl Encode<()> {
+    Wire::from(card)
+}
+
+fn bounded(bytes: &[u8]) -> Result<(), codec::Error> {
+    match bytes.len() {
+        0..=CARD_LIMIT => Ok(()),
+        bytes => Err(codec::Error::TooLong { bytes, limit: CARD_LIMIT }),
+    }
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Wire {
+    #[n(0)]
+    version: u64,
+    #[n(1)]
+    bureau: BureauId,
+    #[n(2)]
+    name: String,
+    #[n(3)]
+    serial: u64,
+    #[n(4)]
+    not_before: Timestamp,
+    #[n(5)]
+    not_after: Timestamp,
+    #[n(6)]
+    signing: VerifyingKey,
+    #[n(7)]
+    sealing: SealingKey,
+    #[cbor(n(8), with = "minicbor::bytes")]
+    transport: [u8; 32],
+    #[n(9)]
+    addresses: Vec<String>,
+    #[n(10)]
+    languages: Vec<String>,
+    #[n(11)]
+    contacts: Vec<WireContact>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct WireContact {
+    #[n(0)]
+    role: String,
+    #[n(1)]
+    name: String,
+    #[n(2)]
+    email: Option<String>,
+    #[n(3)]
+    phone: Option<String>,
+}
+
+impl From<&Card> for Wire {
+    fn from(card: &Card) -> Self {
+        let card = card.clone();
+        let contact = |c: Contact| WireContact { role: c.role, name: c.name, email: c.email, phone: c.phone };
+        Self {
+            version: VERSION,
+            bureau: card.bureau,
+            name: card.name,
+            serial: card.serial,
+            not_before: card.not_before,
+            not_after: card.not_after,
+            signing: card.signing,
+            sealing: card.sealing,
+            transport: card.transport,
+            addresses: card.addresses,
+            languages: card.languages,
+            contacts: card.contacts.into_iter().map(contact).collect(),
+        }
+    }
+}
+
+impl From<Wire> for Card {
+    fn from(wire: Wire) -> Self {
+        let contact = |c: WireContact| Contact { role: c.role, name: c.name, email: c.email, phone: c.phone };
+        Self {
+            bureau: wire.bureau,
+            name: wire.name,
+            serial: wire.serial,
+            not_before: wire.not_before,
+            not_after: wire.not_after,
+            signing: wire.signing,
+            sealing: wire.sealing,
+            transport: wire.transport,
+            addresses: wire.addresses,
+            languages: wire.languages,
+            contacts: wire.contacts.into_iter().map(contact).collect(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Labels: everything about a record that sharing policy may look at, and nothing else.
+//!
+//! Records with equal labels form a **class**; policy decides once per class and bureau.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use minicbor::{Decode, Encode};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::bureau::BureauId;
+use crate::caf::CafId;
+use crate::codec;
+use crate::vocabulary::{CrimeArea, HandlingCode, Kind, Pap, SubjectCategory, Tlp};
+
+/// Most bureaus that a label names as its audience.
+pub const AUDIENCE_LIMIT: usize = 64;
+
+/// Most bytes of the words of handling code H3.
+pub const NOTE_LIMIT: usize = 256;
+
+/// What policy may look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(map)]
+pub struct Label {
+    /// What the record is about.
+    #[n(0)]
+    pub kind: Kind,
+    /// The Crime Analysis File that it belongs to.
+    #[n(1)]
+    pub caf: Option<CafId>,
+    /// How far it may travel.
+    #[n(2)]
+    pub tlp: Tlp,
+    /// What may be done with it.
+    #[n(3)]
+    pub pap: Option<Pap>,
+    /// Handling codes, ascending.
+    #[n(4)]
+    pub handling: Vec<HandlingCode>,
+    /// The words of handling code H3.
+    #[n(5)]
+    pub note: Option<String>,
+    /// What a person is to the matter.
+    #[n(6)]
+    pub category: Option<SubjectCategory>,
+    /// The kind of crime that it concerns.
+    #[n(7)]
+    pub crime_area: Option<CrimeArea>,
+    /// The only bureaus that may have it, ascending; empty where it is not addressed to anyone in particular.
+    #[n(8)]
+    pub audience: Vec<BureauId>,
+}
+
+/// Why a label is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not the CBOR of a label.
+    #[error(transparent)]
+    Document(#[from] codec::Error),
+    /// A list is not in ascending order, or says something twice.
+    #[error("the label's {0} are not in ascending order without repeats. Its sender breaks the protocol")]
+    Order(&'static str),
+    /// Too many recipients.
+    #[error("the label names more than {AUDIENCE_LIMIT} recipients. Share through a CAF instead")]
+    Audience,
+    /// H3 without words, or words without H3.
+    #[error("handling code H3 needs a note, one line of at most {NOTE_LIMIT} bytes, and a note needs H3")]
+    Note,
+}
+
+impl Label {
+    /// A label that says only the kind and the TLP marking.
+    pub const fn new(kind: Kind, tlp: Tlp) -> Self {
+        Self {
+            kind,
+            caf: None,
+            tlp,
+            pap: None,
+            handling: Vec::new(),
+            note: None,
+            category: None,
+            crime_area: None,
+            audience: Vec::new(),
+        }
+    }
+
+    /// The label with its lists in the order that its encoding demands.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.handling = self.handling.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        self.audience = self.audience.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        self
+    }
+
+    /// Whether the lists are in order and within their bounds.
+    ///
+    /// # Errors
+    /// What is wrong with the label.
+    pub fn check(&self) -> Result<(), Error> {
+        if !self.handling.is_sorted_by(|a, b| a < b) {
+            return Err(Error::Order("handling codes"));
+        }
+        if !self.audience.is_sorted_by(|a, b| a < b) {
+            return Err(Error::Order("recipients"));
+        }
+        if self.audience.len() > AUDIENCE_LIMIT {
+            return Err(Error::Audience);
+        }
+        let noted = self.note.as_ref().is_some_and(|note| codec::text::line(note, NOTE_LIMIT).is_ok());
+        let needed = self.handling.contains(&HandlingCode::H3);
+        if noted == needed && noted == self.note.is_some() { Ok(()) } else { Err(Error::Note) }
+    }
+
+    /// The one encoding of the label.
+    pub fn canonical(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The label of its encoding.
+    ///
+    /// # Errors
+    /// Whatever is not the one encoding of a label within its bounds.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let label: Self = codec::decode(bytes)?;
+        label.check()?;
+        Ok(label)
+    }
+
+    /// The class of records with this label, as their owner names it.
+    pub fn class_id(&self, secret: &ClassSecret) -> ClassId {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("any key length");
+        mac.update(b"igain class 1");
+        mac.update(&self.canonical());
+        let mut id = [0; 16];
+        id.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
+        ClassId(id)
+    }
+
+    /// The handling banner: what everyone who sees the record must see first.
+    pub fn banner(&self) -> String {
+        let mut banner = format!("TLP:{}", self.tlp.code().to_uppercase());
+        if let Some(pap) = self.pap {
+            banner += &format!(" PAP:{}", pap.code().to_uppercase());
+        }
+        self.handling.iter().for_each(|code| banner += &format!(" {code}"));
+        if let Some(note) = &self.note {
+            banner += &format!(" ({note})");
+        }
+        banner
+    }
+}
+
+/// The secret under which a bureau names its classes.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct ClassSecret([u8; 32]);
+
+impl ClassSecret {
+    /// A secret of 32 uniformly random bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for ClassSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClassSecret(..)")
+    }
+}
+
+/// A class: a keyed hash of its label, so that it tells nothing and no other class shifts it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassId([u8; 16]);
+
+impl ClassId {
+    /// A class id as it was stored.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes of the id.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Records: one entity, event or link, each version signed by its owner.
+//!
+//! A record is written as [`Content`], signed into a [`Record`], and may be redacted: every field is committed to on
+//! its own by a salted hash under the owner's signature, so a copy that withholds fields still verifies as the owner's
+//! word. Bytes from elsewhere are [`Unverified`] until the owner's signature has been checked.
+
+mod commitment;
+mod content;
+mod disclosure;
+mod envelope;
+mod field;
+mod header;
+mod id;
+mod kind;
+mod redact;
+mod tombstone;
+mod value;
+mod verify;
+
+pub use commitment::SaltKey;
+pub use content::{Content, sign};
+pub use field::{FieldDef, FieldType};
+pub use header::Header;
+pub use id::{NotAnId, RecordId};
+pub use kind::{field, fields};
+pub use redact::redact_bytes;
+pub use tombstone::Tombstone;
+pub use value::{LINE_LIMIT, NotADate, PartialDate, TEXT_LIMIT, Value};
+pub use verify::{Record, Unverified, trusted, verify_batch};
+
+use crate::codec;
+use crate::vocabulary::Kind;
+
+/// Most fields of a record, disclosed or withheld, decoys among them: many times what a full record has, and little
+/// enough that a stranger's costs little to refuse.
+pub const FIELDS_LIMIT: usize = 256;
+
+/// Most bytes of a record: with its frame it must fit a parcel.
+pub const RECORD_LIMIT: usize = 56 * 1024;
+
+/// Why a record is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not a signed document, or not by its owner.
+    #[error(transparent)]
+    Document(#[from] codec::Error),
+    /// Its label is refused.
+    #[error(transparent)]
+    Label(#[from] crate::label::Error),
+    /// A field that its kind does not have.
+    #[error("a record of kind `{kind}` has no field `{field}`. `igain record schema {kind}` lists its fields")]
+    UnknownField {
+        /// The kind of record.
+        kind: Kind,
+        /// The name of the field.
+        field: String,
+    },
+    /// A value that its field does not take.
+    #[error("field `{field}` does not take this value: {why}")]
+    Value {
+        /// The name of the field.
+        field: String,
+        /// What it takes.
+        why: String,
+    },
+    /// A field more than once that may be there only once.
+    #[error("field `{0}` may be there only once")]
+    Repeated(&'static str),
+    /// Revision 0.
+    #[error("the record has revision 0, and revisions count from 1. Its owner breaks the protocol")]
+    Revision,
+    /// Too many fields.
+    #[error("the record has more than {FIELDS_LIMIT} fields. Split it into linked records")]
+    TooManyFields,
+    /// Too many bytes.
+    #[error(
+        "the record, or a redacted copy of it, has {0} bytes, and {RECORD_LIMIT} is the limit. Split it into linked records"
+    )]
+    TooLong(usize),
+    /// Not ready to be shared.
+    #[error("the record is a draft: it lacks {0}. Set it with `igain record revise` before sharing")]
+    Draft(String),
+    /// What is disclosed and withheld is not what its owner committed to.
+    #[error("the fields are not those that the owner signed. The record was altered on its way")]
+    Commitment,
+    /// Its owner is unknown.
+    #[error("the record is by an owner that is not enrolled here")]
+    UnknownOwner,
+}
+
+impl Error {
+    /// The stable name of this kind of error, for machines.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Document(error) => error.code(),
+            Self::Label(_) => "record.label",
+            Self::UnknownField { .. } => "record.unknown-field",
+            Self::Value { .. } => "record.value",
+            Self::Repeated(_) => "record.repeated-field",
+            Self::Revision => "record.revision",
+            Self::TooManyFields => "record.too-many-fields",
+            Self::TooLong(_) => "record.too-long",
+            Self::Draft(_) => "record.draft",
+            Self::Commitment => "record.commitment",
+            Self::UnknownOwner => "record.unknown-owner",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

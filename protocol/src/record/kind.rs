@@ -1,0 +1,128 @@
+//! The fields of each kind of record, one file a kind.
+
+mod account;
+mod aircraft;
+mod document;
+mod event;
+mod firearm;
+mod item;
+mod link;
+mod location;
+mod online_id;
+mod organisation;
+mod person;
+mod phone;
+mod vehicle;
+mod vessel;
+
+use super::field::{FieldDef, FieldType};
+use crate::vocabulary::{Group, Kind, Scheme};
+
+/// The fields of a kind.
+pub const fn fields(kind: Kind) -> &'static [FieldDef] {
+    match kind {
+        Kind::Person => person::FIELDS,
+        Kind::Organisation => organisation::FIELDS,
+        Kind::Vehicle => vehicle::FIELDS,
+        Kind::Vessel => vessel::FIELDS,
+        Kind::Aircraft => aircraft::FIELDS,
+        Kind::Firearm => firearm::FIELDS,
+        Kind::Document => document::FIELDS,
+        Kind::Account => account::FIELDS,
+        Kind::Phone => phone::FIELDS,
+        Kind::OnlineId => online_id::FIELDS,
+        Kind::Location => location::FIELDS,
+        Kind::Event => event::FIELDS,
+        Kind::Item => item::FIELDS,
+        Kind::Link => link::FIELDS,
+    }
+}
+
+/// One field of a kind.
+pub fn field(kind: Kind, name: &str) -> Option<&'static FieldDef> {
+    fields(kind).iter().find(|field| field.name == name)
+}
+
+/// One field of a kind, and its place among them.
+pub(super) fn find(kind: Kind, name: &str) -> Option<(usize, &'static FieldDef)> {
+    fields(kind).iter().enumerate().find(|(_, field)| field.name == name)
+}
+
+/// Which fields of a kind a record has, to find those that are there twice and may not.
+#[derive(Debug, Default)]
+pub(super) struct Seen(u64);
+
+impl Seen {
+    /// Notes the field at `place`; whether it may be there.
+    pub(super) const fn admits(&mut self, place: usize, def: &FieldDef) -> bool {
+        // INVARIANT: no kind has more fields than there are bits; a test counts them.
+        let bit = 1_u64 << (place & 63);
+        let first = self.0 & bit == 0;
+        self.0 |= bit;
+        first || def.many
+    }
+}
+
+const fn text(name: &'static str, group: Group, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Text, group, doc)
+}
+
+const fn name(name: &'static str, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Name, Group::Identity, doc)
+}
+
+const fn date(name: &'static str, group: Group, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Date, group, doc)
+}
+
+const fn country(name: &'static str, group: Group, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Country, group, doc)
+}
+
+const fn code(name: &'static str, codes: &'static [&'static str], doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Code(codes), Group::Core, doc)
+}
+
+const fn id(name: &'static str, scheme: Scheme, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Identifier(scheme), Group::Identifiers, doc)
+}
+
+const fn reference(name: &'static str, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, FieldType::Reference, Group::Core, doc)
+}
+
+/// Fields that every kind has.
+macro_rules! with_common {
+    ($($field:expr),+ $(,)?) => {
+        &[
+            $($field,)+
+            crate::record::kind::text("remarks", crate::vocabulary::Group::Narrative, "Anything else, in words").many(),
+            crate::record::kind::id("case-number", crate::vocabulary::Scheme::CaseNumber, "Case or file it comes from").many(),
+            crate::record::kind::id("source-id", crate::vocabulary::Scheme::SourceId, "Its number in the source's system").many(),
+            crate::record::kind::text("source", crate::vocabulary::Group::Source, "Where the knowledge comes from").many(),
+            crate::record::kind::text("source-reference", crate::vocabulary::Group::Source, "Document, message or list it was taken from").many(),
+            crate::record::kind::text("officer", crate::vocabulary::Group::Contact, "Whom to ask").many(),
+            crate::record::kind::text("officer-contact", crate::vocabulary::Group::Contact, "How to reach them").many(),
+        ]
+    };
+}
+
+use with_common;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_identifiers_are_disclosed_as_such() {
+        for kind in Kind::ALL {
+            let names: BTreeSet<_> = fields(*kind).iter().map(|field| field.name).collect();
+            assert_eq!(names.len(), fields(*kind).len(), "{kind}");
+            assert!(names.len() <= 64, "{kind} has more fields than `Seen` has bits");
+            for field in fields(*kind) {
+                assert_eq!(field.identifier().is_some(), field.group == Group::Identifiers, "{kind} {}", field.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+mod any;
+mod hostile;
+mod laws;
+
+use super::*;
+use crate::bureau::{BureauId, SigningKey};
+use crate::label::Label;
+use crate::time::{Day, Timestamp};
+use crate::vocabulary::{Group, GroupSet, SubjectCategory, Tlp};
+
+fn key() -> SigningKey {
+    SigningKey::from_seed([7; 32])
+}
+
+fn ke() -> BureauId {
+    "KE".parse().unwrap()
+}
+
+fn person(fields: Vec<(String, Value)>) -> Content {
+    let label = Label { category: Some(SubjectCategory::Suspect), ..Label::new(Kind::Person, Tlp::Amber) };
+    Content {
+        id: RecordId::derived(&[1; 32], "test", "1"),
+        revision: 1,
+        owner: ke(),
+        label,
+        grading: Some("B2".parse().unwrap()),
+        created: Timestamp::from_ms(1),
+        modified: Timestamp::from_ms(2),
+        retain_until: Some(Day::from_days(30_000)),
+        fields,
+    }
+}
+
+fn text(name: &str, value: &str) -> (String, Value) {
+    (name.into(), Value::Text(value.into()))
+}
+
+fn amina() -> Content {
+    person(vec![
+        ("name".into(), Value::name("Amina Wanjiru")),
+        ("birth-date".into(), Value::Date("~1984-03".parse().unwrap())),
+        text("passport", "BK0012345"),
+        text("remarks", "seen in Mombasa"),
+        text("sex", "female"),
+    ])
+}
+
+fn signed(content: &Content) -> Record {
+    sign(content, &SaltKey::new([3; 32]), &key()).unwrap()
+}
+
+fn verified(bytes: &[u8]) -> Result<Record, Error> {
+    Unverified::decode(bytes)?.verify(&key().verifying_key())
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn a_record_verifies_as_it_was_signed() {
+    let record = signed(&amina());
+    assert_eq!(verified(record.as_bytes()).as_ref(), Ok(&record));
+    assert_eq!(trusted(record.as_bytes()).as_ref(), Ok(&record));
+    assert_eq!(signed(&amina()), record, "nothing is drawn");
+    assert!(!record.is_redacted());
+    assert_eq!(record.withheld_count(), 3, "decoys fill it up to eight");
+    assert_eq!(record.fields().count(), 5);
+    assert_eq!(record.values("passport").next(), Some(&Value::Text("BK0012345".into())));
+    assert_eq!(record.groups().to_string(), "core+identity+identifiers+narrative");
+}
+
+#[test]
+fn a_record_without_fields_has_digests_too() {
+    let record = signed(&person(vec![]));
+    assert_eq!(record.withheld_count(), 8);
+    assert!(!record.is_redacted());
+    assert!(verified(record.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_batch_finds_its_culprits() {
+    let stranger = sign(&amina(), &SaltKey::new([3; 32]), &SigningKey::from_seed([8; 32])).unwrap();
+    let records = [signed(&amina()), stranger, signed(&Content { revision: 2, ..amina() })];
+    let decode = |record: &Record| Unverified::decode(record.as_bytes()).unwrap();
+    let verdicts = verify_batch(records.iter().map(decode).collect(), |_| Some(key().verifying_key()));
+    assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    let foreign = signed(&Content { owner: "FR".parse().unwrap(), ..amina() });
+    let mixed = vec![decode(&foreign), decode(&records[0])];
+    let verdicts = verify_batch(mixed, |owner| (owner == ke()).then(|| key().verifying_key()));
+    assert_eq!(verdicts, [Err(Error::UnknownOwner), Ok(records[0].clone())]);
+}
+
+#[test]
+fn content_that_its_kind_does_not_take_is_refused() {
+    let with = |name: &str, value: Value| person(vec![(name.into(), value)]).check();
+    assert!(matches!(with("plate", Value::Text("KAA 123A".into())), Err(Error::UnknownField { .. })));
+    let wrong = [
+        ("birth-date", Value::Text("1984".into())),
+        ("sex", Value::Text("?".into())),
+        ("nationality", Value::Text("Kenya".into())),
+        ("nationality", Value::Text("UK".into())),
+        ("language", Value::Text("Swahili".into())),
+        ("name", Value::Text("Amina".into())),
+        ("name", Value::name("")),
+        ("name", Value::name("Amina\u{1b}[2J")),
+        ("name", Value::Name { text: "أمينة".into(), lang: Some("Arabic".into()), script: None }),
+        ("name", Value::Name { text: "أمينة".into(), lang: None, script: Some("arab".into()) }),
+        ("passport", Value::Text("BK00\n12345".into())),
+        ("passport", Value::Text("9".repeat(LINE_LIMIT + 1))),
+        ("remarks", Value::Text("\u{202e}".into())),
+        ("remarks", Value::Text(" \r\n".into())),
+        ("remarks", Value::Text("a".repeat(TEXT_LIMIT + 1))),
+        ("height", Value::Quantity { amount: "1,70".into(), unit: "m".into() }),
+        ("height", Value::Quantity { amount: "1.70".into(), unit: String::new() }),
+    ];
+    for (name, value) in wrong {
+        let error = with(name, value.clone()).unwrap_err();
+        assert!(matches!(error, Error::Value { ref field, .. } if field == name), "{name} {value:?}: {error}");
+        assert_eq!(error.to_string().lines().count(), 1);
+    }
+    assert_eq!(with("remarks", Value::Text("two\r\nlines\tand نيروبي".into())), Ok(()));
+    assert_eq!(person(vec![text("sex", "male"), text("sex", "male")]).check(), Err(Error::Repeated("sex")));
+    assert_eq!(Content { revision: 0, ..amina() }.check(), Err(Error::Revision));
+    assert_eq!(person(vec![text("role", "courier"); FIELDS_LIMIT + 1]).check(), Err(Error::TooManyFields));
+}
+
+#[test]
+fn positions_are_on_earth() {
+    let at = |latitude_e6, longitude_e6| {
+        let fields = vec![("position".into(), Value::Position { latitude_e6, longitude_e6 })];
+        Content { label: Label::new(Kind::Location, Tlp::Clear), ..person(fields) }.check()
+    };
+    assert_eq!(at(-90_000_000, 180_000_000), Ok(()));
+    assert!(at(90_000_001, 0).is_err() && at(0, -180_000_001).is_err() && at(i32::MIN, i32::MIN).is_err());
+}
+
+#[test]
+fn what_fits_also_fits_redacted() {
+    // The shortest fields there are: their digests take more room than they do.
+    let short = signed(&person(vec![text("role", "x"); FIELDS_LIMIT]));
+    let bytes = short.redact(GroupSet::EMPTY, &|_| true).unwrap();
+    assert!(bytes.len() > short.as_bytes().len() && bytes.len() <= RECORD_LIMIT);
+    assert_eq!(verified(&bytes).unwrap().withheld_count(), FIELDS_LIMIT);
+
+    let long = text("remarks", &"a".repeat(TEXT_LIMIT));
+    let fill = |fields: Vec<_>| sign(&person(fields), &SaltKey::new([3; 32]), &key());
+    let full = fill(vec![long.clone(), long.clone(), long.clone()]).unwrap();
+    assert!(verified(full.as_bytes()).is_ok());
+    // Whole it would just fit.
+    let many = [vec![long.clone(), long.clone(), long], vec![text("role", "x"); 250]].concat();
+    let Err(Error::TooLong(bytes)) = fill(many) else { panic!("a redacted copy would be too long") };
+    assert!(bytes > RECORD_LIMIT);
+}
+
+#[test]
+fn ids_are_derived_and_come_back() {
+    let id = RecordId::derived(&[1; 32], "ofac", "306");
+    assert_eq!(id, RecordId::derived(&[1; 32], "ofac", "306"));
+    for other in [
+        RecordId::derived(&[2; 32], "ofac", "306"),
+        RecordId::derived(&[1; 32], "ofac3", "06"),
+        RecordId::derived(&[1; 32], "ofac", "307"),
+    ] {
+        assert_ne!(id, other);
+    }
+    assert_eq!(id.to_string().parse(), Ok(id));
+    assert_eq!(id.to_string().as_bytes()[14], b'8', "UUIDv8");
+    let fresh = RecordId::fresh(Timestamp::from_ms(0x0123_4567_89ab), &[0xff; 10]);
+    assert_eq!(fresh.to_string(), "01234567-89ab-7fff-bfff-ffffffffffff");
+    assert!("306".parse::<RecordId>().is_err());
+}
+
+#[test]
+fn a_tombstone_is_its_owners_word() {
+    let record = signed(&amina());
+    let stone = Tombstone::new(record.header().id, ke(), Timestamp::from_ms(3), crate::vocabulary::Reason::Incorrect);
+    let bytes = stone.sign(&key());
+    let ours = |owner: BureauId| (owner == ke()).then(|| key().verifying_key());
+    assert_eq!(Tombstone::verify(&bytes, ours), Ok(stone.clone()));
+    assert_eq!(Tombstone::verify(&bytes, |_| None), Err(Error::UnknownOwner));
+    let theirs = stone.sign(&SigningKey::from_seed([8; 32]));
+    assert!(matches!(Tombstone::verify(&theirs, ours), Err(Error::Document(_))));
+    let header = codec::sign(codec::Typ::Record, &codec::encode(&stone), &key());
+    assert!(Tombstone::verify(&header, ours).is_err(), "a signature for one type is none for another");
+    for at in 0..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        assert!(Tombstone::verify(&bytes, ours).is_err(), "byte {at}");
+    }
+}

@@ -1,0 +1,67 @@
+//! Any record that its kind takes.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::vocabulary::Kind;
+
+/// Long enough that it does not occur by chance.
+const TOKEN: &str = "[a-zA-Z0-9éß]{12}";
+
+fn value(ty: FieldType) -> BoxedStrategy<Value> {
+    match ty {
+        FieldType::Text | FieldType::Identifier(_) => TOKEN.prop_map(Value::Text).boxed(),
+        FieldType::Name => (TOKEN, prop::option::of(Just("ar")), prop::option::of(Just("Arab")))
+            .prop_map(|(text, lang, script)| Value::Name {
+                text,
+                lang: lang.map(Into::into),
+                script: script.map(Into::into),
+            })
+            .boxed(),
+        FieldType::Date => (1..=9999_u16, 1..=12_u8, 1..=28_u8, any::<bool>())
+            .prop_map(|(year, month, day, about)| {
+                let date = PartialDate::day(year, month, day);
+                Value::Date(if about { PartialDate::year(year).about() } else { date })
+            })
+            .boxed(),
+        FieldType::Moment => any::<u64>().prop_map(|ms| Value::Moment(Timestamp::from_ms(ms))).boxed(),
+        FieldType::Country => select(vec!["KE", "FR", "BR"]).prop_map(|code| Value::Text(code.into())).boxed(),
+        FieldType::Language => select(vec!["sw", "pt-BR"]).prop_map(|tag| Value::Text(tag.into())).boxed(),
+        FieldType::Quantity => ("-?[0-9]{1,9}(\\.[0-9]{1,4})?", "[a-zA-Z]{1,4}")
+            .prop_map(|(amount, unit)| Value::Quantity { amount, unit })
+            .boxed(),
+        FieldType::Position => (-90_000_000..=90_000_000, -180_000_000..=180_000_000)
+            .prop_map(|(latitude_e6, longitude_e6)| Value::Position { latitude_e6, longitude_e6 })
+            .boxed(),
+        FieldType::Reference => any::<[u8; 16]>().prop_map(|id| Value::Reference(RecordId::from_bytes(id))).boxed(),
+        FieldType::Code(codes) => select(codes).prop_map(|code| Value::Text(code.into())).boxed(),
+        FieldType::Flag => any::<bool>().prop_map(Value::Flag).boxed(),
+    }
+}
+
+/// A record of any kind, with up to 20 of its fields, in any order, those that may be there twice perhaps twice.
+pub(super) fn content() -> impl Strategy<Value = Content> {
+    let field = |def: &'static FieldDef| value(def.ty).prop_map(move |value| (def, value));
+    let drawn = select(Kind::ALL).prop_flat_map(move |kind| {
+        let fields = (0..fields(kind).len()).prop_flat_map(move |place| field(&fields(kind)[place]));
+        (Just(kind), prop::collection::vec(fields, 0..20))
+    });
+    (drawn, any::<[u8; 16]>(), 1..=u32::MAX).prop_map(|((kind, drawn), id, revision)| {
+        let mut seen = Vec::new();
+        let mut once = |def: &FieldDef| {
+            let first = !seen.contains(&def.name);
+            seen.push(def.name);
+            first || def.many
+        };
+        let fields = drawn.into_iter().filter(|(def, _)| once(def)).map(|(def, value)| (def.name.to_owned(), value));
+        let label = Label { category: Some(SubjectCategory::Victim), ..Label::new(kind, Tlp::Green) };
+        let fields = fields.collect();
+        Content { id: RecordId::from_bytes(id), revision, label, fields, ..amina() }
+    })
+}
+
+/// Any set of groups.
+pub(super) fn groups() -> impl Strategy<Value = GroupSet> {
+    (0..64_u8).prop_map(|bits| GroupSet::from_bits(bits).unwrap())
+}

@@ -1,0 +1,233 @@
+//! Records, whole and redacted, and a withdrawal.
+
+use igain_protocol::bureau::SigningKey;
+use igain_protocol::caf::CafId;
+use igain_protocol::label::Label;
+use igain_protocol::record::{
+    Content, Error, PartialDate, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
+};
+use igain_protocol::vocabulary::{
+    CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+};
+use serde_json::{Value as Json, json};
+
+use super::{KE_SIGNING, at, check, fr, hex, id, ke, keys};
+
+/// The secret that the salts of these vectors are drawn under; nobody may use it for anything else.
+const KE_SALT: [u8; 32] = [0x14; 32];
+
+fn record_id(n: u8) -> RecordId {
+    RecordId::fresh(at("2026-01-05T00:00:00Z"), &[n; 10])
+}
+
+fn name(text: &str, lang: &str, script: &str) -> Value {
+    Value::Name { text: text.into(), lang: Some(lang.into()), script: Some(script.into()) }
+}
+
+fn content(label: Label, fields: Vec<(&str, Value)>) -> Content {
+    Content {
+        id: record_id(1),
+        revision: 1,
+        owner: id("KE"),
+        label,
+        grading: Some("B2".parse().unwrap()),
+        created: at("2026-01-05T00:00:00Z"),
+        modified: at("2026-01-05T00:00:00Z"),
+        retain_until: Some("2029-01-05".parse().unwrap()),
+        fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    }
+}
+
+fn person() -> Content {
+    let label = Label {
+        caf: Some(CafId::new(at("2026-01-02T00:00:00Z"), &[0x5a; 10])),
+        pap: Some(Pap::Green),
+        handling: vec![HandlingCode::H1, HandlingCode::H3],
+        note: Some("Call before any action".into()),
+        category: Some(SubjectCategory::Suspect),
+        crime_area: Some(CrimeArea::Cocaine),
+        audience: vec![id("BR"), id("FR")],
+        ..Label::new(Kind::Person, Tlp::Amber)
+    };
+    let text = |text: &str| Value::Text(text.into());
+    let fields = vec![
+        ("name", name("Amina Wanjiru", "sw", "Latn")),
+        ("name", name("أمينة وانجيرو", "ar", "Arab")),
+        ("alias", Value::name("Mama Pwani")),
+        ("birth-date", Value::Date(PartialDate::month(1984, 3).about())),
+        ("sex", text("female")),
+        ("nationality", text("KE")),
+        ("role", text("courier")),
+        ("height", Value::Quantity { amount: "1.68".into(), unit: "m".into() }),
+        ("passport", text("BK0012345")),
+        ("remarks", text("Seen in Mombasa,\nwith two others.")),
+        ("officer", text("Duty office")),
+    ];
+    let grading = Grading::from_admiralty("C3");
+    Content { revision: 2, modified: at("2026-02-01T12:30:00Z"), grading, ..content(label, fields) }
+}
+
+fn event() -> Content {
+    let fields = vec![
+        ("type", Value::Text("seizure".into())),
+        ("date", Value::Date(PartialDate { until_year: Some(2026), ..PartialDate::year(2025) })),
+        ("until", Value::Date(PartialDate::day(2026, 1, 4))),
+        ("time", Value::Moment(at("2026-01-04T03:15:00Z"))),
+        ("position", Value::Position { latitude_e6: -4_043_740, longitude_e6: 39_668_210 }),
+    ];
+    content(Label::new(Kind::Event, Tlp::Clear), fields)
+}
+
+fn link() -> Content {
+    let fields = vec![
+        ("from", Value::Reference(record_id(1))),
+        ("to", Value::Reference(record_id(2))),
+        ("type", Value::Text("present".into())),
+    ];
+    Content { id: record_id(3), ..content(Label::new(Kind::Link, Tlp::Green), fields) }
+}
+
+fn signed(content: &Content) -> Record {
+    sign(content, &SaltKey::new(KE_SALT), &ke()).unwrap()
+}
+
+fn value(value: &Value) -> Json {
+    match value {
+        Value::Text(text) => json!(text),
+        Value::Name { text, lang, script } => json!([0, text, lang, script]),
+        Value::Date(date) => json!([1, date.year, date.month, date.day, date.until_year, date.approximate]),
+        Value::Moment(at) => json!([2, at.as_ms()]),
+        Value::Quantity { amount, unit } => json!([3, amount, unit]),
+        Value::Position { latitude_e6, longitude_e6 } => json!([4, latitude_e6, longitude_e6]),
+        Value::Reference(id) => json!([5, hex(id.as_bytes())]),
+        Value::Flag(flag) => json!(flag),
+    }
+}
+
+fn input(record: &Record) -> Json {
+    let header = record.header();
+    let label = &header.label;
+    let grading = header.grading.unwrap();
+    json!({
+        "id": hex(header.id.as_bytes()),
+        "revision": header.revision,
+        "owner": header.owner.to_string(),
+        "label": {
+            "kind": label.kind.number(),
+            "caf": label.caf.map(|caf| hex(caf.as_bytes())),
+            "tlp": label.tlp.number(),
+            "pap": label.pap.map(Pap::number),
+            "handling": label.handling.iter().map(|code| code.number()).collect::<Vec<_>>(),
+            "note": label.note,
+            "category": label.category.map(SubjectCategory::number),
+            "crime_area": label.crime_area.map(CrimeArea::number),
+            "audience": label.audience.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        },
+        "grading": {
+            "reliability": grading.reliability.number(),
+            "accuracy": grading.accuracy.number(),
+            "admiralty": grading.admiralty.map(|given| given.to_string()),
+        },
+        "created_ms": header.created.as_ms(),
+        "modified_ms": header.modified.as_ms(),
+        "retain_until_days": header.retain_until.unwrap().as_days(),
+        "fields": record.fields().map(|(def, given)| json!([def.name, value(given)])).collect::<Vec<_>>(),
+    })
+}
+
+fn check_record(file: &str, description: &str, bytes: &[u8]) {
+    let record = Unverified::decode(bytes).unwrap().verify(&ke().verifying_key()).unwrap();
+    let mut keys = keys(&KE_SIGNING);
+    keys["salt"] = json!(hex(&KE_SALT));
+    let (input, withheld) = (input(&record), record.withheld_count());
+    check(
+        file,
+        &json!({ "name": file, "description": description, "keys": keys, "input": input, "withheld": withheld, "bytes": hex(bytes) }),
+    );
+}
+
+#[test]
+fn records_are_as_they_were() {
+    let all = "with all fields disclosed; the digests that are left are decoys";
+    check_record("record", &format!("A person, {all}"), signed(&person()).as_bytes());
+    check_record("record-event", &format!("An event, {all}"), signed(&event()).as_bytes());
+}
+
+#[test]
+fn redacted_records_are_as_they_were() {
+    let core: GroupSet = [Group::Core, Group::Contact].into_iter().collect();
+    let bytes = signed(&person()).redact(core, &|_| true).unwrap();
+    check_record(
+        "redacted",
+        "The person of record.json, of which only the groups core and contact are disclosed",
+        &bytes,
+    );
+    let bytes = redact_bytes(signed(&link()).as_bytes(), Kind::Link, GroupSet::ALL, &|id| id == record_id(1)).unwrap();
+    check_record("redacted-link", "A link, of which the one reference is withheld", &bytes);
+}
+
+#[test]
+fn the_tombstone_is_as_it_was() {
+    let stone = Tombstone::new(record_id(1), id("KE"), at("2026-03-01T00:00:00Z"), Reason::Incorrect);
+    let bytes = stone.sign(&ke());
+    let input = json!({
+        "id": hex(stone.id.as_bytes()),
+        "owner": stone.owner.to_string(),
+        "at_ms": stone.at.as_ms(),
+        "reason": stone.reason.number(),
+    });
+    let description = "The withdrawal of a record by its owner";
+    check(
+        "tombstone",
+        &json!({ "name": "tombstone", "description": description, "keys": keys(&KE_SIGNING), "input": input, "bytes": hex(&bytes) }),
+    );
+    assert_eq!(Tombstone::verify(&bytes, |_| Some(ke().verifying_key())), Ok(stone));
+}
+
+/// The good bytes with one stretch of them replaced.
+fn spliced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
+    [&bytes[..at], new, &bytes[at + old.len()..]].concat()
+}
+
+fn signed_by(key: &SigningKey) -> Vec<u8> {
+    sign(&person(), &SaltKey::new(KE_SALT), key).unwrap().as_bytes().to_vec()
+}
+
+#[test]
+fn the_refused_records_are_as_they_were() {
+    let good = signed(&person()).as_bytes().to_vec();
+    let redacted = signed(&person()).redact(GroupSet::EMPTY, &|_| true).unwrap();
+    let (first, last) = (redacted.len() - 16 * 34, redacted.len() - 34);
+    let mut disorder = redacted.clone();
+    disorder[last..].copy_from_slice(&redacted[first..first + 34]);
+    disorder[first..first + 34].copy_from_slice(&redacted[last..]);
+    let mut twice = redacted.clone();
+    twice[last..].copy_from_slice(&redacted[last - 34..last]);
+    let mut short = redacted[..last].to_vec();
+    short[first - 1] -= 1;
+    let earlier = signed(&Content { revision: 1, ..person() });
+    let head = |record: &[u8]| record[4..4 + usize::from(record[2]) * 256 + usize::from(record[3])].to_vec();
+    let cases = [
+        ("value", "another value in a field", spliced(&good, b"BK0012345", b"BK0012346")),
+        ("name", "another name of a field", spliced(&good, b"\x65alias", b"\x64name")),
+        ("head", "another handling note in the head", spliced(&good, b"Call before", b"Call betore")),
+        ("revision", "the head of another revision", spliced(&good, &head(&good), &head(earlier.as_bytes()))),
+        ("order", "digests out of order", disorder),
+        ("twice", "a digest twice", twice),
+        ("fewer", "a digest left out", short),
+        ("length", "a length in a longer form than it needs", [&[0x98, 0x03], &good[1..]].concat()),
+        ("more", "a byte behind its end", [&good[..], &[0]].concat()),
+        ("signer", "signed by another bureau", signed_by(&fr())),
+    ];
+    for (name, _, bytes) in &cases {
+        let verdict = Unverified::decode(bytes).and_then(|record| record.verify(&ke().verifying_key()));
+        assert!(matches!(verdict, Err(Error::Commitment | Error::Document(_))), "{name}: {verdict:?}");
+    }
+    let cases = cases.map(|(name, why, bytes)| json!({ "name": name, "description": why, "bytes": hex(&bytes) }));
+    let description = "Records that say they are by KE, and that every reader refuses";
+    check(
+        "refused-records",
+        &json!({ "name": "refused-records", "description": description, "keys": keys(&KE_SIGNING), "cases": cases }),
+    );
+}

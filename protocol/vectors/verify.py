@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""Checks the vectors in this folder by FORMAT.md alone, with cbor2, cryptography and pyrage (see requirements.txt).
+
+Prints one line a vector; ends with status 1 at any mismatch.
+"""
+
+import hashlib
+import json
+import pathlib
+import sys
+from io import BytesIO
+
+import cbor2
+import pyrage
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+SIGNED_LIMIT = 65 * 1024
+NESTING_LIMIT = 16
+# The y (Ed25519) and u (X25519) coordinates of small order, little end first: no key may be one of them.
+SMALL_ORDER_Y = {
+    (1).to_bytes(32, "little"),
+    (0).to_bytes(32, "little"),
+    (2**255 - 20).to_bytes(32, "little"),
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+}
+SMALL_ORDER_U = {
+    (0).to_bytes(32, "little"),
+    (1).to_bytes(32, "little"),
+    (2**255 - 20).to_bytes(32, "little"),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+}
+
+
+class Refused(Exception):
+    """What a reader refuses."""
+
+
+def refuse(condition, why):
+    if condition:
+        raise Refused(why)
+
+
+def depth(value):
+    if isinstance(value, cbor2.CBORTag):
+        return 1 + depth(value.value)
+    if hasattr(value, "values"):
+        return 1 + max(map(depth, value.values()), default=0)
+    if isinstance(value, (list, tuple)):
+        return 1 + max(map(depth, value), default=0)
+    return 0
+
+
+def decode(data):
+    """One item of deterministic CBOR: encoding it again gives the same bytes."""
+    stream = BytesIO(data)
+    try:
+        value = cbor2.load(stream)
+    except Exception as error:  # the library raises several kinds
+        raise Refused(f"no CBOR: {error}") from error
+    refuse(stream.tell() != len(data), "more bytes follow")
+    refuse(depth(value) > NESTING_LIMIT, "nested too deep")
+    refuse(cbor2.dumps(value, canonical=True) != data, "not deterministic")
+    return value
+
+
+def verify(kind, data, key_of):
+    """The payload of a signed document; key_of gives the signer's public key for the payload."""
+    refuse(len(data) > SIGNED_LIMIT, "too long")
+    document = decode(data)
+    refuse(not isinstance(document, cbor2.CBORTag) or document.tag != 18, "no COSE_Sign1")
+    refuse(len(document.value) != 4, "no COSE_Sign1")
+    protected, unprotected, payload, signature = document.value
+    header = decode(protected)
+    refuse(set(header) != {1, 4, 16} or header[1] != -8, "wrong header")
+    refuse(header[16] != f"application/igain-{kind}", "wrong type")
+    refuse(len(unprotected) != 0, "something outside the signature")
+    content = decode(payload)
+    refuse(content.get(0) != 1, "unknown version")
+    key = key_of(content)
+    refuse(key in SMALL_ORDER_Y, "weak key")
+    refuse(header[4] != hashlib.sha256(key).digest()[:8], "another key")
+    message = cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError) as error:
+        raise Refused("wrong signature") from error
+    return content
+
+
+def read_card(data):
+    card = verify("card", data, lambda card: card[6])
+    refuse(card[7] in SMALL_ORDER_U, "weak sealing key")
+    return card
+
+
+def plain(value):
+    """A decoded value as the vectors' JSON writes it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def expect(found, wanted, what):
+    if plain(found) != wanted:
+        raise Refused(f"{what} is {plain(found)!r}, not {wanted!r}")
+
+
+def compare(content, wanted, names):
+    for key, name in names.items():
+        expect(content.get(key), wanted[name], name)
+
+
+def check_card(vector):
+    card = read_card(bytes.fromhex(vector["bytes"]))
+    names = "bureau name serial not_before_ms not_after_ms signing sealing transport addresses languages".split()
+    compare(card, vector["input"], dict(enumerate(names, 1)))
+    for contact, wanted in zip(card[11], vector["input"]["contacts"], strict=True):
+        compare(contact, wanted, {0: "role", 1: "name", 2: "email", 3: "phone"})
+    fingerprint = hashlib.sha256(card[6]).hexdigest()
+    expect(fingerprint, vector["keys"]["fingerprint"].replace(" ", "").lower(), "fingerprint")
+
+
+def check_refused(vector):
+    for case in vector["cases"]:
+        try:
+            read_card(bytes.fromhex(case["bytes"]))
+        except Refused:
+            continue
+        raise Refused(f"{case['name']} was accepted: {case['description']}")
+
+
+def signer(vector):
+    return lambda _: bytes.fromhex(vector["keys"]["signing_public"])
+
+
+def check_charter(vector):
+    charter = verify("charter", bytes.fromhex(vector["bytes"]), signer(vector))
+    names = "name purpose crime_area scope manager serial opened_ms closes_days kinds categories members closed".split()
+    compare(charter, vector["input"], dict(enumerate(names, 2)))
+    expect(charter[1], vector["input"]["id"].replace("-", ""), "id")
+
+
+def check_acceptance(vector):
+    acceptance = verify("acceptance", bytes.fromhex(vector["bytes"]), signer(vector))
+    compare(acceptance, vector["input"], {2: "bureau", 3: "charter_serial", 4: "serial", 5: "state", 7: "at_ms"})
+    expect(acceptance[6], list(vector["input"]["only"][name] for name in ("kinds", "crime_areas", "owners")), "only")
+
+
+def check_receipt(vector):
+    receipt = verify("receipt", bytes.fromhex(vector["bytes"]), signer(vector))
+    names = "from to at_ms outcome feed records reason".split()
+    compare(receipt, vector["input"], dict(enumerate(names, 1)))
+
+
+def check_parcel(vector):
+    identity = pyrage.x25519.Identity.from_str(vector["keys"]["sealing_identity"])
+    signed = pyrage.decrypt(bytes.fromhex(vector["bytes"]), [identity])
+    expect(signed, vector["signed"], "signed")
+    parcel = verify("parcel", signed, signer(vector))
+    compare(parcel, vector["input"], {1: "from", 2: "to", 3: "created_ms", 4: "items"})
+
+
+RECORD_LIMIT = 56 * 1024
+HEAD = {1: "id", 2: "revision", 3: "owner", 6: "created_ms", 7: "modified_ms", 8: "retain_until_days"}
+LABEL = dict(enumerate("kind caf tlp pap handling note category crime_area audience".split()))
+GRADING = {0: "reliability", 1: "accuracy", 2: "admiralty"}
+
+
+def read_record(data, key_of):
+    """The head and the disclosed fields of a record, and how many digests are without a field."""
+    refuse(len(data) > RECORD_LIMIT, "too long")
+    record = decode(data)
+    refuse(not isinstance(record, (list, tuple)) or len(record) != 3, "no record")
+    signed, disclosed, withheld = record
+    head = verify("record", signed, key_of)
+    refuse(any(len(digest) != 32 for digest in withheld), "no digest")
+    refuse(list(withheld) != sorted(withheld), "digests out of order")
+    digests = sorted([*withheld, *(hashlib.sha256(disclosure).digest() for disclosure in disclosed)])
+    refuse(len(set(digests)) != len(digests), "a digest twice")
+    refuse(len(digests) != head[10] or len(digests) % 8 != 0, "another number of digests")
+    refuse(hashlib.sha256(b"".join(digests)).digest() != head[9], "not what the head commits to")
+    fields = [decode(disclosure) for disclosure in disclosed]
+    refuse(any(len(field) != 3 or len(field[0]) != 16 for field in fields), "no field")
+    return head, [list(field[1:]) for field in fields], len(withheld)
+
+
+def check_record(vector):
+    head, fields, withheld = read_record(bytes.fromhex(vector["bytes"]), signer(vector))
+    compare(head, vector["input"], HEAD)
+    compare(head[4], vector["input"]["label"], LABEL)
+    compare(head[5], vector["input"]["grading"], GRADING)
+    expect(fields, vector["input"]["fields"], "fields")
+    expect(withheld, vector["withheld"], "withheld")
+
+
+def check_refused_records(vector):
+    for case in vector["cases"]:
+        try:
+            read_record(bytes.fromhex(case["bytes"]), signer(vector))
+        except Refused:
+            continue
+        raise Refused(f"{case['name']} was accepted: {case['description']}")
+
+
+def check_tombstone(vector):
+    tombstone = verify("tombstone", bytes.fromhex(vector["bytes"]), signer(vector))
+    compare(tombstone, vector["input"], {1: "id", 2: "owner", 3: "at_ms", 4: "reason"})
+
+
+CHECKS = {
+    "card": check_card,
+    "refused": check_refused,
+    "charter": check_charter,
+    "acceptance": check_acceptance,
+    "receipt": check_receipt,
+    "parcel": check_parcel,
+    "record": check_record,
+    "redacted": check_record,
+    "refused-records": check_refused_records,
+    "tombstone": check_tombstone,
+}
+
+
+def main():
+    failed, missing = False, set(CHECKS)
+    for path in sorted(FOLDER.glob("*.json")):
+        vector = json.loads(path.read_text(encoding="utf-8"))
+        name = vector["name"] if vector["name"] in CHECKS else vector["name"].split("-")[0]
+        missing.discard(name)
+        try:
+            CHECKS[name](vector)
+        except (Refused, KeyError, TypeError, ValueError, AttributeError, pyrage.DecryptError) as error:
+            print(f"{path.name}: FAILED: {type(error).__name__}: {error}")
+            failed = True
+        else:
+            print(f"{path.name}: ok")
+    for name in sorted(missing):
+        print(f"{name}: FAILED: no vector")
+    return 1 if failed or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

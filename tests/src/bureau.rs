@@ -1,0 +1,185 @@
+//! One whole bureau inside the test's process: real keys, store, audit log, index and sockets; only the clock is set
+//! by hand.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use igain_node::audit::AuditLog;
+use igain_node::keystore::Keys;
+use igain_node::ledger::Ledger;
+use igain_node::network::{Config, Network, PeerKey};
+use igain_node::office::{Actor, Clock, Draft, Indexer, Office, Parts, Secrets};
+use igain_node::replication::{Replication, Settings};
+use igain_node::search::Search;
+use igain_node::store::{Options, Position, Store, StoreKey};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::codec::{self, Typ};
+use igain_protocol::label::Label;
+use igain_protocol::record::{RecordId, Value};
+use igain_protocol::time::{Day, Timestamp};
+use tempfile::TempDir;
+
+/// Noon on 1 March 2026.
+pub const NOON: Timestamp = Timestamp::from_ms(1_772_366_400_000);
+
+/// One bureau.
+pub struct Bureau {
+    /// Its office.
+    pub office: Office,
+    /// Its replication.
+    pub replication: Replication,
+    /// Its keys.
+    pub keys: Keys,
+    addresses: Vec<String>,
+    _folder: TempDir,
+}
+
+/// An office in a folder, with keys that depend on `seed` alone.
+///
+/// # Panics
+/// Where it cannot be opened.
+pub fn office(id: &str, seed: u8, folder: &Path) -> Office {
+    let keys = keys(seed);
+    let key = StoreKey::from_bytes(*keys.store_key());
+    let (store, _) = Store::open(&folder.join("store"), &key, Options::default(), &|_| {}).expect("a store");
+    let signing = keys.signing();
+    let own = signing.verifying_key();
+    let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
+    let audit = AuditLog::open(&folder.join("audit"), &key, &own, signer).expect("an audit log");
+    let (search, applied) = Search::open(&folder.join("search"), &keys.search_key()).expect("an index");
+    let parts = Parts {
+        me: id.parse().expect("a bureau"),
+        secrets: Secrets::of(&keys),
+        ledger: Ledger::new(store),
+        audit,
+        search,
+        clock: Clock::manual(NOON),
+    };
+    let office = Office::open(parts).expect("an office");
+    let mut indexer = Indexer::new(office.clone(), applied.map_or(Position::START, Position::from_bytes));
+    std::thread::spawn(move || {
+        while indexer.catch_up().is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    office
+}
+
+/// The keys of a seed.
+pub fn keys(seed: u8) -> Keys {
+    Keys::from_entropy(&entropy(seed))
+}
+
+/// Bytes that stand for keys, each seed its own.
+fn entropy(seed: u8) -> [u8; igain_node::keystore::ENTROPY_BYTES] {
+    let mut bytes = [seed; igain_node::keystore::ENTROPY_BYTES];
+    bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = byte.wrapping_add((at / 32) as u8 * 31));
+    bytes
+}
+
+/// The card of an office that listens on `addresses`.
+///
+/// # Panics
+/// Where the card is refused.
+pub fn card(id: BureauId, keys: &Keys, addresses: &[String]) -> SignedCard {
+    let card = Card {
+        bureau: id,
+        name: format!("Bureau {id}"),
+        serial: 1,
+        not_before: NOON,
+        not_after: NOON.plus_ms(365 * 86_400_000),
+        signing: keys.signing().verifying_key(),
+        sealing: keys.sealing().sealing_key(),
+        transport: *PeerKey::of_seed(&keys.transport_seed()).expect("a key").as_bytes(),
+        addresses: addresses.to_vec(),
+        languages: vec!["en".into()],
+        contacts: Vec::new(),
+    };
+    card.sign(&keys.signing()).expect("a card")
+}
+
+impl Bureau {
+    /// A bureau that runs in a folder of its own, on free loopback ports.
+    ///
+    /// # Panics
+    /// Where it cannot start.
+    pub async fn start(id: &str, seed: u8) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keys = keys(seed);
+        let office = office(id, seed, folder.path());
+        let listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
+        let (network, incoming) = Network::start(Config::new(keys.transport_seed(), listen)).await.expect("a network");
+        let addresses = network.listening();
+        let settings = Settings { interval: Duration::from_secs(5), window: 64 };
+        let replication = Replication::start(office.clone(), network, incoming, settings).await.expect("replication");
+        Self { office, replication, keys, addresses, _folder: folder }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> BureauId {
+        self.office.me()
+    }
+
+    /// Its card.
+    pub fn card(&self) -> SignedCard {
+        card(self.id(), &self.keys, &self.addresses)
+    }
+
+    /// Enrols another bureau.
+    ///
+    /// # Panics
+    /// Where its card is refused.
+    pub async fn enrol(&self, other: &Self) {
+        self.office.enrol(Actor::Node, other.card(), None, Vec::new()).expect("a sound card");
+        self.replication.refresh().await.expect("a refresh");
+    }
+
+    /// Puts a policy in force.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn apply(&self, policy: &str) {
+        self.office.apply_policy(Actor::Node, policy, "test.cedar").expect("a sound policy");
+        self.replication.refresh().await.expect("a refresh");
+    }
+
+    /// Contributes one record and tells the peers.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn contribute(&self, draft: Draft) -> RecordId {
+        let id = draft.id.expect("an id");
+        let done = self.office.contribute(vec![draft]).expect("a contribution");
+        assert!(!matches!(done.outcomes[..], [igain_node::office::Outcome::Refused(_)]), "{:?}", done.outcomes);
+        if !done.new_classes.is_empty() {
+            self.replication.reconsidered().await.expect("a refresh");
+        }
+        self.replication.nudge_all();
+        id
+    }
+}
+
+/// A draft of a record with an id that depends on `key` alone.
+pub fn draft(key: &str, label: Label, fields: &[(&str, Value)]) -> Draft {
+    Draft {
+        id: Some(RecordId::derived(&[1; 32], "test", key)),
+        label,
+        grading: Some("B2".parse().expect("a grading")),
+        retain_until: Some(Day::from_days(25_000)),
+        fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+    }
+}
+
+/// Waits until `holds` does, or panics with `what` after a while.
+///
+/// # Panics
+/// When it takes too long.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,9 @@
+//! Test support: whole bureaus as processes, whole bureaus inside one process, and a simulated federation in virtual
+//! time.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "test support fails loudly")]
+
+pub mod bureau;
+pub mod daemon;
+pub mod simulation;
+pub mod wire;

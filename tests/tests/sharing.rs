@@ -1,0 +1,114 @@
+//! Whole bureaus share over real sockets: policy, redaction, withdrawal, receipts, revocation.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
+
+use igain_node::ledger::RecordKey;
+use igain_node::office::{Actor, HolderState, Question};
+use igain_protocol::label::Label;
+use igain_protocol::record::{Record, RecordId, Value};
+use igain_protocol::vocabulary::{Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
+use igain_tests::bureau::{Bureau, draft, eventually};
+
+const ALL_TO_FR: &str = r#"
+@id("fr-all")
+permit(principal == Bureau::"FR", action in Action::"disclose", resource);
+"#;
+
+const CORE_TO_FR: &str = r#"
+@id("fr-core")
+permit(principal == Bureau::"FR", action == Action::"core", resource);
+"#;
+
+fn suspect() -> Label {
+    Label { category: Some(SubjectCategory::Suspect), ..Label::new(Kind::Person, Tlp::Green) }
+}
+
+fn held(bureau: &Bureau, owner: &Bureau, id: RecordId) -> Option<Record> {
+    let row = bureau.office.ledger().record(RecordKey { id, owner: owner.id() }).expect("the books");
+    row.map(|row| row.record().expect("a record"))
+}
+
+fn amina() -> [(&'static str, Value); 3] {
+    [
+        ("name", Value::name("Amina Wanjiru")),
+        ("sex", Value::Text("female".into())),
+        ("phone", Value::Text("+254 712 345 678".into())),
+    ]
+}
+
+async fn pair() -> (Bureau, Bureau) {
+    let (ke, fr) = (Bureau::start("KE", 1).await, Bureau::start("FR", 2).await);
+    ke.enrol(&fr).await;
+    fr.enrol(&ke).await;
+    (ke, fr)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_travels_is_found_is_withdrawn_and_receipted() {
+    let (ke, fr) = pair().await;
+    ke.apply(ALL_TO_FR).await;
+    let id = ke.contribute(draft("amina", suspect(), &amina())).await;
+    eventually("FR holds the record", || held(&fr, &ke, id).is_some()).await;
+
+    let question = Question {
+        actor: Actor::User(7),
+        purpose: Purpose::ALL[0],
+        case: "2026/1".into(),
+        identifier: Some((Scheme::Phone, "00254-712-345678".into())),
+        name: None,
+        kinds: Vec::new(),
+        owners: Vec::new(),
+        cafs: Vec::new(),
+        from: None,
+        to: None,
+        limit: 10,
+    };
+    let answer = fr.office.ask(&question).expect("an answer");
+    assert_eq!(answer.hits.len(), 1);
+    assert_eq!(answer.hits[0].record.header().id, id);
+    assert!(fr.office.audit().last() >= answer.audit);
+
+    assert_eq!(ke.office.holders(id).expect("holders")[0].state, HolderState::Holds);
+    ke.office.withdraw(Actor::Node, id, Reason::ALL[0]).expect("a withdrawal");
+    ke.replication.nudge_all();
+    eventually("FR has purged it", || held(&fr, &ke, id).is_none()).await;
+    eventually("KE has the receipt", || {
+        matches!(ke.office.holders(id).expect("holders")[0].state, HolderState::Purged(_))
+    })
+    .await;
+    assert!(fr.office.ask(&question).expect("an answer").hits.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_policy_takes_back_is_purged_and_what_is_left_still_verifies() {
+    let (ke, fr) = pair().await;
+    ke.apply(ALL_TO_FR).await;
+    let id = ke.contribute(draft("amina", suspect(), &amina())).await;
+    eventually("FR holds all of it", || held(&fr, &ke, id).is_some_and(|r| r.values("phone").count() == 1)).await;
+    ke.apply(CORE_TO_FR).await;
+    eventually("FR holds the core only", || {
+        held(&fr, &ke, id).is_some_and(|r| r.values("phone").count() == 0 && r.values("sex").count() == 1)
+    })
+    .await;
+    ke.apply("").await;
+    eventually("FR holds nothing", || held(&fr, &ke, id).is_none()).await;
+    eventually("KE has the receipt", || {
+        matches!(ke.office.holders(id).expect("holders")[0].state, HolderState::Purged(_))
+    })
+    .await;
+}
+
+/// L11. Seen to fail when a revoked bureau's connections are kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_bureau_gets_nothing_more() {
+    let (ke, fr) = pair().await;
+    ke.apply(ALL_TO_FR).await;
+    let first = ke.contribute(draft("amina", suspect(), &amina())).await;
+    eventually("FR holds the first", || held(&fr, &ke, first).is_some()).await;
+    ke.office.revoke(Actor::Node, fr.id()).expect("a revocation");
+    ke.replication.refresh().await.expect("a refresh");
+    let second = ke.contribute(draft("second", suspect(), &amina())).await;
+    // Several intervals of the puller pass.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert!(held(&fr, &ke, second).is_none());
+}
