@@ -174,9 +174,7 @@ fn ended(report: Option<ImportReport>, problem: Option<Problem>) -> Result<Impor
     match (report, problem) {
         (_, Some(problem)) => Err(problem.into()),
         (Some(report), None) => Ok(report),
-        (None, None) => {
-            Err(Error::Api(client::Error::CutOff("the import ended without a report".into())))
-        }
+        (None, None) => Err(Error::Api(client::Error::CutOff("the import ended without a report".into()))),
     }
 }
 

@@ -5,7 +5,9 @@ use igain_protocol::caf::CafId;
 use igain_protocol::label;
 use igain_protocol::record::{self, RecordId, Value};
 use igain_protocol::time::{Day, Timestamp};
-use igain_protocol::vocabulary::{CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{
+    CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Text;

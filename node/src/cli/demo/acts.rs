@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use igain_protocol::caf::Role;
-use igain_protocol::vocabulary::{CrimeArea, Purpose, Reason, Scheme};
+use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, Scheme};
 use tokio::time::Instant;
 
 use super::cast;
@@ -14,8 +14,9 @@ use super::stage::{Bureau, PATIENCE, POLL, Stage, write};
 use super::steps::Steps;
 use crate::api::client;
 use crate::api::types::{
-    Answer, AuditEntries, AuditSummary, Caf, Card, Enrolment, Explanation, HolderState, Holders, Identifier, Invitation,
-    Invited, Join, NewCaf, Peer, PolicyChange, PolicyText, Question, Record, Records, Status, Text, Withdrawal,
+    Answer, AuditEntries, AuditSummary, Caf, Card, Enrolment, Explanation, HolderState, Holders, Identifier,
+    Invitation, Invited, Join, NewCaf, Peer, PolicyChange, PolicyText, Question, Record, Records, Status, Text,
+    Withdrawal,
 };
 use crate::cli::{Error, import};
 
@@ -225,9 +226,9 @@ async fn find(owner: &Bureau, question: Question) -> Result<Record, Error> {
     answer.hits.into_iter().next().ok_or_else(nothing)
 }
 
-fn by_identifier(scheme: Scheme, value: &str) -> Question {
+fn by_identifier(kind: Kind, scheme: Scheme, value: &str) -> Question {
     let identifier = Some(Identifier { scheme: Text(scheme), value: value.into() });
-    Question { identifier, ..question("DEMO-1") }
+    Question { identifier, kinds: vec![Text(kind)], ..question("DEMO-1") }
 }
 
 /// A record as a bureau holds it; none where it does not know it.
@@ -239,7 +240,7 @@ async fn shown(bureau: &Bureau, record: &Record) -> Result<Option<Record>, Error
 
 async fn compare(stage: &Stage, checks: &mut Vec<Check>) -> Result<Compared, Error> {
     let (ke, fr, br) = (stage.bureau("KE")?, stage.bureau("FR")?, stage.bureau("BR")?);
-    let person = find(ke, by_identifier(Scheme::Passport, cast::PERSON_PASSPORT)).await?;
+    let person = find(ke, by_identifier(Kind::Person, Scheme::Passport, cast::PERSON_PASSPORT)).await?;
     let missing = |bureau: &Bureau| Error::Found(format!("{} does not hold {}", bureau.id, person.id));
     let at_fr = shown(fr, &person).await?.ok_or_else(|| missing(fr))?;
     let at_br = shown(br, &person).await?.ok_or_else(|| missing(br))?;
@@ -271,7 +272,7 @@ async fn keep(stage: &Stage, checks: &mut Vec<Check>) -> Result<Kept, Error> {
 
 async fn withdraw(stage: &Stage, checks: &mut Vec<Check>) -> Result<Withdrawn, Error> {
     let ke = stage.bureau("KE")?;
-    let record = find(ke, by_identifier(Scheme::Plate, cast::WITHDRAWN_PLATE)).await?;
+    let record = find(ke, by_identifier(Kind::Vehicle, Scheme::Plate, cast::WITHDRAWN_PLATE)).await?;
     let call = format!("/v1/records/{}", record.id);
     let before: Holders = ke.client.get(&format!("{call}/holders")).await?;
     let begun = Instant::now();
@@ -295,7 +296,8 @@ async fn withdraw(stage: &Stage, checks: &mut Vec<Check>) -> Result<Withdrawn, E
 
 async fn ask(stage: &Stage, checks: &mut Vec<Check>) -> Result<Found, Error> {
     let fr = stage.bureau("FR")?;
-    let question = Question { case: cast::CASE.into(), ..by_identifier(Scheme::Phone, cast::PHONE) };
+    let identifier = Some(Identifier { scheme: Text(Scheme::Phone), value: cast::PHONE.into() });
+    let question = Question { identifier, ..question(cast::CASE) };
     let answer: Answer = fr.client.post("/v1/query", &question).await?;
     let of_ke = answer.hits.iter().any(|hit| hit.owner.0.as_str() == "KE");
     checks.push(check("FR finds the phone number of KE, spelled in another way", of_ke));

@@ -10,16 +10,16 @@ pub(super) const CAF_NAME: &str = "Cocaine by sea";
 pub(super) const CAF_SCOPE: &str = "Containers from Santos by way of Mombasa to Le Havre, and who is behind them";
 
 /// A suspect whom KE knows well: FR gets the record whole, BR a part of it.
-pub(super) const PERSON_PASSPORT: &str = "";
+pub(super) const PERSON_PASSPORT: &str = "ZK0004170";
 
 /// A report of KE that FR gets and BR does not.
-pub(super) const KEPT_NAME: &str = "";
+pub(super) const KEPT_NAME: &str = "leak in the port of Santos";
 
 /// A vehicle that KE reported by mistake, and withdraws.
-pub(super) const WITHDRAWN_PLATE: &str = "";
+pub(super) const WITHDRAWN_PLATE: &str = "KZC 417D";
 
 /// A phone of KE as an analyst in France would type its number.
-pub(super) const PHONE: &str = "";
+pub(super) const PHONE: &str = "00254-766-000417";
 
 /// The case of the question about it.
 pub(super) const CASE: &str = "FR-2026-0042";
@@ -30,12 +30,10 @@ pub(super) struct Part {
     pub(super) id: &'static str,
     /// Its folder, here and under `configs/demo`.
     pub(super) folder: &'static str,
-    /// Its full name.
-    pub(super) name: &'static str,
-    /// Its languages, as the configuration has them.
-    pub(super) languages: &'static str,
-    /// Whom a colleague calls.
-    pub(super) desk: &'static str,
+    /// Its configuration.
+    pub(super) config: &'static str,
+    /// The port in it.
+    pub(super) port: u16,
     /// The part of the CAF that it wants; empty for all.
     pub(super) only: &'static str,
     /// Its policy.
@@ -47,27 +45,24 @@ pub(super) const PARTS: [Part; 3] = [
     Part {
         id: "KE",
         folder: "ke",
-        name: "NCB Nairobi (demonstration)",
-        languages: r#"["en", "sw"]"#,
-        desk: "Duty desk, Nairobi",
+        config: include_str!("../../../../configs/demo/ke.toml"),
+        port: 7951,
         only: "",
         policy: include_str!("../../../../configs/policy/ke.cedar"),
     },
     Part {
         id: "FR",
         folder: "fr",
-        name: "BCN Paris (demonstration)",
-        languages: r#"["fr", "en"]"#,
-        desk: "Permanence, Paris",
+        config: include_str!("../../../../configs/demo/fr.toml"),
+        port: 7952,
         only: "",
         policy: include_str!("../../../../configs/policy/fr.cedar"),
     },
     Part {
         id: "BR",
         folder: "br",
-        name: "BCN Brasília (demonstration)",
-        languages: r#"["pt", "en"]"#,
-        desk: "Plantão, Brasília",
+        config: include_str!("../../../../configs/demo/br.toml"),
+        port: 7953,
         only: "",
         policy: include_str!("../../../../configs/policy/br.cedar"),
     },

@@ -16,7 +16,9 @@ pub(super) fn table(compared: &Compared, page: &mut Page) {
     let names: Vec<&str> = compared.others.iter().map(|(name, _)| name.as_str()).collect();
     let [first, second] = [0, 1].map(|at| names.get(at).copied().unwrap_or_default());
     let owner_name = format!("{} (OWNER)", owner.owner);
-    let rows: Vec<[String; 5]> = owner.fields.iter().map(|field| row(field, compared)).collect();
+    let mut fields: Vec<&Field> = owner.fields.iter().collect();
+    fields.sort_by_key(|field| field.group);
+    let rows: Vec<[String; 5]> = fields.into_iter().map(|field| row(field, compared)).collect();
     page.table(["GROUP", "FIELD", &owner_name, first, second], &rows);
 }
 

@@ -26,7 +26,36 @@ macro_rules! samples {
 }
 
 /// The files, in the order in which they are imported.
-static SAMPLES: [Sample; 0] = [];
+static SAMPLES: [Sample; 28] = samples![
+    "ke" / "10-persons" . "csv",
+    "ke" / "12-organisations" . "csv",
+    "ke" / "14-vehicles" . "csv",
+    "ke" / "16-craft" . "csv",
+    "ke" / "20-phones" . "csv",
+    "ke" / "22-accounts" . "csv",
+    "ke" / "24-documents-firearms" . "csv",
+    "ke" / "26-online" . "csv",
+    "ke" / "28-places" . "csv",
+    "ke" / "30-events" . "json",
+    "ke" / "32-items" . "csv",
+    "ke" / "40-links" . "csv",
+    "fr" / "10-personnes" . "csv",
+    "fr" / "12-organisations" . "csv",
+    "fr" / "14-moyens" . "csv",
+    "fr" / "20-telephones" . "csv",
+    "fr" / "22-comptes" . "csv",
+    "fr" / "24-pieces-et-lieux" . "csv",
+    "fr" / "30-procedures" . "json",
+    "fr" / "32-objets" . "csv",
+    "fr" / "40-liens" . "csv",
+    "br" / "10-pessoas" . "csv",
+    "br" / "12-empresas" . "csv",
+    "br" / "14-meios" . "csv",
+    "br" / "20-rastros" . "csv",
+    "br" / "30-ocorrencias" . "json",
+    "br" / "32-apreensoes" . "csv",
+    "br" / "40-vinculos" . "csv",
+];
 
 /// The files of one bureau.
 pub(super) fn of(folder: &str) -> impl Iterator<Item = &'static Sample> {

@@ -107,7 +107,7 @@ impl Bureau {
     fn make(part: &'static Part, folder: PathBuf) -> Result<Self, Error> {
         let id: BureauId = part.id.parse().map_err(|error| Error::Found(format!("{}: {error}", part.id)))?;
         make_folder(&folder.join("data"))?;
-        write(&folder.join("igain.toml"), &configuration(part, free_port()?))?;
+        write(&folder.join("igain.toml"), &configuration(part)?)?;
         let text = passphrase()?;
         write(&folder.join("passphrase"), &text)?;
         let (passphrase, keys) = (Passphrase::new(&text, "the demonstration")?, Keys::draw()?);
@@ -138,14 +138,19 @@ impl Bureau {
             let ended = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().ok().flatten());
             if ended.is_some() || Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default();
-                return Err(Error::Found(format!("the daemon of {} does not answer. It says:\n{}", self.id, log.trim())));
+                return Err(Error::Found(format!(
+                    "the daemon of {} does not answer. It says:\n{}",
+                    self.id,
+                    log.trim()
+                )));
             }
             tokio::time::sleep(POLL).await;
         }
     }
 
     fn tell_to_end(&self) {
-        let pid = self.daemon.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid =
+            self.daemon.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         // One that has ended by itself needs no telling.
         let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
     }
@@ -159,25 +164,9 @@ impl Bureau {
     }
 }
 
-/// The configuration of a bureau that listens on a port of the loopback interface.
-fn configuration(part: &Part, port: u16) -> String {
-    let Part { id, name, languages, desk, .. } = part;
-    let addresses = format!(r#"["/ip4/127.0.0.1/udp/{port}/quic-v1", "/ip4/127.0.0.1/tcp/{port}"]"#);
-    format!(
-        r#"bureau = "{id}"
-name = "{name}"
-data = "data"
-listen = {addresses}
-
-[card]
-addresses = {addresses}
-languages = {languages}
-contacts = [{{ role = "analytical point of contact", name = "{desk}" }}]
-
-[replication]
-interval_s = 1
-"#
-    )
+/// The configuration of a bureau, on a port that is free.
+fn configuration(part: &Part) -> Result<String, Error> {
+    Ok(part.config.replace(&format!("/{}", part.port), &format!("/{}", free_port()?)))
 }
 
 /// A passphrase that nobody needs to know.
