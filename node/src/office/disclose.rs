@@ -114,7 +114,7 @@ impl Office {
         let Wanted { class, groups, .. } = reader.wanted;
         let withheld = RefCell::new(&mut notes.withheld);
         let may_refer = |to| {
-            let may = self.may_refer(reader.view, to);
+            let may = self.may_refer(reader.peer, reader.view, to);
             if !may {
                 withheld.borrow_mut().entry(to).or_default().insert(id);
             }
@@ -163,12 +163,13 @@ impl Office {
         }))
     }
 
-    /// Whether a peer may know of the record that a field refers to: only one of this bureau's own, in a class that is
-    /// open to the peer.
-    fn may_refer(&self, view: &View, id: RecordId) -> bool {
+    /// Whether a peer may know of the record that a field refers to: one of this bureau's own, in a class that is open to
+    /// the peer, or one of the peer's own.
+    fn may_refer(&self, peer: BureauId, view: &View, id: RecordId) -> bool {
         let row = self.ledger().record(RecordKey { id, owner: self.me() });
         let class = row.ok().flatten().map(|row| row.place.class);
         class.is_some_and(|class| view.open_feeds().any(|(_, feed)| feed.class == class))
+            || self.ledger().has_record(RecordKey { id, owner: peer }).unwrap_or(false)
     }
 
     fn read_letters(&self, peer: BureauId, wanted: Wanted) -> Result<Read, Error> {
