@@ -42,6 +42,8 @@ pub(super) enum Test {
     Filled(bool),
     /// Matched by this.
     Matches(Regex),
+    /// Not matched by this.
+    Misses(Regex),
 }
 
 impl Condition {
@@ -54,6 +56,7 @@ impl Condition {
                 Test::NotIn(refused) => refused.iter().all(|other| other != text),
                 Test::Filled(filled) => text.is_empty() != *filled,
                 Test::Matches(pattern) => pattern.is_match(text),
+                Test::Misses(pattern) => !pattern.is_match(text),
             }
         })
     }

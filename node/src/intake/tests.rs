@@ -34,7 +34,12 @@ fn import(importer: &Importer, file: impl std::io::BufRead) -> Result<Outcome, E
 
 /// The texts of a field.
 fn texts(draft: &Draft, name: &str) -> Vec<String> {
-    draft.fields.iter().filter(|(field, _)| field == name).map(|(_, value): &(String, Value)| value.to_string()).collect()
+    draft
+        .fields
+        .iter()
+        .filter(|(field, _)| field == name)
+        .map(|(_, value): &(String, Value)| value.to_string())
+        .collect()
 }
 
 fn repository() -> PathBuf {
