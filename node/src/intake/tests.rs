@@ -1,12 +1,14 @@
 //! Whole files through whole mappings.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::PathBuf;
-
-use igain_protocol::record::Value;
 
 use super::*;
 
+mod bad;
+mod readme;
+mod rows;
 mod shipped;
 
 /// What became of a file.
@@ -16,12 +18,24 @@ struct Outcome {
     rejects: Vec<Reject>,
 }
 
+impl Outcome {
+    /// The lines and reasons of the rejects.
+    fn reasons(&self) -> Vec<(u64, &str)> {
+        self.rejects.iter().map(|reject| (reject.line, reject.reason.as_str())).collect()
+    }
+
+    /// The first value of a field of each draft.
+    fn values(&self, name: &str) -> Vec<String> {
+        self.drafts.iter().filter_map(|draft| texts(draft, name).into_iter().next()).collect()
+    }
+}
+
 fn importer(mapping: &str) -> Importer {
     let mapping = Mapping::parse(mapping, "test.toml", &BTreeMap::new()).unwrap();
     Importer::new(mapping, "KE".parse().unwrap(), &[7; 32], "2026-11-25".parse().unwrap())
 }
 
-fn import(importer: &Importer, file: impl std::io::BufRead) -> Result<Outcome, Error> {
+fn import(importer: &Importer, file: impl BufRead) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     for step in importer.rows(file)? {
         match step? {
@@ -32,14 +46,14 @@ fn import(importer: &Importer, file: impl std::io::BufRead) -> Result<Outcome, E
     Ok(outcome)
 }
 
-/// The texts of a field.
+/// A small file through a mapping, which must take it as a whole.
+fn taken(mapping: &str, file: &[u8]) -> Outcome {
+    import(&importer(mapping), file).unwrap()
+}
+
+/// The values of a field, as text.
 fn texts(draft: &Draft, name: &str) -> Vec<String> {
-    draft
-        .fields
-        .iter()
-        .filter(|(field, _)| field == name)
-        .map(|(_, value): &(String, Value)| value.to_string())
-        .collect()
+    draft.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.to_string()).collect()
 }
 
 fn repository() -> PathBuf {
