@@ -81,10 +81,10 @@ fn templates_patterns_and_formats_that_are_none_are_named() {
     refused("\"{tel}\"", "\"{tel\"", "13:21", "`{` is never closed");
     refused("\"{tel}\"", "\"[{tel}\"", "13:21", "`[` is never closed");
     refused("\"{tel}\"", "\"{tel|shout}\"", "13:21", "`shout` is no filter");
-    refused(r"(\d+)$'", r"(\d+$'", "22:33", "is no pattern");
-    refused("value = \"{1}\"", "value = \"{2}\"", "22:58", "the pattern has 1");
-    refused("keep = \"{1|tail}\"", "keep = 3", "22:72", "`keep` is true, false or");
-    refused("keep = \"{1|tail}\"", "unfit = \"burn\"", "22:73", "burn");
+    refused(r"(\d+)$'", r"(\d+$'", "22:35", "is no pattern");
+    refused("value = \"{1}\"", "value = \"{2}\"", "22:59", "the pattern has 1");
+    refused("keep = \"{1|tail}\"", "keep = 3", "22:73", "`keep` is true, false or");
+    refused("keep = \"{1|tail}\"", "unfit = \"burn\"", "22:74", "burn");
     refused("\"%d/%m/%Y\"", "\"%d/%q\"", "17:12", "is no date format");
     refused("\"%d/%m/%Y\"", "\"%d/%m\"", "17:12", "lacks the year");
     refused("split = \";\"", "split = \"\"", "19:8", "cannot be empty");

@@ -54,7 +54,18 @@ fn a_bad_row_is_set_aside_and_stops_nothing() {
     sets_aside(b",+254 700 000 000,Safari", Some("id"), "no key");
     sets_aside(b"\x1a", None, "1 columns");
     let long = [b"2,+254 700 000 000,".as_slice(), &vec![b'x'; 20_000]].concat();
-    sets_aside(&long, None, "operator");
+    sets_aside(&long, Some("op"), "16384 is the limit");
+}
+
+#[test]
+fn rows_are_counted_as_lines_however_those_end() {
+    for end in ["\n", "\r\n"] {
+        let file = ["id,tel,op", FIRST, "2", "\"2\",\"a\nb\",\"c\"", "2,3", ""].join(end);
+        let outcome = taken(PHONES, file.as_bytes());
+        assert_eq!(outcome.rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [3, 6], "{end:?}");
+        assert_eq!(outcome.rejects[0].raw.trim_ascii_end(), b"2");
+        assert_eq!(outcome.drafts.iter().map(|draft| draft.row).collect::<Vec<_>>(), [2, 4], "{end:?}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ extract = [{ from = "{notes}", split = ";", rest = "remarks", rule = [
     { field = "birth-date", match = '^DOB (.+)$', unfit = "ignore" },
     { field = "passport", match = '^Passport (\S+)( .*)?$', value = "{1}", keep = "[Passport …{1|tail} {2}]" },
     { field = "notice", match = '\b(\d+/\d+)\b', keep = true },
-    { field = "remarks", match = '^religion ', value = "" },
+    { field = "remarks", match = '^(?:religion|knows) ', value = "" },
 ] }]
 [[link]]
 from = "person"
