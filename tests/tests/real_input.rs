@@ -2,11 +2,16 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use igain_node::intake::{Importer, Mapping, Step};
+use igain_protocol::time::Day;
 use igain_tests::daemon::{Bureau, federation};
+use liblzma::read::XzDecoder;
 use serde_json::Value;
 
 const ALL_TO_FR: &str = r#"
@@ -120,6 +125,35 @@ fn a_list_of_sanctions_is_imported_shared_and_found_at_the_other_side() {
     assert_eq!((&found["hits"][0]["revision"], found["hits"].as_array().map(Vec::len)), (&2.into(), Some(1)));
     assert!(ask(fr, &["--passport", "T14553558"]).is_empty(), "the number that was corrected is found no more");
     lap("FR has the new version");
+}
+
+/// GeoNames' cities: the bulk load. Its first rows here; the benchmark takes them all.
+#[test]
+fn places_of_the_world_become_locations() {
+    const ROWS: usize = 10_000;
+    let path = repository().join("../shared/data/large/geonames_cities500.csv.xz");
+    let Ok(packed) = fs::File::open(&path) else {
+        return println!("SKIPPED: GeoNames' cities are absent: `{}`", path.display());
+    };
+    let mapping = fs::read_to_string(repository().join("configs/mappings/geonames.toml")).expect("the mapping");
+    let mapping = Mapping::parse(&mapping, "geonames.toml", &BTreeMap::new()).expect("a mapping");
+    let importer = Importer::new(mapping, "KE".parse().expect("a bureau"), &[7; 32], Day::default());
+    let rows = importer.rows(BufReader::new(XzDecoder::new(packed))).expect("rows");
+    let mut drafts = 0;
+    for step in rows.take(ROWS) {
+        let Step::Made(made) = step.expect("a row") else { panic!("a place is set aside") };
+        let [place] = made.drafts.as_slice() else { panic!("{made:?}") };
+        assert!(place.warnings.is_empty(), "{place:?}");
+        let fields = place.fields.iter();
+        let shown = |name: &str| fields.clone().filter(|(field, _)| field == name).map(|(_, value)| value.to_string());
+        if shown("code").eq(["3038999"]) {
+            assert!(shown("name").eq(["Soldeu"]) && shown("country").eq(["AD"]) && shown("type").eq(["city"]));
+            assert!(shown("position").eq(["42.576880, 1.667690"]) && shown("timezone").eq(["Europe/Andorra"]));
+            assert!(shown("alias").any(|alias| alias == "Сольдеу") && shown("alias").any(|alias| alias == "سولدو"));
+        }
+        drafts += 1;
+    }
+    assert_eq!(drafts, ROWS);
 }
 
 fn finds_what_the_remarks_said(fr: &Bureau) {

@@ -258,7 +258,7 @@ fn ends(importer: &Importer, file: &[u8]) {
 }
 
 proptest! {
-    /// L16. Seen to fail when a row that is given up is not consumed.
+    /// L16. Seen to fail when a byte that begins no JSON object is not consumed.
     #[test]
     fn any_bytes_end_without_a_panic(noise in pieces(), header in any::<bool>()) {
         let head: &[u8] = if header { b"id,tel,op\n" } else { b"" };
