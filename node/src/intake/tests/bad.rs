@@ -49,7 +49,7 @@ fn a_bad_row_is_set_aside_and_stops_nothing() {
     sets_aside(b"2,+254 700 000 000", None, "2 columns, and 3 are expected");
     sets_aside(b"2,+254 700 000 000,a,b", None, "4 columns, and 3 are expected");
     sets_aside(b"2,\"+254 700 000 000,Safari", None, "columns");
-    sets_aside(b"2,+254\0700,Safari", Some("tel"), "NUL");
+    sets_aside(b"2,+254\x00700,Safari", Some("tel"), "NUL");
     sets_aside(b"2,+254 700 000 000,Caf\xe9", Some("op"), "byte 4 of the cell is not UTF-8");
     sets_aside(b",+254 700 000 000,Safari", Some("id"), "no key");
     sets_aside(b"\x1a", None, "1 columns");

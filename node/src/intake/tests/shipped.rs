@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use igain_protocol::record::Value;
 use igain_protocol::vocabulary::Kind;
@@ -18,20 +19,22 @@ fn open(path: &Path) -> BufReader<File> {
     BufReader::new(File::open(path).unwrap())
 }
 
-/// Everything of OFAC's list, or nothing where it is absent.
-fn ofac() -> Option<Outcome> {
-    let sdn = public("sanctions/ofac_v1_sdn.csv")?;
+/// A list of OFAC's with the files that belong to it, which are called alike.
+fn list(main: &str, alt: &str, add: &str, comments: &str) -> Option<Outcome> {
+    let path = public(&format!("sanctions/{main}"))?;
     let mut importer = shipped("ofac-sdn.toml");
-    for (role, name) in [
-        ("alt", "ofac_v1_alt.csv"),
-        ("add", "ofac_v1_add.csv"),
-        ("comments", "ofac_v1_sdn_comments.csv"),
-        ("names", "ofac_v1_sdn.csv"),
-    ] {
-        let joined = importer.join(role, open(&sdn.with_file_name(name))).unwrap();
+    for (role, name) in [("alt", alt), ("add", add), ("comments", comments), ("names", main)] {
+        let joined = importer.join(role, open(&path.with_file_name(name))).unwrap();
         assert_eq!(joined.rejected, 0, "{role}: {:?}", joined.rejects);
     }
-    Some(import(&importer, open(&sdn)).unwrap())
+    Some(import(&importer, open(&path)).unwrap())
+}
+
+/// Everything of OFAC's list, read once; nothing where it is absent.
+fn ofac() -> Option<&'static Outcome> {
+    static LIST: OnceLock<Option<Outcome>> = OnceLock::new();
+    let read = || list("ofac_v1_sdn.csv", "ofac_v1_alt.csv", "ofac_v1_add.csv", "ofac_v1_sdn_comments.csv");
+    LIST.get_or_init(read).as_ref()
 }
 
 /// The party with a number.
@@ -133,7 +136,7 @@ fn the_remarks_of_ofac_give_no_number_away() {
 #[test]
 fn a_party_of_ofac_is_known_in_detail() {
     let Some(outcome) = ofac() else { return };
-    let person = party(&outcome, "2676");
+    let person = party(outcome, "2676");
     for (field, values) in [
         ("name", ["AL ZAWAHIRI, Dr. Ayman"].as_slice()),
         ("alias", &["AL-ZAWAHIRI, Ayman", "SALIM, Ahmad Fuad", "AL-ZAWAHIRI, Aiman Muhammad Rabi"]),
@@ -152,7 +155,7 @@ fn a_party_of_ofac_is_known_in_detail() {
         assert!(dates.iter().filter(|known| *known == date).count() >= least, "{date}");
     }
     // Its remarks go on in the file of comments, in the middle of a name.
-    let long = texts(party(&outcome, "12300"), "remarks");
+    let long = texts(party(outcome, "12300"), "remarks");
     assert!(long.iter().any(|remark| remark == "Linked To: PROMO RAIZ S.A.S."), "{long:?}");
     assert!(long.iter().any(|remark| remark.starts_with("Linked To: LINEA AEREA PUEBLOS AMAZONICOS")), "{long:?}");
 }
@@ -167,6 +170,18 @@ fn links_of_ofac_lead_from_party_to_party() {
             assert!(parties[id].label.kind != Kind::Link, "{field}");
         }
     }
+}
+
+/// The other list, as its owner writes it: lines end in CR LF, and the file in 0x1A.
+#[test]
+fn the_consolidated_list_of_ofac_is_read_by_the_same_mapping() {
+    let files = ["ofac_cons_prim.csv", "ofac_cons_alt.csv", "ofac_cons_add.csv", "ofac_cons_comments.csv"];
+    let [main, alt, add, comments] = files;
+    let Some(outcome) = list(main, alt, add, comments) else { return };
+    assert!(outcome.rejects.is_empty(), "{:?}", outcome.reasons());
+    let mut parties = outcome.drafts.iter().filter(|draft| draft.label.kind != Kind::Link);
+    assert_eq!(parties.clone().count(), 442);
+    assert_eq!(parties.next_back().map(|draft| draft.row), Some(442), "a row is a line, though those end in CR LF");
 }
 
 #[test]
