@@ -229,6 +229,24 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// L16: any text is a value of a field or is refused, whatever the field takes.
+        #[test]
+        fn any_text_is_a_value_or_refused(text in "[0-9 ,./:+~-]{0,24}|\\PC{0,24}|(circa |late |1)?(19|20)[0-9]{0,3}s?( to |-|/)?[A-Za-z0-9 ]{0,12}") {
+            let formats = [Format::parse_text("%d.%m.%y").unwrap()];
+            let hints = Hints { formats: &formats, region: Some("KE"), unit: Some("kg"), complete: true, ..Hints::default() };
+            for def in Kind::ALL.iter().flat_map(|kind| igain_protocol::record::fields(*kind)) {
+                if let Ok(converted) = value(def, &text, &hints) {
+                    // What a field does not take after all is said by the field itself.
+                    let _ = def.check(&converted.value);
+                    if let Value::Date(date) = converted.value {
+                        proptest::prop_assert_eq!(date.to_string().parse(), Ok(date));
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_doubtful_identifier_is_kept_and_said() {
         let iban = field(Kind::Account, "iban").unwrap();

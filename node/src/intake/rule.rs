@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use igain_protocol::record::{FieldDef, RecordId, Value};
+use igain_protocol::record::{FIELDS_LIMIT, FieldDef, RecordId, TEXT_LIMIT, Value};
 use regex::Regex;
 
 use super::convert::{self, Converted, Hints};
@@ -13,6 +13,9 @@ use super::template::{Place, Template, View};
 
 /// Most warnings that one record carries.
 pub(super) const WARNINGS_LIMIT: usize = 16;
+
+/// Most statements of one cell: the longest remarks of OFAC's list have some sixty.
+const STATEMENTS_LIMIT: usize = 4_096;
 
 /// What to do with a text that the field does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -116,6 +119,10 @@ pub(super) struct Setting<'a> {
 impl Fields {
     /// Adds a value, unless it is there already. A second value of a field that takes one is left out.
     pub(super) fn push(&mut self, order: usize, def: &'static FieldDef, value: Value) {
+        // One too many is enough for the record to be refused; comparing ever more would take for ever.
+        if self.values.len() > FIELDS_LIMIT {
+            return;
+        }
         let mut same = self.values.iter().filter(|(other, _, _)| *other == order);
         if same.clone().any(|(_, _, known)| *known == value) {
             return;
@@ -144,6 +151,9 @@ impl Rule {
         match self.each.and_then(|join| Some((join, view.sides.get(join)?.1))) {
             Some((join, rows)) => {
                 for row in rows {
+                    if self.has_enough(fields) {
+                        break;
+                    }
                     self.apply_once(&View { current: Some((join, *row)), ..*view }, setting, fields)?;
                 }
             }
@@ -167,6 +177,9 @@ impl Rule {
                 }
                 Some(separator) => {
                     for piece in listed.split(separator.as_str()) {
+                        if self.has_enough(fields) {
+                            break;
+                        }
                         self.piece(piece, view, setting, fields)?;
                     }
                 }
@@ -202,10 +215,7 @@ impl Rule {
     fn convert(&self, text: &str, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<bool, Fault> {
         let mapped = if self.map.is_empty() { None } else { self.map.get(&text.to_lowercase()) };
         let text = mapped.map_or(text, String::as_str);
-        if text.is_empty()
-            || self.ignore.iter().any(|ignored| ignored == text)
-            || fields.count(self.order) >= self.limit
-        {
+        if text.is_empty() || self.ignore.iter().any(|ignored| ignored == text) || self.has_enough(fields) {
             return Ok(true);
         }
         match self.value_of(text, view, setting) {
@@ -224,6 +234,11 @@ impl Rule {
             }
             Err(reason) => self.unfit(reason, fields),
         }
+    }
+
+    /// Whether the field has as many values as it may.
+    fn has_enough(&self, fields: &Fields) -> bool {
+        fields.count(self.order) >= self.limit
     }
 
     fn value_of(&self, text: &str, view: &View<'_>, setting: &Setting<'_>) -> Result<Converted, String> {
@@ -316,7 +331,13 @@ impl Extract {
     /// Adds what the statements of a row say.
     pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
         let Some(text) = self.from.text(view) else { return Ok(()) };
-        for Statement { text: statement, .. } in statements(&text, &self.split) {
+        for (count, Statement { text: statement, .. }) in statements(&text, &self.split).enumerate() {
+            if count == STATEMENTS_LIMIT || statement.len() > TEXT_LIMIT {
+                let reason = format!(
+                    "the cell has more than {STATEMENTS_LIMIT} statements, or one of more than {TEXT_LIMIT} bytes. Split the row"
+                );
+                return Err(Fault { column: None, reason });
+            }
             let known =
                 |rule: &&ExtractRule| rule.rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(statement));
             let mut taken = false;

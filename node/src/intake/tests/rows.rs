@@ -117,6 +117,24 @@ fn a_row_that_asks_for_links_without_end_is_set_aside() {
     assert!(outcome.reasons()[0].1.contains("more than 256 links"), "{:?}", outcome.reasons());
 }
 
+/// L16. Seen to take minutes when every statement was compared with all before it.
+#[test]
+fn a_row_of_statements_without_end_is_set_aside() {
+    let many: String = (0..100_000).map(|number| format!("seen {number};")).collect();
+    let some: String = (0..300).map(|number| format!("seen {number};")).collect();
+    let long = "x".repeat(20_000);
+    let file = format!("id,name,notes\n1,Ali,{many}\n2,Ali,{some}\n3,Ali,{long}\n4,Otieno,\n");
+    let outcome = people(file.as_bytes());
+    assert_eq!(outcome.values("name"), ["Otieno"]);
+    let reasons = outcome.reasons();
+    for ((line, reason), (expected, word)) in
+        reasons.iter().zip([(2, "4096 statements"), (3, "256 fields"), (4, "16384 bytes")])
+    {
+        assert!(*line == expected && reason.contains(word), "{line}: {reason}");
+    }
+    assert_eq!(reasons.len(), 3);
+}
+
 #[test]
 fn links_look_up_names_in_a_joined_file() {
     let mapping = r#"
