@@ -113,16 +113,28 @@ pub fn main() -> ExitCode {
     rustix::process::umask(private);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
+            return fail(&mut Output::of_process(true), &misused(&error));
+        }
         Err(error) => error.exit(),
     };
     let mut output = Output::of_process(cli.json);
     match cli.execute(&mut output) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output.complain(&error);
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => fail(&mut output, &error),
     }
+}
+
+fn fail(output: &mut Output, error: &Error) -> ExitCode {
+    output.complain(error);
+    ExitCode::from(error.exit_code())
+}
+
+/// What `clap` found wrong, without the usage that it adds for people.
+fn misused(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let wrong = text.split("\n\nUsage:").next().unwrap_or_default();
+    Error::Usage(wrong.trim_start_matches("error: ").trim().to_owned())
 }
 
 impl Cli {

@@ -164,10 +164,18 @@ impl Bureau {
     /// # Panics
     /// Where it cannot be started.
     pub fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// As [`Bureau::spawn`], with these variables in its environment.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn spawn_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.daemon.is_none(), "{} runs already", self.id);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log")).expect("a log");
         let mut command = self.command(&["run", "--passphrase-file", "passphrase"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(command.spawn().expect("a daemon"));
     }
 
@@ -212,6 +220,14 @@ impl Bureau {
     /// Where it does not end.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits until the daemon has ended by itself, and gives its exit code.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub fn ended(&mut self) -> Option<i32> {
         let mut daemon = self.daemon.take().expect("a daemon");
         let ended = until("the daemon to end", || daemon.try_wait().expect("a daemon"));
         ended.code()

@@ -107,6 +107,7 @@ impl Wire {
     pub fn pull(&mut self, office: &Office) -> Sent {
         let grants = office.grants(None);
         let mine = grants.get(&self.peer).cloned().unwrap_or_default();
+        let mine = office.shown(self.provider.view(), &mine);
         let now = office.now().as_ms();
         let changed = self.provider.view_mut().entitle(self.peer, &self.secrets.feed, &mine, now);
         self.store(office, &changed);

@@ -30,7 +30,9 @@ impl Status {
 pub(super) fn render(status: &types::Status, page: &mut Page) {
     let store = &status.store;
     let total: u64 = status.records.iter().map(|owner| owner.records).sum();
-    let records = status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records)));
+    let owners = status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records)));
+    let owners: Vec<String> = owners.collect();
+    let records = if owners.is_empty() { count(total) } else { format!("{} ({})", count(total), owners.join(", ")) };
     let clock = if status.clock.behind_ms > LATE_MS {
         page.bad(&format!(
             "{} (the system's clock is {} behind)",
@@ -52,7 +54,7 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
         ("listening", status.listening.join("\n")),
         ("card", format!("valid until {}", status.card_until)),
         ("clock", clock),
-        ("records", format!("{} ({})", count(total), records.collect::<Vec<_>>().join(", "))),
+        ("records", records),
         ("CAFs", status.cafs.to_string()),
         (
             "store",
@@ -70,6 +72,16 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
     peers(&status.peers, Some(status.clock.now.0), page);
 }
 
+/// Whether a bureau is connected, and how.
+pub(super) fn reach(link: &types::Link) -> String {
+    if !link.connected {
+        return "not connected".into();
+    }
+    let transport = link.transport.as_ref().map(|transport| format!(" {transport}"));
+    let rtt = link.rtt_ms.map(|rtt| format!(" {rtt:.1} ms"));
+    format!("connected{}{}", transport.unwrap_or_default(), rtt.unwrap_or_default())
+}
+
 /// The peers in short. Times are told as ages where `now` is known.
 pub(super) fn peers(peers: &[types::Peer], now: Option<Timestamp>, page: &mut Page) {
     if peers.is_empty() {
@@ -84,12 +96,7 @@ pub(super) fn peers(peers: &[types::Peer], now: Option<Timestamp>, page: &mut Pa
         let link = peer.link.as_ref();
         let reach = match link {
             None => peer.state.as_str().to_owned(),
-            Some(link) if link.connected => format!(
-                "connected{}{}",
-                link.transport.as_ref().map(|transport| format!(" {transport}")).unwrap_or_default(),
-                link.rtt_ms.map(|rtt| format!(" {rtt:.1} ms")).unwrap_or_default()
-            ),
-            Some(_) => "not connected".into(),
+            Some(link) => reach(link),
         };
         [
             peer.bureau.to_string(),

@@ -10,13 +10,17 @@ use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{Kind, Purpose, Scheme};
 use sha2::Sha256;
 
-use super::{Actor, Deed, Error, Office};
+use super::{Actor, Deed, Error, Office, index};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
 use crate::search::{Query, Token};
 use crate::text;
 
 /// Most hits of one answer.
 const HITS_LIMIT: usize = 1_000;
+
+/// Most records looked at that carry one spelling of an identifier: ten times what an answer can hold, so that filters
+/// have something to choose from, and few enough to answer at once.
+const IDENTIFIED_LIMIT: usize = 10_000;
 
 /// What to look for in names.
 #[derive(Debug, Clone)]
@@ -87,6 +91,9 @@ impl Office {
         let keys = self.find(question, limit + 1)?;
         let mut hits = Vec::new();
         for key in keys {
+            if hits.len() > limit {
+                break;
+            }
             if let Some(row) = self.ledger().record(key)? {
                 hits.extend(self.hit(question, row)?);
             }
@@ -116,7 +123,7 @@ impl Office {
 
     fn find(&self, question: &Question, limit: usize) -> Result<Vec<RecordKey>, Error> {
         if let Some((scheme, raw)) = &question.identifier {
-            return self.find_identifier(*scheme, raw, limit);
+            return self.find_identifier(*scheme, raw);
         }
         self.wait_for_index()?;
         let query = index_query(question, limit)?;
@@ -124,14 +131,15 @@ impl Office {
         Ok(hits.into_iter().map(|hit| RecordKey { id: hit.id, owner: hit.owner }).collect())
     }
 
-    fn find_identifier(&self, scheme: Scheme, raw: &str, limit: usize) -> Result<Vec<RecordKey>, Error> {
+    /// All that carry an identifier, as far as one answer may reach: the other conditions are seen at the records.
+    fn find_identifier(&self, scheme: Scheme, raw: &str) -> Result<Vec<RecordKey>, Error> {
         let forms = text::identifier::query_forms(scheme, raw, Some(self.me().country()))?;
         let mut keys = BTreeSet::new();
         for form in forms {
             let key = IdentifierKey::new(&self.secrets().identifier, scheme, &form);
-            keys.extend(self.ledger().identified(key, limit)?);
+            keys.extend(self.ledger().identified(key, IDENTIFIED_LIMIT)?);
         }
-        Ok(keys.into_iter().take(limit).collect())
+        Ok(keys.into_iter().collect())
     }
 
     /// A record that was found, if it may be shown and passes the filters that its finding did not apply.
@@ -139,7 +147,7 @@ impl Office {
         let record = row.record()?;
         let header = record.header();
         let among = |wanted: bool, empty: bool| empty || wanted;
-        let day = header.modified.day();
+        let day = index::day(&record);
         let passes = is_current(&record, self.now().day())
             && among(question.kinds.contains(&header.label.kind), question.kinds.is_empty())
             && among(question.owners.contains(&header.owner), question.owners.is_empty())

@@ -75,10 +75,14 @@ fn own(office: &Office, id: RecordId) -> Result<igain_protocol::record::Record, 
     if let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? {
         return Ok(row.record()?);
     }
-    match office.ledger().records_with_id(id)?.first() {
-        Some((key, _)) => Err(office::Error::NotOwner(key.owner)),
-        None => Err(office::Error::UnknownRecord(id)),
+    // One that may not be shown any longer is as if it were gone already.
+    let today = office.now().day();
+    for (key, row) in office.ledger().records_with_id(id)? {
+        if row.record()?.header().retain_until.is_none_or(|until| today <= until) {
+            return Err(office::Error::NotOwner(key.owner));
+        }
     }
+    Err(office::Error::UnknownRecord(id))
 }
 
 /// What became of drafts, and whether there are classes that were not there before.
@@ -129,11 +133,25 @@ fn contribute_batch(
     let Contribution { outcomes, new_classes, .. } = office.contribute(good)?;
     let mut outcomes = outcomes.into_iter();
     done.new_classes |= !new_classes.is_empty();
-    done.outcomes.extend(refused.into_iter().filter_map(|refused| match refused {
-        Some(error) => Some(outcome(office::Outcome::Refused(error))),
-        None => outcomes.next().map(outcome),
-    }));
+    for refused in refused {
+        let outcome = match refused {
+            Some(error) => Some(outcome(office::Outcome::Refused(error))),
+            None => outcomes.next().map(outcome),
+        };
+        if let Some(mut outcome) = outcome {
+            outcome.detail = outcome.detail.or(lacking(office, outcome.id)?);
+            done.outcomes.push(outcome);
+        }
+    }
     Ok(())
+}
+
+/// What a record of this bureau's own lacks before it can be shared.
+fn lacking(office: &Office, id: Option<Text<RecordId>>) -> Result<Option<String>, office::Error> {
+    let Some(Text(id)) = id else { return Ok(None) };
+    let row = office.ledger().record(RecordKey { id, owner: office.me() })?;
+    let record = row.map(|row| row.record()).transpose()?;
+    Ok(record.and_then(|record| record.header().check_shareable().err()).map(|error| error.to_string()))
 }
 
 pub(super) fn outcome(outcome: office::Outcome) -> Outcome {

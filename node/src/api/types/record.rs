@@ -220,7 +220,7 @@ pub struct Outcome {
     /// The stable name of the reason why it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The reason in words.
+    /// The reason in words; of a draft, what it lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
