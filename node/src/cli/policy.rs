@@ -33,7 +33,7 @@ it would get or lose, BECAUSE the rules that decide.
 
 Examples:
   igain policy plan policy.cedar
-  igain policy plan policy.cedar --json | jq '.changes[] | select(.lost != \"\")'")]
+  igain policy plan policy.cedar --json | jq '.changes[] | select(.lost != \"none\")'")]
     Plan {
         /// The file [default: the configuration's]
         file: Option<PathBuf>,

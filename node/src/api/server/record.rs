@@ -17,6 +17,7 @@ use crate::api::types::{
 use crate::api::{LISTING_LIMIT, Problem, RECORDS_LIMIT};
 use crate::ledger::{RecordKey, RecordRow};
 use crate::office::{self, Actor, Contribution, Deed, Draft, Office};
+use crate::text;
 
 pub(super) mod draft;
 
@@ -139,19 +140,29 @@ fn contribute_batch(
             None => outcomes.next().map(outcome),
         };
         if let Some(mut outcome) = outcome {
-            outcome.detail = outcome.detail.or(lacking(office, outcome.id)?);
+            if let Some(Text(id)) = outcome.id {
+                outcome.detail = remark(office, id)?;
+            }
             done.outcomes.push(outcome);
         }
     }
     Ok(())
 }
 
-/// What a record of this bureau's own lacks before it can be shared.
-fn lacking(office: &Office, id: Option<Text<RecordId>>) -> Result<Option<String>, office::Error> {
-    let Some(Text(id)) = id else { return Ok(None) };
-    let row = office.ledger().record(RecordKey { id, owner: office.me() })?;
-    let record = row.map(|row| row.record()).transpose()?;
-    Ok(record.and_then(|record| record.header().check_shareable().err()).map(|error| error.to_string()))
+/// What whoever contributed a record should know of it: what it lacks before it can be shared, and identifiers that are
+/// found only as they are written.
+fn remark(office: &Office, id: RecordId) -> Result<Option<String>, office::Error> {
+    let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? else { return Ok(None) };
+    let record = row.record()?;
+    let draft = record.header().check_shareable().err().map(|error| error.to_string());
+    let country = office.me();
+    let odd = record.fields().filter_map(|(def, value)| {
+        let (scheme, raw) = (def.identifier()?, value.as_text()?);
+        text::identifier::identifier(scheme, raw, Some(country.country())).err()
+    });
+    let odd = odd.map(|error| format!("{error}. It is kept, and found, just as it is written"));
+    let remarks: Vec<String> = draft.into_iter().chain(odd).collect();
+    Ok((!remarks.is_empty()).then(|| remarks.join(". ")))
 }
 
 pub(super) fn outcome(outcome: office::Outcome) -> Outcome {
@@ -203,7 +214,7 @@ pub(super) async fn show(
         let case = why.case.as_deref().unwrap_or_default();
         let hits = office.show(actor, id, purpose.map(|purpose| (purpose, case)))?;
         let now = office.now();
-        let records = hits.iter().map(|hit| Record::new(&hit.record, hit.stored, now)).collect();
+        let records = hits.iter().map(|hit| Record::new(hit, now)).collect();
         Ok(Json(Records { records }))
     })
     .await

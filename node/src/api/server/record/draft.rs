@@ -61,11 +61,18 @@ pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain
     let kind = header.label.kind;
     let set = read_all(kind, &revision.set)?;
     let add = read_all(kind, &revision.add)?;
-    let replaced =
-        |name: &str| set.iter().any(|(set, _)| set == name) || revision.remove.iter().any(|gone| gone == name);
-    let kept = known.fields().filter(|(def, _)| !replaced(def.name));
-    let mut fields: Fields = kept.map(|(def, value)| (def.name.to_owned(), value.clone())).collect();
-    fields.extend(set.iter().cloned());
+    let mut fields = Fields::new();
+    // What takes the place of a field stands where it stood: to set what is there already changes nothing.
+    for (def, value) in known.fields().filter(|(def, _)| !revision.remove.iter().any(|gone| gone == def.name)) {
+        let put = fields.iter().any(|(name, _)| name == def.name);
+        match set.iter().any(|(name, _)| name == def.name) {
+            true if put => {}
+            true => fields.extend(set.iter().filter(|(name, _)| name == def.name).cloned()),
+            false => fields.push((def.name.to_owned(), value.clone())),
+        }
+    }
+    let new = set.into_iter().filter(|(set, _)| known.fields().all(|(def, _)| def.name != set));
+    fields.extend(new);
     fields.extend(add);
     let before = &header.label;
     let label = Label {
