@@ -69,4 +69,13 @@ mod commands {
     pub(crate) fn field<'a>(record: &'a Value, name: &str) -> Option<&'a str> {
         list(&record["fields"]).iter().find(|field| field["name"] == name)?["value"].as_str()
     }
+
+    /// Changes one bit of a file at its place, as a failing disk or a stranger would.
+    pub(crate) fn flip(file: &std::path::Path, at: u64) {
+        use std::os::unix::fs::FileExt as _;
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(file).expect("a file");
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).expect("a byte");
+        file.write_all_at(&[byte[0] ^ 1], at).expect("a byte");
+    }
 }

@@ -31,6 +31,11 @@ pub(super) enum Peer {
         bureau: BureauId,
     },
     /// Revoke a bureau: from now on it gets nothing, and nothing of it is accepted
+    #[command(after_help = "\
+A revoked bureau comes back only with a new key: enrol its new card after comparing the fingerprint.
+
+Example:
+  igain peer revoke FR")]
     Revoke {
         /// The bureau
         bureau: BureauId,
@@ -42,7 +47,7 @@ pub(super) enum Peer {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The fingerprint says whose card it is. Ask the bureau to read its own (`igain card show`) to you by telephone, over a
+The fingerprint says whose card it is. Ask the bureau to read its own (`igain card show`) to you by telephone, over a \
 number that you did not get with the card.
 
 Examples:

@@ -28,7 +28,7 @@ pub(super) enum Policy {
     },
     /// Say which bureaus would gain or lose what, before anything changes
     #[command(after_help = "\
-A line is one bureau and the records of one label: + it gains, - it loses, ± both. GROUPS are the groups of fields that
+A line is one bureau and the records of one label: + it gains, - it loses, ± both. GROUPS are the groups of fields that \
 it would get or lose, BECAUSE the rules that decide.
 
 Examples:

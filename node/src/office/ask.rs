@@ -18,10 +18,6 @@ use crate::text;
 /// Most hits of one answer.
 const HITS_LIMIT: usize = 1_000;
 
-/// Most records looked at that carry one spelling of an identifier: ten times what an answer can hold, so that filters
-/// have something to choose from, and few enough to answer at once.
-const IDENTIFIED_LIMIT: usize = 10_000;
-
 /// What to look for in names.
 #[derive(Debug, Clone)]
 pub struct NameQuery {
@@ -125,7 +121,8 @@ impl Office {
 
     fn find(&self, question: &Question, limit: usize) -> Result<Vec<RecordKey>, Error> {
         if let Some((scheme, raw)) = &question.identifier {
-use super::{Actor, Deed, Error, Office, index, read};
+            // The filters are applied to what is found: some of it may not pass.
+            return self.find_identifier(*scheme, raw, HITS_LIMIT);
         }
         self.wait_for_index()?;
         let query = index_query(question, limit)?;
@@ -133,15 +130,14 @@ use super::{Actor, Deed, Error, Office, index, read};
         Ok(hits.into_iter().map(|hit| RecordKey { id: hit.id, owner: hit.owner }).collect())
     }
 
-    /// All that carry an identifier, as far as one answer may reach: the other conditions are seen at the records.
-    fn find_identifier(&self, scheme: Scheme, raw: &str) -> Result<Vec<RecordKey>, Error> {
+    fn find_identifier(&self, scheme: Scheme, raw: &str, limit: usize) -> Result<Vec<RecordKey>, Error> {
         let forms = text::identifier::query_forms(scheme, raw, Some(self.me().country()))?;
         let mut keys = BTreeSet::new();
         for form in forms {
             let key = IdentifierKey::new(&self.secrets().identifier, scheme, &form);
-            keys.extend(self.ledger().identified(key, IDENTIFIED_LIMIT)?);
+            keys.extend(self.ledger().identified(key, limit)?);
         }
-        Ok(keys.into_iter().collect())
+        Ok(keys.into_iter().take(limit).collect())
     }
 
     /// A record that was found, if it may be shown and passes the filters that its finding did not apply.

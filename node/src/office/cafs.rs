@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use igain_protocol::bureau::{BureauId, VerifyingKey};
-use igain_protocol::caf::{Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter, Subset};
+use igain_protocol::caf::{
+    self, Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter, Subset,
+};
+use igain_protocol::codec::text::Fault;
 use igain_protocol::label::Label;
 use igain_protocol::log::{Letter, LetterKind};
 use igain_protocol::time::Day;
@@ -166,6 +169,9 @@ impl Office {
     /// Where the charter is refused.
     pub fn create_caf(&self, actor: Actor, new: NewCaf) -> Result<Caf, Error> {
         let now = self.now();
+        if new.scope.trim().is_empty() {
+            return Err(caf::Error::Text { field: "scope", fault: Fault::Empty }.into());
+        }
         let charter = Charter {
             id: CafId::new(now, &random()?),
             name: new.name,

@@ -2,7 +2,7 @@
 
 use igain_tests::daemon::Bureau;
 
-use super::{SHARED, WHY, add, list, text};
+use super::{SHARED, WHY, add, flip, list, text};
 
 /// A bureau at which something was done.
 fn busy() -> (Bureau, String) {
@@ -66,11 +66,8 @@ fn l14_tampering_is_found_and_the_first_bad_entry_named() {
     let folder = ke.path("data/audit/journal");
     let files = std::fs::read_dir(folder).expect("the log").map(|file| file.expect("a file").path());
     let journal = files.filter(|path| path.extension().is_some_and(|is| is == "journal")).max().expect("a segment");
-    let whole = std::fs::read(&journal).expect("its bytes");
-    let mut changed = whole.clone();
-    let middle = changed.len() / 2;
-    changed[middle] ^= 1;
-    std::fs::write(&journal, &changed).expect("its bytes");
+    let middle = std::fs::metadata(&journal).expect("its length").len() / 2;
+    flip(&journal, middle);
     let said = ke.igain(&["audit", "verify", "--json"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     let summary = said.json();
@@ -85,7 +82,7 @@ fn l14_tampering_is_found_and_the_first_bad_entry_named() {
         "{}",
         shown.out
     );
-    std::fs::write(&journal, &whole).expect("its bytes");
+    flip(&journal, middle);
     assert_eq!(ke.json(&["audit", "verify"])["intact"], true, "nothing else was wrong");
 }
 

@@ -5,7 +5,7 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 38] = [
     "init",
     "run",
     "status",
@@ -41,6 +41,7 @@ const COMMANDS: [&str; 37] = [
     "audit verify",
     "audit export",
     "store verify",
+    "demo",
     "completions",
     "help",
 ];
@@ -105,7 +106,6 @@ fn every_command_that_help_names_is_known_here() {
             known.push(name);
         }
     }
-    known.retain(|name| name != "demo");
     known.sort();
     let mut here: Vec<&str> = COMMANDS.into_iter().filter(|command| *command != "help").collect();
     here.sort_unstable();
@@ -235,7 +235,7 @@ fn every_command_speaks_json() {
         vec!["policy", "check", "phones.toml"],
         vec!["import", "nowhere.csv", "--mapping", "phones.toml"],
         vec!["import", "phones.csv", "--mapping", "phones.toml"],
-        vec!["record", "add", "phone", "number=x"],
+        vec!["record", "add", "phone", "number="],
         vec!["init", "KE", "--name", "NCB", "--passphrase-file", "passphrase"],
         vec!["run", "--passphrase-file", "nowhere"],
     ] {

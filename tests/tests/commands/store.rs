@@ -2,7 +2,7 @@
 
 use igain_tests::daemon::Bureau;
 
-use super::{add, list};
+use super::{add, flip, list};
 
 #[test]
 fn a_sound_store_is_said_to_be_intact_and_damage_is_found() {
@@ -20,10 +20,7 @@ fn a_sound_store_is_said_to_be_intact_and_damage_is_found() {
         .map(|file| file.expect("a file").path())
         .filter(|path| path.extension().is_some_and(|is| is == "journal"));
     let journal = files.max().expect("a segment");
-    let mut bytes = std::fs::read(&journal).expect("its bytes");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&journal, bytes).expect("its bytes");
+    flip(&journal, std::fs::metadata(&journal).expect("its length").len() / 2);
     let damaged = ke.igain(&["store", "verify", "--json"]);
     assert_eq!(damaged.code, Some(1), "{damaged:?}");
     assert_eq!(damaged.json()["intact"], false);

@@ -20,6 +20,7 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Dra
     let read = |field: &Field| read_field(kind, field, &|key| Some(derived(key)));
     let fields: Fields = new.fields.iter().map(read).collect::<Result<_, _>>()?;
     let id = id(office, &new);
+    refuse_others(office, id)?;
     let retain_until = match new.retain_until {
         Some(until) => until.0,
         None => kept_until(office, id, keep_days)?,
@@ -31,6 +32,19 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Dra
         retain_until: Some(retain_until),
         fields,
     })
+}
+
+/// Another bureau's record is not added as this one's own.
+fn refuse_others(office: &Office, id: Option<RecordId>) -> Result<(), office::Error> {
+    let Some(id) = id else { return Ok(()) };
+    let today = office.now().day();
+    for (key, row) in office.ledger().records_with_id(id)? {
+        let shown = row.record()?.header().retain_until.is_none_or(|until| today <= until);
+        if shown && key.owner != office.me() {
+            return Err(office::Error::NotOwner(key.owner));
+        }
+    }
+    Ok(())
 }
 
 /// The record that is meant, if it is named.
