@@ -239,8 +239,17 @@ pub(super) async fn withdraw(
     Ok(Json(holders))
 }
 
-pub(super) async fn holders(State(app): State<App>, Named(id): Named<RecordId>) -> Result<Json<Holders>, Problem> {
-    app.work(move |office| of(office, id)).await.map(Json)
+pub(super) async fn holders(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(id): Named<RecordId>,
+) -> Result<Json<Holders>, Problem> {
+    app.work(move |office| {
+        let holders = of(office, id)?;
+        office.account(Deed::new(actor, "record.holders").record(id))?;
+        Ok(Json(holders))
+    })
+    .await
 }
 
 fn of(office: &Office, id: RecordId) -> Result<Holders, office::Error> {
