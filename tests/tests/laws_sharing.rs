@@ -197,7 +197,10 @@ impl World {
         }
         self.pair.wire.entitle(&self.pair.ke);
         let hinted = self.pair.wire.hints(&self.pair.ke);
-        (hinted, self.pair.wire.pull(&self.pair.ke).messages)
+        // A follower asks until nothing more comes.
+        let mut messages = self.pair.wire.pull(&self.pair.ke).messages;
+        messages.extend(self.pair.wire.pull(&self.pair.ke).messages);
+        (hinted, messages)
     }
 }
 
