@@ -27,8 +27,8 @@ const WARNINGS_SHOWN: u64 = 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A mapping says what the columns of the file mean; configs/mappings has some to start from. A row that is wrong is set
-aside in FILE.rejects.csv with the reason, and stops no other. Importing the same file again adds nothing; a changed
+A mapping says what the columns of the file mean; configs/mappings has some to start from. A row that is wrong is set \
+aside in FILE.rejects.csv with the reason, and stops no other. Importing the same file again adds nothing; a changed \
 row makes a revision.
 
 Examples:

@@ -62,10 +62,13 @@ impl Office {
     /// Takes a provider's changes in, in order. They are durable when this returns.
     ///
     /// # Errors
-    /// Where the books cannot be read or written. A record that is refused stops nothing else.
+    /// Where the provider may not take part, or the books cannot be read or written. A record that is refused stops
+    /// nothing else.
     pub fn receive(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
         let mut all = Received::default();
         for change in changes {
+            // It may be revoked between two of them.
+            self.active_peer(provider)?;
             all.merge(&match change {
                 Change::Open { feed, label, groups } => self.open_feed(provider, feed, label, groups)?,
                 Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
