@@ -87,6 +87,7 @@ impl Office {
         let same = |row: &ClassRow| row.owner == owner && row.label == label;
         let old = read(&self.inner.classes).rows().find(|(_, row)| same(row)).and_then(|(_, row)| row.feed);
         let received = match old {
+            Some((old, _)) if old == feed => return Ok(Received::default()),
             Some((old, _)) => self.close_feed(owner, old)?,
             None => Received::default(),
         };
