@@ -21,7 +21,7 @@ use tantivy::directory::{DirectoryLock, FileHandle, Lock, WatchCallback, WatchCa
 
 use locks::Locks;
 use sealed::{SealedFile, Sealer};
-use writer::Writer;
+use writer::{Unfinished, Writer};
 
 /// tantivy's list of segments: the one file that a commit replaces.
 pub(super) const META: &str = "meta.json";
@@ -45,6 +45,7 @@ struct Shared {
     folder: PathBuf,
     sealer: Sealer,
     locks: Arc<Locks>,
+    unfinished: Arc<Unfinished>,
     watchers: WatchCallbackList,
     /// Set whenever the list of segments was replaced.
     changed: AtomicBool,
@@ -74,6 +75,7 @@ impl Encrypted {
             folder: folder.to_owned(),
             sealer: Sealer::new(key),
             locks: Arc::default(),
+            unfinished: Arc::default(),
             watchers: WatchCallbackList::default(),
             changed: AtomicBool::new(false),
             _lock: lock,
@@ -99,10 +101,13 @@ impl Encrypted {
         self.shared.changed.swap(false, Ordering::AcqRel)
     }
 
-    /// Reads and checks every file; gives the bytes read.
+    /// Reads and checks every file that is not still being written; gives the bytes read.
     pub(super) fn verify(&self) -> io::Result<u64> {
         let mut bytes = 0;
         for name in self.file_names()? {
+            if self.shared.unfinished.has(Path::new(&name)) {
+                continue;
+            }
             match self.shared.sealer.open(&self.shared.folder, Path::new(&name)) {
                 Ok(file) => bytes += file.verify()?,
                 // Deleted between listing and opening: a merge was done.
@@ -122,12 +127,13 @@ impl Encrypted {
         Ok(bytes)
     }
 
-    /// The files that are tantivy's.
+    /// The files that are tantivy's, and in their place.
     pub(super) fn file_names(&self) -> io::Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for entry in fs::read_dir(&self.shared.folder)? {
             if let Ok(name) = entry?.file_name().into_string()
                 && !name.starts_with('.')
+                && Path::new(&name).extension().is_none_or(|extension| extension != DRAFT)
             {
                 names.insert(name);
             }
@@ -209,7 +215,9 @@ impl tantivy::Directory for Encrypted {
         self.path(path).and_then(fs::remove_file).map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => DeleteError::FileDoesNotExist(path.to_owned()),
             _ => DeleteError::IoError { io_error: Arc::new(cause), filepath: path.to_owned() },
-        })
+        })?;
+        self.shared.unfinished.end(path);
+        Ok(())
     }
 
     fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
@@ -218,9 +226,14 @@ impl tantivy::Directory for Encrypted {
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
+        let unfinished = &self.shared.unfinished;
         let created = self.path(path).and_then(|target| {
-            let file = File::options().write(true).create_new(true).open(target)?;
-            Writer::start(file, self.shared.sealer.stream(path)?)
+            let stream = self.shared.sealer.stream(path)?;
+            unfinished.begin(path);
+            let file = File::options().write(true).create_new(true).open(target);
+            // One that could not be made is not under way; one that was there already is what it was.
+            let file = file.inspect_err(|_| unfinished.end(path))?;
+            Ok(Writer::start(path, unfinished, file, stream))
         });
         match created {
             Ok(writer) => Ok(io::BufWriter::new(Box::new(writer))),

@@ -1,7 +1,10 @@
 //! Writes one sealed file, chunk by chunk.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tantivy::directory::{AntiCallToken, TerminatingWrite};
 
@@ -10,8 +13,32 @@ use super::sealed::{CHUNK, Stream};
 /// Sealed bytes gathered before they are written: one call to the system for 16 chunks.
 const GATHERED: usize = 16 * CHUNK;
 
+/// The names of files under way, each there before its file is: what is in the folder and not named here is whole.
+#[derive(Default)]
+pub(super) struct Unfinished(Mutex<BTreeSet<PathBuf>>);
+
+impl Unfinished {
+    fn names(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, name: &Path) {
+        self.names().insert(name.to_owned());
+    }
+
+    pub(super) fn end(&self, name: &Path) {
+        self.names().remove(name);
+    }
+
+    pub(super) fn has(&self, name: &Path) -> bool {
+        self.names().contains(name)
+    }
+}
+
 /// A file under way. It is whole once terminated, and refused by readers before.
 pub(super) struct Writer {
+    name: PathBuf,
+    unfinished: Arc<Unfinished>,
     file: File,
     stream: Stream,
     chunk: Vec<u8>,
@@ -20,9 +47,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(file: File, stream: Stream) -> io::Result<Self> {
+    /// Writes a file that is noted as unfinished already.
+    pub(super) fn start(name: &Path, unfinished: &Arc<Unfinished>, file: File, stream: Stream) -> Self {
+        let (name, unfinished) = (name.to_owned(), Arc::clone(unfinished));
         let sealed = stream.header().to_vec();
-        Ok(Self { file, stream, chunk: Vec::with_capacity(CHUNK + 64), sealed, number: 0 })
+        Self { name, unfinished, file, stream, chunk: Vec::with_capacity(CHUNK + 64), sealed, number: 0 }
     }
 
     fn seal(&mut self, last: bool) -> io::Result<()> {
@@ -57,6 +86,8 @@ impl Write for Writer {
 impl TerminatingWrite for Writer {
     fn terminate_ref(&mut self, _: AntiCallToken) -> io::Result<()> {
         self.seal(true)?;
-        self.file.sync_all()
+        self.file.sync_all()?;
+        self.unfinished.end(&self.name);
+        Ok(())
     }
 }
