@@ -132,7 +132,7 @@ impl Office {
             let own = caf.acceptances.get(&self.me());
             letters.extend(own.map(|a| Letter { kind: LetterKind::Acceptance, bytes: a.as_bytes().to_vec() }));
         }
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         self.post_all(&mut batch, peer, letters)?;
         Ok(self.ledger().commit(batch)?)

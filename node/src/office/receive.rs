@@ -64,6 +64,10 @@ impl Office {
     /// # Errors
     /// Where the books cannot be read or written. A record that is refused stops nothing else.
     pub fn receive(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
+        self.written(self.take_in(provider, changes))
+    }
+
+    fn take_in(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
         let mut all = Received::default();
         for change in changes {
             all.merge(&match change {
@@ -79,7 +83,7 @@ impl Office {
     }
 
     fn open_feed(&self, owner: BureauId, feed: FeedId, label: Label, groups: GroupSet) -> Result<Received, Error> {
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let row = ClassRow { owner, label, feed: Some((feed, groups)) };
         let class = write(&self.inner.classes).add(self.me(), row, self.ledger(), &mut batch);
@@ -117,7 +121,7 @@ impl Office {
         to: Position,
     ) -> Result<Received, Error> {
         let verified = self.verify(provider, &entries);
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
             return Ok(Received::default());
         };
@@ -172,7 +176,7 @@ impl Office {
             self.ledger().commit(batch)?;
             return Ok(Received::default());
         }
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
             return Ok(Received::default());
         };
