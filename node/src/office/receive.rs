@@ -14,6 +14,10 @@ use super::{Actor, Deed, Error, Office, index, random, write};
 use crate::ledger::{ClassRow, CursorRow, LogEntry, Op, Place, RecordKey, RecordRow, TombstoneRow};
 use crate::store::Batch;
 
+/// How many refusals of one parcel are accounted for one by one; the rest is told as a number. Each waits for the disk,
+/// and a peer must neither fill it nor keep others waiting.
+const REFUSALS_TOLD: usize = 16;
+
 /// What a provider's changes brought. All of it is durable.
 #[derive(Debug, Default)]
 pub struct Received {
@@ -70,14 +74,19 @@ impl Office {
     fn take_in(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
         let mut all = Received::default();
         for change in changes {
+            let room = REFUSALS_TOLD.saturating_sub(all.refused);
             all.merge(&match change {
                 Change::Open { feed, label, groups } => self.open_feed(provider, feed, label, groups)?,
                 Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
-                    self.take_letters(provider, entries, to)?
+                    self.take_letters(provider, entries, to, room)?
                 }
-                Change::Entries { feed, entries, to } => self.take_entries(provider, feed, entries, to)?,
+                Change::Entries { feed, entries, to } => self.take_entries(provider, feed, entries, to, room)?,
                 Change::Close { feed } => self.close_feed(provider, feed)?,
             });
+        }
+        if all.refused > REFUSALS_TOLD {
+            let deed = Deed::new(Actor::Bureau(provider), "record.refused").peer(provider);
+            self.account(deed.with("untold", all.refused - REFUSALS_TOLD))?;
         }
         Ok(all)
     }
@@ -92,7 +101,14 @@ impl Office {
         Ok(Received::default())
     }
 
-    fn take_letters(&self, sender: BureauId, entries: Vec<Entry>, to: Position) -> Result<Received, Error> {
+    /// Takes letters in; of those that are refused, the first `room` are accounted for one by one.
+    fn take_letters(
+        &self,
+        sender: BureauId,
+        entries: Vec<Entry>,
+        to: Position,
+        room: usize,
+    ) -> Result<Received, Error> {
         let mut received = Received::default();
         for entry in entries {
             let Entry::Letter(letter) = entry else { continue };
@@ -101,6 +117,9 @@ impl Office {
                 Err(error @ (Error::Ledger(_) | Error::Audit(_))) => return Err(error),
                 Err(error) => {
                     received.refused += 1;
+                    if received.refused > room {
+                        continue;
+                    }
                     let deed = Deed::new(Actor::Bureau(sender), "letter.refused").peer(sender);
                     self.account(deed.with("why", error.code()))?;
                 }
@@ -113,12 +132,14 @@ impl Office {
         Ok(received)
     }
 
+    /// Takes a run of records in; of those that are refused, the first `room` are accounted for one by one.
     fn take_entries(
         &self,
         provider: BureauId,
         feed: FeedId,
         entries: Vec<Entry>,
         to: Position,
+        room: usize,
     ) -> Result<Received, Error> {
         let verified = self.verify(provider, &entries);
         let _writing = self.writing()?;
@@ -143,7 +164,7 @@ impl Office {
                 Entry::Letter(_) => {}
             }
         }
-        intake.finish(feed, to)
+        intake.finish(feed, to, room)
     }
 
     /// Verifies all records of a run at once.
@@ -381,9 +402,9 @@ impl<'a> Intake<'a> {
     }
 
     /// Makes the run, its receipts and the new cursor durable in one commit.
-    fn finish(mut self, feed: FeedId, to: Position) -> Result<Received, Error> {
+    fn finish(mut self, feed: FeedId, to: Position, room: usize) -> Result<Received, Error> {
         self.write_run()?;
-        for (id, why) in &self.refused {
+        for (id, why) in self.refused.iter().take(room) {
             let deed = Deed::new(Actor::Bureau(self.provider), "record.refused").peer(self.provider);
             self.office.account(deed.record(*id).with("why", why))?;
         }
