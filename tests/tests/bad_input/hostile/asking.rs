@@ -83,19 +83,17 @@ fn asking_without_end() {
     let siege = Siege::lay(13);
     siege.assert_served();
     let before = peak_bytes(&siege.ke);
-    let asking = siege.runtime.block_on(async {
-        let mut exchange = siege.open().await;
-        siege.runtime.spawn(async move {
-            let mut serial = now().as_ms();
-            // It asks again and again for all there is, and never listens.
-            loop {
-                serial += 1;
-                let pull = Pull { budget_bytes: u32::MAX, cursors: Some(Vec::new()), ..pull(serial) };
-                if exchange.send(&Message::Pull(pull).encode()).await.is_err() {
-                    return;
-                }
+    let mut exchange = siege.runtime.block_on(siege.open());
+    let asking = siege.runtime.spawn(async move {
+        let mut serial = now().as_ms();
+        // It asks again and again for all there is, and never listens.
+        loop {
+            serial += 1;
+            let pull = Pull { budget_bytes: u32::MAX, cursors: Some(Vec::new()), ..pull(serial) };
+            if exchange.send(&Message::Pull(pull).encode()).await.is_err() {
+                return;
             }
-        })
+        }
     });
     // Meanwhile KE's users are served, and another exchange of the same bureau too once the first was given up.
     for nth in 2..12 {

@@ -207,6 +207,20 @@ fn records_that_are_not_their_owners_word() {
     siege.assert_sound();
 }
 
+/// L16, L17. Seen to fail when each is an entry of its own: KE's writers waited for a thousand of them.
+#[test]
+fn records_that_are_refused_without_end_do_not_fill_the_audit_log() {
+    const MANY: usize = 1_000;
+    let mut siege = Siege::lay(28);
+    let junk: Vec<Entry> = (0..MANY).map(|nth| Entry::Put(nth.to_be_bytes().to_vec())).collect();
+    let parcel = siege.deliver(&[open_feed(), entries(Position::default(), junk)]);
+    siege.answer(&[parcel, END]);
+    let refused = siege.accounts("record.refused", 17);
+    let untold = refused.iter().map(|entry| particular(entry, "untold").parse().unwrap_or(0)).sum::<usize>();
+    assert_eq!((refused.len() - 1) + untold, MANY, "{refused:?}");
+    siege.assert_sound();
+}
+
 /// L16. Seen to fail with an answer of any length, and with any number of pulls that bring nothing.
 #[test]
 fn answers_without_end() {
