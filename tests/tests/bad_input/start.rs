@@ -99,7 +99,7 @@ fn an_unknown_config_key() {
     starts_again(bureau);
 }
 
-/// Seen to fail when the port is not tried first: libp2p shares it.
+/// Seen to fail when the port is not tried first: the refusal advised to give a port that one may use.
 #[test]
 fn a_taken_port() {
     let bureau = stopped();
