@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::api::Api;
+
 /// How long anything may take that a user would wait for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -187,9 +189,7 @@ impl Bureau {
     pub fn await_ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while self.igain(&["status"]).code != Some(0) {
-            if let Some(ended) = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().expect("a daemon")) {
-                panic!("the daemon of {} ended with {ended}:\n{}", self.id, self.log());
-            }
+            self.assert_alive();
             assert!(Instant::now() < deadline, "the daemon of {} does not answer:\n{}", self.id, self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -198,6 +198,34 @@ impl Bureau {
     /// What its daemon has said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// The daemon's API.
+    pub fn api(&self) -> Api {
+        Api::new(&self.path("data/api.sock"))
+    }
+
+    /// Waits until the daemon answers on its API: sooner than [`Bureau::await_ready`], which runs commands.
+    ///
+    /// # Panics
+    /// Where it ends instead, or takes too long.
+    pub fn await_answer(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.api().get("/v1/status").is_ok_and(|answer| answer.status == 200) {
+            self.assert_alive();
+            assert!(Instant::now() < deadline, "the daemon of {} does not answer:\n{}", self.id, self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sees that the daemon has not ended.
+    ///
+    /// # Panics
+    /// Where it has.
+    pub fn assert_alive(&mut self) {
+        if let Some(ended) = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().expect("a daemon")) {
+            panic!("the daemon of {} ended with {ended}:\n{}", self.id, self.log());
+        }
     }
 
     /// The number of the daemon's process.
@@ -264,7 +292,7 @@ impl Bureau {
     /// Where it fails.
     pub fn json(&self, args: &[&str]) -> Value {
         let said = self.igain(&[args, &["--json"]].concat());
-        assert_eq!(said.code, Some(0), "{} {args:?}: {}\n{}", self.id, said.err, self.log());
+        assert_eq!(said.code, Some(0), "{} {args:?}: {} {}\n{}", self.id, said.err, said.out, self.log());
         said.json()
     }
 

@@ -10,8 +10,8 @@
 
 use igain_node::audit::Filter;
 use igain_node::office::{Actor, Error, NewCaf, Office};
-use igain_protocol::caf::Role;
 use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::Role;
 use igain_protocol::label::Label;
 use igain_protocol::log::{Cursor, Entry, FeedId, Position};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};

@@ -78,9 +78,9 @@ impl Error {
                 let code = match error {
                     Self::Api(api::client::Error::Unreachable { .. }) => "daemon.unreachable",
                     Self::Api(_) => "daemon.answer",
-                    Self::Config(_) => "config",
-                    Self::Keystore(_) => "keystore",
-                    Self::Daemon(_) => "daemon",
+                    Self::Config(error) => error.code(),
+                    Self::Keystore(error) => error.code(),
+                    Self::Daemon(error) => error.code(),
                     Self::Declined(_) => "cli.declined",
                     Self::Found(_) => "found",
                     _ => "cli.file",

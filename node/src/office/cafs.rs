@@ -265,7 +265,7 @@ impl Office {
         };
         let signed = acceptance.sign(&self.secrets().signing)?;
         self.account(deed)?;
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let letter = Letter { kind: LetterKind::Acceptance, bytes: signed.as_bytes().to_vec() };
         for (member, _) in caf.charter().members.iter().filter(|(member, _)| *member != self.me()) {
@@ -285,7 +285,7 @@ impl Office {
         }
         let signed = charter.sign(&self.secrets().signing)?;
         self.account(deed.caf(id).with("serial", charter.serial))?;
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let letter = Letter { kind: LetterKind::Charter, bytes: signed.as_bytes().to_vec() };
         let earlier = before.iter().flat_map(|caf| caf.charter().members.iter());

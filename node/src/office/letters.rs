@@ -141,7 +141,7 @@ impl Office {
         if letters.is_empty() {
             return Ok(());
         }
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         self.post_all(&mut batch, peer, letters)?;
         Ok(self.ledger().commit(batch)?)

@@ -14,6 +14,10 @@ use super::{Actor, Deed, Error, Office, index, random, read, write};
 use crate::ledger::{ClassRow, CursorRow, LogEntry, Op, Place, RecordKey, RecordRow, TombstoneRow};
 use crate::store::Batch;
 
+/// How many refusals of one parcel are accounted for one by one; the rest is told as a number. Each waits for the disk,
+/// and a peer must neither fill it nor keep others waiting.
+const REFUSALS_TOLD: usize = 16;
+
 /// What a provider's changes brought. All of it is durable.
 #[derive(Debug, Default)]
 pub struct Received {
@@ -65,18 +69,27 @@ impl Office {
     /// Where the provider may not take part, or the books cannot be read or written. A record that is refused stops
     /// nothing else.
     pub fn receive(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
+        self.written(self.take_in(provider, changes))
+    }
+
+    fn take_in(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
         let mut all = Received::default();
         for change in changes {
             // It may be revoked between two of them.
             self.active_peer(provider)?;
+            let room = REFUSALS_TOLD.saturating_sub(all.refused);
             all.merge(&match change {
                 Change::Open { feed, label, groups } => self.open_feed(provider, feed, label, groups)?,
                 Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
-                    self.take_letters(provider, entries, to)?
+                    self.take_letters(provider, entries, to, room)?
                 }
-                Change::Entries { feed, entries, to } => self.take_entries(provider, feed, entries, to)?,
+                Change::Entries { feed, entries, to } => self.take_entries(provider, feed, entries, to, room)?,
                 Change::Close { feed } => self.close_feed(provider, feed)?,
             });
+        }
+        if all.refused > REFUSALS_TOLD {
+            let deed = Deed::new(Actor::Bureau(provider), "record.refused").peer(provider);
+            self.account(deed.with("untold", all.refused - REFUSALS_TOLD))?;
         }
         Ok(all)
     }
@@ -91,7 +104,7 @@ impl Office {
             Some((old, _)) => self.close_feed(owner, old)?,
             None => Received::default(),
         };
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let row = ClassRow { owner, label, feed: Some((feed, groups)) };
         let class = write(&self.inner.classes).add(self.me(), row, self.ledger(), &mut batch);
@@ -100,7 +113,14 @@ impl Office {
         Ok(received)
     }
 
-    fn take_letters(&self, sender: BureauId, entries: Vec<Entry>, to: Position) -> Result<Received, Error> {
+    /// Takes letters in; of those that are refused, the first `room` are accounted for one by one.
+    fn take_letters(
+        &self,
+        sender: BureauId,
+        entries: Vec<Entry>,
+        to: Position,
+        room: usize,
+    ) -> Result<Received, Error> {
         let mut received = Received::default();
         for entry in entries {
             let Entry::Letter(letter) = entry else { continue };
@@ -109,6 +129,9 @@ impl Office {
                 Err(error @ (Error::Ledger(_) | Error::Audit(_))) => return Err(error),
                 Err(error) => {
                     received.refused += 1;
+                    if received.refused > room {
+                        continue;
+                    }
                     let deed = Deed::new(Actor::Bureau(sender), "letter.refused").peer(sender);
                     self.account(deed.with("why", error.code()))?;
                 }
@@ -121,15 +144,17 @@ impl Office {
         Ok(received)
     }
 
+    /// Takes a run of records in; of those that are refused, the first `room` are accounted for one by one.
     fn take_entries(
         &self,
         provider: BureauId,
         feed: FeedId,
         entries: Vec<Entry>,
         to: Position,
+        room: usize,
     ) -> Result<Received, Error> {
         let verified = self.verify(provider, &entries);
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
             return Ok(Received::default());
         };
@@ -151,7 +176,7 @@ impl Office {
                 Entry::Letter(_) => {}
             }
         }
-        intake.finish(feed, to)
+        intake.finish(feed, to, room)
     }
 
     /// Verifies all records of a run at once.
@@ -184,7 +209,7 @@ impl Office {
             self.ledger().commit(batch)?;
             return Ok(Received::default());
         }
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
             return Ok(Received::default());
         };
@@ -389,9 +414,9 @@ impl<'a> Intake<'a> {
     }
 
     /// Makes the run, its receipts and the new cursor durable in one commit.
-    fn finish(mut self, feed: FeedId, to: Position) -> Result<Received, Error> {
+    fn finish(mut self, feed: FeedId, to: Position, room: usize) -> Result<Received, Error> {
         self.write_run()?;
-        for (id, why) in &self.refused {
+        for (id, why) in self.refused.iter().take(room) {
             let deed = Deed::new(Actor::Bureau(self.provider), "record.refused").peer(self.provider);
             self.office.account(deed.record(*id).with("why", why))?;
         }

@@ -11,6 +11,7 @@ use igain_protocol::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::lock;
+use super::misconduct::Meter;
 use crate::network::PeerKey;
 use crate::office::{Error, Office};
 use crate::store::Batch;
@@ -29,6 +30,8 @@ pub(super) struct Link {
     subscriber: Mutex<Option<Subscriber>>,
     last_serial: AtomicU64,
     nudging: AtomicBool,
+    /// What it did against the protocol of late.
+    pub(super) breaches: Mutex<Meter>,
     status: Mutex<Status>,
 }
 
@@ -76,6 +79,7 @@ impl Link {
             subscriber: Mutex::new(None),
             last_serial: AtomicU64::new(0),
             nudging: AtomicBool::new(false),
+            breaches: Mutex::default(),
             status: Mutex::default(),
         })
     }

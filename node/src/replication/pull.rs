@@ -11,15 +11,21 @@ use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInpu
 use super::link::Link;
 use super::{Replication, blocking, lock};
 use crate::network::Exchange;
-use crate::office::{Actor, Deed, Error, Office, Received};
+use crate::office::{Error, Office, Received};
 
 /// First and longest pause after an exchange that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
+
+/// Pulls in a row that a peer may answer with nothing but that there is more: it says so once or twice when its policy
+/// changes meanwhile, or feeds begin anew.
+const FRUITLESS: u32 = 8;
 
 /// One pull's outcome.
 struct Done {
     subscriber: Subscriber,
     received: Received,
+    /// It brought something.
+    applied: bool,
     more: bool,
     mirrored: bool,
 }
@@ -37,7 +43,7 @@ impl Replication {
             match self.pull_all(&link).await {
                 Ok(()) => pause = PAUSE.0,
                 Err(error) => {
-                    link.note_error(&error.to_string());
+                    self.ended_early(&link, &error).await;
                     tracing::debug!(peer = %link.bureau, %error, "a pull failed");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE.1);
@@ -52,9 +58,14 @@ impl Replication {
     /// Pulls until the peer has nothing more.
     async fn pull_all(&self, link: &Arc<Link>) -> Result<(), Error> {
         let mut exchange = self.inner.network.open(link.key).await?;
+        let mut fruitless = 0;
         loop {
             let done = self.pull_once(link, &mut exchange).await?;
             self.settle(link, &done).await?;
+            fruitless = if done.applied { 0 } else { fruitless + 1 };
+            if done.more && fruitless > FRUITLESS {
+                return Err(Error::Violation(Violation::Endless));
+            }
             let more = done.more || done.received.put + done.received.purged > 0;
             link.put_subscriber(done.subscriber);
             if !more {
@@ -84,7 +95,8 @@ impl Replication {
                 exchange.send(&message.encode()).await?;
             }
             if let Some((more, mirrored)) = taker.done {
-                return Ok(Done { subscriber: taker.subscriber, received: taker.received, more, mirrored });
+                let Taker { subscriber, received, applied, .. } = taker;
+                return Ok(Done { subscriber, received, applied, more, mirrored });
             }
             let Some(frame) = exchange.recv().await? else { return Err(Error::CutOff) };
             let (back, outcome) = blocking(move || {
@@ -93,17 +105,8 @@ impl Replication {
             })
             .await?;
             taker = back;
-            if let Err(error) = outcome {
-                self.violated_by(link, &error).await?;
-                return Err(error);
-            }
+            outcome?;
         }
-    }
-
-    async fn violated_by(&self, link: &Link, error: &Error) -> Result<(), Error> {
-        let deed = Deed::new(Actor::Bureau(link.bureau), "sync.violation").peer(link.bureau).with("how", error.code());
-        let office = self.office().clone();
-        blocking(move || office.account(deed)).await.map(drop)
     }
 }
 
@@ -114,6 +117,9 @@ struct Taker {
     subscriber: Subscriber,
     outgoing: Vec<Message>,
     received: Received,
+    applied: bool,
+    /// Bytes of sealed parcels that the answer may still bring.
+    room: usize,
     done: Option<(bool, bool)>,
 }
 
@@ -124,8 +130,10 @@ impl Taker {
         let news = link.has_news(&office)?;
         let serial = link.next_serial(office.now());
         let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
-        let mut taker =
-            Self { office, link, subscriber, outgoing: Vec::new(), received: Received::default(), done: None };
+        // A provider counts what is in its parcels, and may go a parcel beyond; signing and sealing add to each.
+        let room = (budget_bytes as usize).saturating_add(PARCEL_LIMIT).saturating_mul(2);
+        let (outgoing, received) = (Vec::new(), Received::default());
+        let mut taker = Self { office, link, subscriber, outgoing, received, applied: false, room, done: None };
         taker.carry_out(effects)?;
         Ok(taker)
     }
@@ -133,9 +141,13 @@ impl Taker {
     fn take(&mut self, frame: &[u8]) -> Result<(), Error> {
         let input = match Message::decode(frame)? {
             Message::AskCursors => SubscriberInput::AskedCursors { serial: self.link.next_serial(self.office.now()) },
-            Message::Delivery(delivery) => SubscriberInput::Parcel(self.open(&delivery.sealed)?),
+            Message::Delivery(delivery) => {
+                let room = self.room.checked_sub(delivery.sealed.len());
+                self.room = room.ok_or(Error::Violation(Violation::Overlong))?;
+                SubscriberInput::Parcel(self.open(&delivery.sealed)?)
+            }
             Message::End(end) => SubscriberInput::End(end),
-            Message::Pull(_) | Message::Notify(_) => return Err(Error::Violation(Violation::Misplaced)),
+            Message::Pull(_) | Message::Notify(_) => return Err(Error::Violation(Violation::Unasked)),
         };
         let effects = self.subscriber.handle(input);
         self.carry_out(effects)
@@ -157,6 +169,7 @@ impl Taker {
                 SubscriberEffect::Apply(changes) => {
                     let received = self.office.receive(self.link.bureau, changes)?;
                     self.received.merge(&received);
+                    self.applied = true;
                 }
                 SubscriberEffect::Done { more, mirrored } => self.done = Some((more, mirrored)),
                 SubscriberEffect::Violated(violation) => return Err(Error::Violation(violation)),

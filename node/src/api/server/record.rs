@@ -92,7 +92,8 @@ struct Done {
     new_classes: bool,
 }
 
-/// Contributes what could be read, in batches in which no record comes twice, and accounts for it.
+/// Contributes what could be read, in batches in which no record comes twice. Each is accounted for before it is done:
+/// what an answer refuses because it finds no account was not done.
 fn contribute(
     office: &Office,
     actor: Actor,
@@ -105,24 +106,17 @@ fn contribute(
     for draft in drafts {
         let again = draft.as_ref().ok().and_then(|draft| draft.id).is_some_and(|id| !ids.insert(id));
         if again {
-            contribute_batch(office, &mut done, std::mem::take(&mut batch))?;
+            contribute_batch(office, Deed::new(actor.clone(), action), &mut done, std::mem::take(&mut batch))?;
         }
         batch.push(draft);
     }
-    contribute_batch(office, &mut done, batch)?;
-    let count = |kind| done.outcomes.iter().filter(|outcome| outcome.outcome == kind).count();
-    let deed = Deed::new(actor, action).with("added", count(OutcomeKind::Added));
-    let deed = deed.with("revised", count(OutcomeKind::Revised)).with("refused", count(OutcomeKind::Refused));
-    let deed = match done.outcomes.as_slice() {
-        [Outcome { id: Some(id), .. }] => deed.record(id.0),
-        _ => deed,
-    };
-    office.account(deed)?;
+    contribute_batch(office, Deed::new(actor, action), &mut done, batch)?;
     Ok(done)
 }
 
 fn contribute_batch(
     office: &Office,
+    deed: Deed,
     done: &mut Done,
     drafts: Vec<Result<Draft, office::Error>>,
 ) -> Result<(), office::Error> {
@@ -131,7 +125,11 @@ fn contribute_batch(
     for draft in drafts {
         refused.push(draft.map(|draft| good.push(draft)).err());
     }
-    let Contribution { outcomes, new_classes, .. } = office.contribute(good)?;
+    let prepared = office.prepare(good)?;
+    account(office, deed, prepared.outcomes(), refused.iter().flatten().count())?;
+    let mut contribution = office.append(prepared)?;
+    contribution.wait()?;
+    let Contribution { outcomes, new_classes, .. } = contribution;
     let mut outcomes = outcomes.into_iter();
     done.new_classes |= !new_classes.is_empty();
     for refused in refused {
@@ -163,6 +161,28 @@ fn remark(office: &Office, id: RecordId) -> Result<Option<String>, office::Error
     let odd = odd.map(|error| format!("{error}. It is kept, and found, just as it is written"));
     let remarks: Vec<String> = draft.into_iter().chain(odd).collect();
     Ok((!remarks.is_empty()).then(|| remarks.join(". ")))
+}
+
+/// Accounts for what is about to become of a batch, of which `unreadable` drafts were refused before.
+fn account(office: &Office, deed: Deed, outcomes: &[office::Outcome], unreadable: usize) -> Result<(), office::Error> {
+    let (mut added, mut revised, mut refused) = (0, 0, unreadable);
+    for outcome in outcomes {
+        match outcome {
+            office::Outcome::Added(_) => added += 1,
+            office::Outcome::Revised(_) => revised += 1,
+            office::Outcome::Unchanged(_) => {}
+            office::Outcome::Refused(_) => refused += 1,
+        }
+    }
+    let deed = match outcomes {
+        [office::Outcome::Added(id) | office::Outcome::Revised(id) | office::Outcome::Unchanged(id)]
+            if unreadable == 0 =>
+        {
+            deed.record(*id)
+        }
+        _ => deed,
+    };
+    office.account(deed.with("added", added).with("revised", revised).with("refused", refused)).map(drop)
 }
 
 pub(super) fn outcome(outcome: office::Outcome) -> Outcome {
