@@ -117,7 +117,7 @@ fn a_row_that_asks_for_links_without_end_is_set_aside() {
     assert!(outcome.reasons()[0].1.contains("more than 256 links"), "{:?}", outcome.reasons());
 }
 
-/// L16. Seen to take minutes when every statement was compared with all before it.
+/// L16. Seen to take more than a minute when every statement was compared with all before it.
 #[test]
 fn a_row_of_statements_without_end_is_set_aside() {
     let many: String = (0..100_000).map(|number| format!("seen {number};")).collect();
