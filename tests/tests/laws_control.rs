@@ -136,9 +136,10 @@ fn l8_a_node_that_was_off_for_a_month_shows_no_expired_record() {
     let month = NOON.plus_ms(31 * DAY_MS);
     let later = open("FR", 2, &backup("later"), month).unwrap();
     assert_eq!(finds(&later, id), [0, 0, 0]);
-    assert_eq!(later.expire().unwrap(), 1);
     later.clock().set(NOON);
     assert_eq!(finds(&later, id), [0, 0, 0], "and a clock set back brings nothing back");
+    assert_eq!(later.expire().unwrap(), 1);
+    assert_eq!(finds(&later, id), [0, 0, 0]);
     let week = NOON.plus_ms(6 * DAY_MS);
     assert_eq!(finds(&open("FR", 2, &backup("sooner"), week).unwrap(), id), [1, 1, 1], "its last day is still to come");
 }
