@@ -11,6 +11,7 @@
 use igain_node::audit::Filter;
 use igain_node::office::{Actor, Error, NewCaf, Office};
 use igain_protocol::caf::Role;
+use igain_protocol::bureau::BureauId;
 use igain_protocol::label::Label;
 use igain_protocol::log::{Cursor, Entry, FeedId, Position};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
@@ -305,6 +306,11 @@ fn l4_nobody_else_makes_changes_relabels_or_withdraws() {
     let (ke, de, fr) = (pair.ke.me(), "DE".parse().unwrap(), &pair.fr);
     know(fr, de, 3);
     let genuine = put_of(&changes);
+    let feed_of_ke = changes.iter().find_map(|change| match change {
+        Change::Entries { feed, .. } => Some(*feed),
+        _ => None,
+    });
+    let feed_of_ke = feed_of_ke.expect("a feed");
     let content = Content {
         id: reference("forged"),
         revision: 9,
@@ -321,9 +327,11 @@ fn l4_nobody_else_makes_changes_relabels_or_withdraws() {
         Entry::Put(record::sign(&content, &SaltKey::new([7; 32]), &keys(3).signing()).unwrap().as_bytes().to_vec())
     };
     let tombstone = |key: u8| Entry::Withdraw(Tombstone::new(id, ke, NOON, Reason::ALL[0]).sign(&keys(key).signing()));
-    let refused = |provider, label: Label, entry: Entry| {
+    let refused = |provider: BureauId, label: Label, entry: Entry| {
         let before = fr.audit().last();
-        let feed = FeedId::from_bytes([before as u8; 16]);
+        // Each label of a provider has one feed.
+        let genuine_feed = (provider == ke && label == person(Tlp::Green)).then_some(feed_of_ke);
+        let feed = genuine_feed.unwrap_or(FeedId::from_bytes([provider.as_bytes()[0] ^ label.tlp as u8; 16]));
         let to = Position::default().after(std::slice::from_ref(&entry));
         let changes = vec![
             Change::Open { feed, label, groups: GroupSet::ALL },

@@ -30,9 +30,12 @@ impl Status {
 pub(super) fn render(status: &types::Status, page: &mut Page) {
     let store = &status.store;
     let total: u64 = status.records.iter().map(|owner| owner.records).sum();
-    let owners = status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records)));
-    let owners: Vec<String> = owners.collect();
-    let records = if owners.is_empty() { count(total) } else { format!("{} ({})", count(total), owners.join(", ")) };
+    let owners: Vec<_> =
+        status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records))).collect();
+    let records = match owners.as_slice() {
+        [] => "none".to_owned(),
+        owners => format!("{} ({})", count(total), owners.join(", ")),
+    };
     let clock = if status.clock.behind_ms > LATE_MS {
         page.bad(&format!(
             "{} (the system's clock is {} behind)",

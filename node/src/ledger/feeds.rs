@@ -39,6 +39,8 @@ struct Row {
     acked: Option<MarkRow>,
     #[n(7)]
     sent: Vec<MarkRow>,
+    #[n(8)]
+    again: u64,
 }
 
 #[derive(Encode, Decode)]
@@ -47,6 +49,8 @@ struct MarkRow {
     at: Position,
     #[n(1)]
     through: u64,
+    #[n(2)]
+    again: u64,
 }
 
 impl Ledger {
@@ -151,6 +155,7 @@ impl Row {
             },
             acked: feed.acked.map(MarkRow::of),
             sent: feed.sent.iter().copied().map(MarkRow::of).collect(),
+            again: feed.again,
         }
     }
 
@@ -169,16 +174,17 @@ impl Row {
             },
             acked: self.acked.map(MarkRow::read),
             sent: self.sent.into_iter().map(MarkRow::read).collect(),
+            again: self.again,
         })
     }
 }
 
 impl MarkRow {
     const fn of(mark: Mark) -> Self {
-        Self { at: mark.at, through: mark.through }
+        Self { at: mark.at, through: mark.through, again: mark.again }
     }
 
     const fn read(self) -> Mark {
-        Mark { at: self.at, through: self.through }
+        Mark { at: self.at, through: self.through, again: self.again }
     }
 }

@@ -10,7 +10,7 @@ use igain_protocol::sync::{Change, ClassIndex};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::GroupSet;
 
-use super::{Actor, Deed, Error, Office, index, random, write};
+use super::{Actor, Deed, Error, Office, index, random, read, write};
 use crate::ledger::{ClassRow, CursorRow, LogEntry, Op, Place, RecordKey, RecordRow, TombstoneRow};
 use crate::store::Batch;
 
@@ -81,14 +81,23 @@ impl Office {
         Ok(all)
     }
 
+    /// Begins a feed. It takes the place of one with the same label, whose close may still be on its way: what comes
+    /// late through that one must not take records with it.
     fn open_feed(&self, owner: BureauId, feed: FeedId, label: Label, groups: GroupSet) -> Result<Received, Error> {
+        let same = |row: &ClassRow| row.owner == owner && row.label == label;
+        let old = read(&self.inner.classes).rows().find(|(_, row)| same(row)).and_then(|(_, row)| row.feed);
+        let received = match old {
+            Some((old, _)) if old == feed => return Ok(Received::default()),
+            Some((old, _)) => self.close_feed(owner, old)?,
+            None => Received::default(),
+        };
         let _writing = self.writing();
         let mut batch = self.batch();
         let row = ClassRow { owner, label, feed: Some((feed, groups)) };
         let class = write(&self.inner.classes).add(self.me(), row, self.ledger(), &mut batch);
         self.ledger().put_cursor(&mut batch, owner, feed, CursorRow { at: Position::default(), class });
         self.ledger().commit(batch)?;
-        Ok(Received::default())
+        Ok(received)
     }
 
     fn take_letters(&self, sender: BureauId, entries: Vec<Entry>, to: Position) -> Result<Received, Error> {
@@ -124,7 +133,7 @@ impl Office {
         let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
             return Ok(Received::default());
         };
-        let Some(label) = super::read(&self.inner.classes).row(class).map(|row| row.label.clone()) else {
+        let Some(label) = read(&self.inner.classes).row(class).map(|row| row.label.clone()) else {
             return Ok(Received::default());
         };
         let mut intake = Intake::new(self, provider, class, label);

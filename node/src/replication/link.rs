@@ -114,33 +114,6 @@ impl Link {
         Ok(office.ledger().commit(batch)?)
     }
 
-    /// Makes durable what an answer is about to send.
-    pub(super) fn persist(
-        &self,
-        office: &Office,
-        feeds: &[(FeedId, Feed)],
-        delivered: &[(FeedId, u64)],
-    ) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        let mut slots: BTreeMap<ClassIndex, Vec<u64>> = BTreeMap::new();
-        for (id, feed) in feeds {
-            office.ledger().put_feed(&mut batch, self.bureau, *id, feed);
-            let of_feed = delivered.iter().filter(|(from, _)| from == id).map(|(_, slot)| *slot);
-            slots.entry(feed.class).or_default().extend(of_feed);
-        }
-        for (class, slots) in &slots {
-            office.ledger().put_delivered(&mut batch, self.bureau, *class, slots)?;
-        }
-        Ok(office.ledger().commit(batch)?)
-    }
-
-    /// Forgets a feed that the peer has purged.
-    pub(super) fn forget(&self, office: &Office, id: FeedId) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        office.ledger().delete_feed(&mut batch, self.bureau, id);
-        Ok(office.ledger().commit(batch)?)
-    }
-
     /// Whether something waits for the peer.
     pub(super) fn has_news(&self, office: &Office) -> Result<bool, Error> {
         let heads = office.heads(self.bureau)?;

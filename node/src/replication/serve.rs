@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::link::Link;
 use super::{Replication, blocking, lock};
 use crate::network::Exchange;
-use crate::office::{Actor, Deed, Error, Office, Wanted};
+use crate::office::{Actor, Deed, Error, Notes, Office, Wanted};
 
 /// Messages that wait to be sent while the next are made: a few parcels, so that memory stays small however slow the
 /// link is.
@@ -82,19 +82,24 @@ impl Maker {
         let first = lock(&self.link.provider).handle(ProviderInput::Pull { pull, heads: &heads, mirror });
         let mut effects = VecDeque::from(first);
         let mut ended = false;
+        let mut notes = Notes::default();
         while let Some(effect) = effects.pop_front() {
             match effect {
-                ProviderEffect::Read { feed, class, groups, after, room } => {
-                    let wanted = Wanted { feed, class, groups, after, room };
+                ProviderEffect::Read { feed, class, groups, after, again, room } => {
+                    let wanted = Wanted { feed, class, groups, after, again, room };
                     let view = lock(&self.link.provider).view().clone();
-                    let read = self.office.disclose(self.link.bureau, &view, wanted)?;
+                    let read = self.office.disclose(self.link.bureau, &view, wanted, &mut notes)?;
                     effects.extend(lock(&self.link.provider).handle(ProviderInput::Read(read)));
                 }
                 ProviderEffect::Persist { feeds, delivered } => {
-                    self.link.persist(&self.office, &feeds, &delivered)?;
+                    let batch = {
+                        let (mut provider, notes) = (lock(&self.link.provider), std::mem::take(&mut notes));
+                        self.office.note_sent(self.link.bureau, &mut provider, &feeds, &delivered, &notes)?
+                    };
+                    self.office.ledger().commit(batch)?;
                     self.account(delivered.len())?;
                 }
-                ProviderEffect::Forget(id, _) => self.link.forget(&self.office, id)?,
+                ProviderEffect::Forget(id, _) => self.office.forget_feed(self.link.bureau, id)?,
                 ProviderEffect::Renew(id) => self.link.renew(&self.office, id)?,
                 ProviderEffect::Deliver(items) => self.deliver(items)?,
                 ProviderEffect::AskCursors => {
