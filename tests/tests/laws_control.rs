@@ -195,7 +195,7 @@ fn back_up(bureau: &mut Daemon) {
 
 /// L8 with real daemons: FR's data folder is put back to what it was before the withdrawal.
 ///
-/// @HOLDER@
+/// Seen to fail when a provider takes a place that it never sent for the place of its peer.
 #[test]
 fn l8_a_restored_backup_of_a_holder_loses_the_withdrawn_record_again() {
     let mut bureaus = federation(&["KE", "FR"]);
