@@ -30,10 +30,10 @@ fn works(bureau: &Bureau, number: &str) -> String {
     id
 }
 
-/// L17. BR is frozen in the middle of its connections, so that it answers nothing and nothing says that it is gone; then
-/// killed; then FR is killed too.
+/// L17. BR is frozen in the middle of its connections, so that it answers nothing and nothing says that it is gone;
+/// then killed; then FR is killed too.
 ///
-/// Seen to fail when.
+/// Seen to fail when a pull waits until every peer can be reached.
 #[test]
 fn l17_the_loss_of_peers_stops_nothing_local_and_no_exchange_between_the_rest() {
     let mut bureaus = federation(&["KE", "FR", "BR"]);

@@ -213,7 +213,8 @@ fn sent(what: u16) -> Vec<(bool, Vec<Vec<u8>>)> {
 
 /// L1, and L6 with it: each day links to a record that only some of the runs have, and that FR may not know.
 ///
-/// Seen to fail when.
+/// Seen to fail when references to all of KE's own records are kept, when handles are derived from the order of the
+/// classes, when drafts are logged like records, and when the growth of one log hints at news in another.
 #[test]
 fn l1_what_a_peer_may_not_know_changes_no_byte() {
     let plain = sent(0);
@@ -227,7 +228,7 @@ fn l1_what_a_peer_may_not_know_changes_no_byte() {
     }
 }
 
-/// L2.
+/// L2: no permit gets past the rules of the node. Seen to fail when a revoked bureau passes for an active one.
 #[test]
 fn l2_no_permit_overrides_the_baseline() {
     let pair = Pair::new("@id(\"all\") permit(principal, action, resource);");
@@ -244,7 +245,8 @@ fn l2_no_permit_overrides_the_baseline() {
     assert!(granted(&pair).is_empty());
 }
 
-/// L3.
+/// L3 for those who ask here. Seen to fail when expired records are shown until they are removed, and when a withdrawn
+/// one is said to have ended.
 #[test]
 fn l3_unknown_unshared_withdrawn_and_expired_get_the_same_answer() {
     let mut pair = Pair::new(GREEN_TO_FR);
@@ -264,7 +266,7 @@ fn l3_unknown_unshared_withdrawn_and_expired_get_the_same_answer() {
     }
 }
 
-/// L4.
+/// L4: no bit can be changed on the way. Seen to fail when what is refused is not accounted for.
 #[test]
 fn l4_a_changed_bit_is_refused_and_accounted_for() {
     let mut pair = Pair::new(GREEN_TO_FR);
@@ -297,7 +299,8 @@ fn l4_a_changed_bit_is_refused_and_accounted_for() {
 /// L4: nobody but the owner makes, changes, re-labels or withdraws a record, whatever way its bytes come; each attempt
 /// is accounted for.
 ///
-/// Seen to fail when.
+/// Seen to fail when any enrolled bureau may bring any owner's record, when it may bring any owner's withdrawal, when
+/// labels are not compared with that of the feed, and when what is refused is not accounted for.
 #[test]
 fn l4_nobody_else_makes_changes_relabels_or_withdraws() {
     let mut pair = Pair::new(GREEN_TO_FR);
@@ -371,7 +374,7 @@ fn put_of(changes: &[Change]) -> Vec<u8> {
 
 /// L3 on the wire: whatever feed a peer names that it may not have, it gets the same bytes but for that name.
 ///
-/// Seen to fail when.
+/// Seen to fail when a feed that never was gets no answer of its own.
 #[test]
 fn l3_a_peer_gets_the_same_answer_for_every_feed_it_may_not_have() {
     const AMBER_TOO: &str = "permit(principal, action, resource);";
@@ -438,7 +441,7 @@ fn l3_a_peer_gets_the_same_answer_for_every_feed_it_may_not_have() {
     assert_eq!(naming(&mut pair, emptied), unknown, "a feed whose records are all withdrawn");
 }
 
-/// L6.
+/// L6. Seen to fail when references to all of KE's own records are kept.
 #[test]
 fn l6_a_reference_to_what_the_peer_may_not_know_is_withheld() {
     let mut pair = Pair::new(GREEN_TO_FR);

@@ -119,6 +119,8 @@ fn records_of_others_go_on_only_where_tlp_and_handling_let_them() {
     assert_eq!(entitle(&examples::label(Kind::Person, Tlp::AmberStrict), true), none());
 }
 
+/// L2: an error is a deny, of a permit and of a forbid. Seen to fail when what Cedar reports as errors counts for
+/// nothing.
 #[test]
 fn a_rule_that_fails_withholds_the_groups_it_covers() {
     let (now, peer) = (today(), bureau("FR"));

@@ -153,7 +153,8 @@ fn each_hit_shows_owner_handling_grading_and_age() {
     assert!(row.starts_with("TLP:GREEN H1") && row.contains(&id) && row.contains("KE") && row.contains("B2"), "{row}");
 }
 
-/// L12 at the command line and at the API behind it.
+/// L12 at the command line and at the API behind it. Seen to fail when an empty case passes, and when a query is
+/// accounted for after its answer.
 #[test]
 fn l12_no_question_without_purpose_and_case() {
     let ke = Bureau::start("KE");

@@ -215,7 +215,8 @@ fn a_withdrawal_is_receipted_by_every_holder() {
     assert_eq!(list(&receipts["entries"]).len(), 2);
 }
 
-/// L3 where people look: what a bureau may not know of, what was never there, and what is gone look alike.
+/// L3 where people look: what a bureau may not know of, what was never there, and what is gone look alike. Seen to fail
+/// when a withdrawn record is said to have ended.
 #[test]
 fn l3_show_and_holders_answer_alike_for_what_is_not_to_be_known() {
     let bureaus = federation(&["KE", "FR"]);

@@ -112,6 +112,8 @@ fn distinct(mut peers: Vec<Bureau>) -> Vec<Bureau> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
+    /// L2: three ways to decide, one decision. Seen to fail when the matrix passes over forbids, and when what Cedar
+    /// reports as errors counts for nothing.
     #[test]
     fn cedar_matrix_and_explanation_agree(
         rules in vec(rule(), 0..8),

@@ -17,7 +17,7 @@ proptest! {
         prop_assert_eq!(trusted(record.as_bytes()), Ok(record));
     }
 
-    /// L4: no bit of a record can be changed, redacted or not. Failed with the comparison of the digests' hash left out.
+    /// L4: no bit of a record can be changed, redacted or not. Seen to fail with the comparison of the digests' hash left out.
     #[test]
     fn a_flipped_bit_is_refused(
         content in any::content(), groups in any::groups(), at in any::<prop::sample::Index>(), bit in 0..8_u8,
@@ -29,7 +29,7 @@ proptest! {
     }
 
     /// L5: whatever is withheld, the rest verifies and is all there, and of the withheld fields neither value nor salt
-    /// is in the bytes. Failed with a redaction that keeps what it should withhold.
+    /// is in the bytes. Seen to fail with a redaction that keeps what it should withhold.
     #[test]
     fn a_redacted_record_verifies_and_says_nothing_of_the_rest(content in any::content(), groups in any::groups()) {
         let record = signed(&content);
@@ -52,7 +52,8 @@ proptest! {
         }
     }
 
-    /// L5: redacting twice is redacting once, so what a bureau may pass on does not depend on the way it took.
+    /// L5: redacting twice is redacting once, so what a bureau may pass on does not depend on the way it took. Seen to
+    /// fail when something else than its digest takes the place of a withheld field.
     #[test]
     fn redacting_twice_is_redacting_once(content in any::content(), a in any::groups(), b in any::groups()) {
         let record = signed(&content);
@@ -102,7 +103,7 @@ fn digests(content: &Content) -> Vec<[u8; 32]> {
 }
 
 /// L5: a value of few possibilities cannot be guessed, not by who holds the rest of the record, nor by who holds another
-/// revision or another record that says the same. Failed with salts that depend on the field's place alone.
+/// revision or another record that says the same. Seen to fail with salts that depend on the field's place alone.
 #[test]
 fn a_withheld_value_of_few_possibilities_cannot_be_guessed() {
     let redacted =
@@ -124,7 +125,7 @@ fn a_withheld_value_of_few_possibilities_cannot_be_guessed() {
 }
 
 /// L5: two versions under one revision, as an owner may sign who lost its memory, do not give each other away: whoever
-/// has the salt of one value has not that of the other.
+/// has the salt of one value has not that of the other. Seen to fail with salts that leave the value out.
 #[test]
 fn an_owner_that_signs_a_revision_twice_gives_nothing_away() {
     let salt = |value: &str| {
@@ -135,7 +136,7 @@ fn an_owner_that_signs_a_revision_twice_gives_nothing_away() {
     assert_eq!(salt("male"), salt("male"));
 }
 
-/// L5: how many fields are withheld shows only in steps of eight.
+/// L5: how many fields are withheld shows only in steps of eight. Seen to fail without decoys.
 #[test]
 fn decoys_hide_how_much_is_withheld() {
     for count in 1..=17 {
@@ -146,7 +147,7 @@ fn decoys_hide_how_much_is_withheld() {
 }
 
 /// L13: what lacks a grading, a retention date or a person's category is a draft, for its owner and for its receivers.
-/// Failed with the category left out of the check.
+/// Seen to fail with the category left out of the check.
 #[test]
 fn a_draft_cannot_be_shared() {
     let check = |content: &Content| {
