@@ -23,6 +23,7 @@ mod policing;
 mod receive;
 mod withdraw;
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
@@ -121,6 +122,8 @@ struct Inner {
     classes: RwLock<classes::Classes>,
     policy: RwLock<Arc<Policy>>,
     writing: Mutex<()>,
+    /// Questions that wait for the name index.
+    asking: AtomicUsize,
 }
 
 impl Office {
@@ -152,6 +155,7 @@ impl Office {
             classes: RwLock::new(classes),
             policy: RwLock::new(Arc::new(policy)),
             writing: Mutex::new(()),
+            asking: AtomicUsize::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
