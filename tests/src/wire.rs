@@ -148,7 +148,7 @@ impl Wire {
             match effect {
                 ProviderEffect::Read { feed, class, groups, after, room } => {
                     let wanted = Wanted { feed, class, groups, after, room };
-                    let read = office.disclose(self.peer, self.provider.view(), wanted).expect("the books");
+                    let read = office.disclose(self.peer, &self.provider.view().open_classes(), wanted).expect("the books");
                     effects.extend(self.provider.handle(ProviderInput::Read(read)));
                 }
                 ProviderEffect::Persist { feeds, delivered } => self.persist(office, &feeds, &delivered),

@@ -1,9 +1,11 @@
 //! Reading class logs as one peer may see them.
 
+use std::collections::BTreeSet;
+
 use igain_protocol::bureau::BureauId;
 use igain_protocol::log::{Entry, FeedId};
 use igain_protocol::record::{RecordId, redact_bytes};
-use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read, View};
+use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::{Error, Office, read};
@@ -25,11 +27,12 @@ pub struct Wanted {
 }
 
 impl Office {
-    /// Reads on in a class log for a peer: live records, redacted, and the ends of records that it was sent.
+    /// Reads on in a class log for a peer: live records, redacted, and the ends of records that it was sent. `open` are
+    /// the classes that the peer may have: it may know of the records in them.
     ///
     /// # Errors
     /// Where the books cannot be read.
-    pub fn disclose(&self, peer: BureauId, view: &View, wanted: Wanted) -> Result<Read, Error> {
+    pub fn disclose(&self, peer: BureauId, open: &BTreeSet<ClassIndex>, wanted: Wanted) -> Result<Read, Error> {
         if wanted.class == LETTERS_CLASS {
             return self.read_letters(peer, wanted);
         }
@@ -42,7 +45,7 @@ impl Office {
                 return Ok(read);
             }
             for entry in run {
-                if let Some((wire, slot)) = self.disclose_entry(peer, view, wanted, entry)? {
+                if let Some((wire, slot)) = self.disclose_entry(peer, open, wanted, entry)? {
                     let Some(left) = room.checked_sub(wire.wire_len()) else { return Ok(read) };
                     room = left;
                     read.entries.push((wire, slot));
@@ -55,7 +58,7 @@ impl Office {
     fn disclose_entry(
         &self,
         peer: BureauId,
-        view: &View,
+        open: &BTreeSet<ClassIndex>,
         wanted: Wanted,
         entry: LogEntry,
     ) -> Result<Option<(Entry, Option<u64>)>, Error> {
@@ -66,7 +69,7 @@ impl Office {
                 return Ok(None);
             };
             let kind = self.kind_of(wanted.class)?;
-            let bytes = redact_bytes(&row.bytes, kind, wanted.groups, &|id| self.may_refer(view, id))?;
+            let bytes = redact_bytes(&row.bytes, kind, wanted.groups, &|id| self.may_refer(open, id))?;
             return Ok(Some((Entry::Put(bytes), Some(entry.slot))));
         }
         if !self.ledger().was_delivered(peer, wanted.class, entry.slot)? {
@@ -94,10 +97,10 @@ impl Office {
 
     /// Whether a peer may know of the record that a field refers to: only one of this bureau's own, in a class that is
     /// open to the peer.
-    fn may_refer(&self, view: &View, id: RecordId) -> bool {
+    fn may_refer(&self, open: &BTreeSet<ClassIndex>, id: RecordId) -> bool {
         let row = self.ledger().record(RecordKey { id, owner: self.me() });
         let class = row.ok().flatten().map(|row| row.place.class);
-        class.is_some_and(|class| view.open_feeds().any(|(_, feed)| feed.class == class))
+        class.is_some_and(|class| open.contains(&class))
     }
 
     fn read_letters(&self, peer: BureauId, wanted: Wanted) -> Result<Read, Error> {

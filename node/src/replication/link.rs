@@ -1,6 +1,6 @@
 //! What stands between this bureau and one other: what it is served, and how far this one has come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -85,7 +85,7 @@ impl Link {
         let mut provider = lock(&self.provider);
         let mut view = provider.view().clone();
         // A class that holds nothing is not shown to a peer that does not know it: its label would tell of what is gone.
-        let known: BTreeSet<ClassIndex> = view.open_feeds().map(|(_, feed)| feed.class).collect();
+        let known = view.open_classes();
         let shown = |class: &ClassIndex| known.contains(class) || office.has_records(*class);
         let grants =
             grants.iter().filter(|(class, _)| shown(class)).map(|(class, grant)| (*class, grant.clone())).collect();

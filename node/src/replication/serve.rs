@@ -86,8 +86,8 @@ impl Maker {
             match effect {
                 ProviderEffect::Read { feed, class, groups, after, room } => {
                     let wanted = Wanted { feed, class, groups, after, room };
-                    let view = lock(&self.link.provider).view().clone();
-                    let read = self.office.disclose(self.link.bureau, &view, wanted)?;
+                    let open = lock(&self.link.provider).view().open_classes();
+                    let read = self.office.disclose(self.link.bureau, &open, wanted)?;
                     effects.extend(lock(&self.link.provider).handle(ProviderInput::Read(read)));
                 }
                 ProviderEffect::Persist { feeds, delivered } => {
