@@ -45,7 +45,7 @@ pub use holders::{Holder, HolderState};
 pub use index::Indexer;
 pub use peers::Peer;
 pub use policing::PlanRow;
-pub use receive::Received;
+pub use receive::{Examined, Received};
 
 use crate::audit::AuditLog;
 use crate::keystore::Keys;

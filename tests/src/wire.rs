@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use igain_node::keystore::Keys;
+use igain_node::ledger::Deliveries;
 use igain_node::office::{Actor, Draft, Office, Outcome, Secrets, Wanted};
 use igain_node::store::Batch;
 use igain_protocol::bureau::BureauId;
@@ -148,7 +149,8 @@ impl Wire {
             match effect {
                 ProviderEffect::Read { feed, class, groups, after, room } => {
                     let wanted = Wanted { feed, class, groups, after, room };
-                    let read = office.disclose(self.peer, &self.provider.view().open_classes(), wanted).expect("the books");
+                    let (open, mut delivered) = (self.provider.view().open_classes(), Deliveries::new(self.peer));
+                    let read = office.disclose(self.peer, &open, &mut delivered, wanted).expect("the books");
                     effects.extend(self.provider.handle(ProviderInput::Read(read)));
                 }
                 ProviderEffect::Persist { feeds, delivered } => self.persist(office, &feeds, &delivered),
@@ -182,7 +184,8 @@ impl Wire {
         for (id, feed) in feeds {
             office.ledger().put_feed(&mut batch, self.peer, *id, feed);
             let slots: Vec<u64> = delivered.iter().filter(|(from, _)| from == id).map(|(_, slot)| *slot).collect();
-            office.ledger().put_delivered(&mut batch, self.peer, feed.class, &slots).expect("the books");
+            let mut delivered = Deliveries::new(self.peer);
+            delivered.note(office.ledger(), &mut batch, feed.class, &slots).expect("the books");
         }
         office.ledger().commit(batch).expect("a commit");
     }

@@ -9,7 +9,7 @@ use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::{Error, Office, read};
-use crate::ledger::{LogEntry, Op, RecordKey};
+use crate::ledger::{Deliveries, LogEntry, Op, RecordKey};
 
 /// What a peer's feed wants to read.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,13 @@ impl Office {
     ///
     /// # Errors
     /// Where the books cannot be read.
-    pub fn disclose(&self, peer: BureauId, open: &BTreeSet<ClassIndex>, wanted: Wanted) -> Result<Read, Error> {
+    pub fn disclose(
+        &self,
+        peer: BureauId,
+        open: &BTreeSet<ClassIndex>,
+        delivered: &mut Deliveries,
+        wanted: Wanted,
+    ) -> Result<Read, Error> {
         if wanted.class == LETTERS_CLASS {
             return self.read_letters(peer, wanted);
         }
@@ -45,7 +51,7 @@ impl Office {
                 return Ok(read);
             }
             for entry in run {
-                if let Some((wire, slot)) = self.disclose_entry(peer, open, wanted, entry)? {
+                if let Some((wire, slot)) = self.disclose_entry(open, delivered, wanted, entry)? {
                     let Some(left) = room.checked_sub(wire.wire_len()) else { return Ok(read) };
                     room = left;
                     read.entries.push((wire, slot));
@@ -57,8 +63,8 @@ impl Office {
 
     fn disclose_entry(
         &self,
-        peer: BureauId,
         open: &BTreeSet<ClassIndex>,
+        delivered: &mut Deliveries,
         wanted: Wanted,
         entry: LogEntry,
     ) -> Result<Option<(Entry, Option<u64>)>, Error> {
@@ -72,7 +78,7 @@ impl Office {
             let bytes = redact_bytes(&row.bytes, kind, wanted.groups, &|id| self.may_refer(open, id))?;
             return Ok(Some((Entry::Put(bytes), Some(entry.slot))));
         }
-        if !self.ledger().was_delivered(peer, wanted.class, entry.slot)? {
+        if !delivered.contains(self.ledger(), wanted.class, entry.slot)? {
             return Ok(None);
         }
         let wire = match entry.op {

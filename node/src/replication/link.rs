@@ -11,9 +11,10 @@ use igain_protocol::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::lock;
+use crate::ledger::Deliveries;
 use crate::network::PeerKey;
 use crate::office::{Error, Office};
-use crate::store::Batch;
+use crate::store::{Batch, Pending};
 
 /// One other bureau.
 pub(super) struct Link {
@@ -118,13 +119,14 @@ impl Link {
         Ok(office.ledger().commit(batch)?)
     }
 
-    /// Makes durable what an answer is about to send.
+    /// Hands to the store what an answer is about to send, which may leave once this is durable.
     pub(super) fn persist(
         &self,
         office: &Office,
         feeds: &[(FeedId, Feed)],
         delivered: &[(FeedId, u64)],
-    ) -> Result<(), Error> {
+        deliveries: &mut Deliveries,
+    ) -> Result<Pending, Error> {
         let mut batch = Batch::default();
         let mut slots: BTreeMap<ClassIndex, Vec<u64>> = BTreeMap::new();
         for (id, feed) in feeds {
@@ -133,9 +135,9 @@ impl Link {
             slots.entry(feed.class).or_default().extend(of_feed);
         }
         for (class, slots) in &slots {
-            office.ledger().put_delivered(&mut batch, self.bureau, *class, slots)?;
+            deliveries.note(office.ledger(), &mut batch, *class, slots)?;
         }
-        Ok(office.ledger().commit(batch)?)
+        Ok(office.ledger().store().submit(batch)?)
     }
 
     /// Forgets a feed that the peer has purged.

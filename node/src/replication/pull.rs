@@ -3,18 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::Item;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput, Violation};
+use tokio::sync::mpsc;
 
 use super::link::Link;
 use super::{Replication, blocking, lock};
 use crate::network::Exchange;
-use crate::office::{Actor, Deed, Error, Office, Received};
+use crate::office::{Actor, Deed, Error, Examined, Office, Received};
 
 /// First and longest pause after an exchange that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
+
+/// Parcels that are verified and wait to be taken in: enough to go on verifying while the disk is busy. A connection
+/// that breaks loses none of them.
+const AHEAD: usize = 2;
+
+/// Parcels that are taken in together, in one commit, where so many wait.
+const TOGETHER: usize = 4;
 
 /// One pull's outcome.
 struct Done {
@@ -78,13 +87,31 @@ impl Replication {
     async fn pull_once(&self, link: &Arc<Link>, exchange: &mut Exchange) -> Result<Done, Error> {
         let (office, from) = (self.office().clone(), Arc::clone(link));
         let budget_bytes = self.inner.settings.window.saturating_mul(u32::try_from(PARCEL_LIMIT).unwrap_or(u32::MAX));
-        let mut taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
+        let taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
+        let (examined, waiting) = mpsc::channel(AHEAD);
+        let (office, provider) = (self.office().clone(), link.bureau);
+        let taking_in = tokio::spawn(blocking(move || take_in(&office, provider, waiting)));
+        let answered = self.take_answer(link, exchange, taker, examined).await;
+        // What came whole is taken in, also where the rest did not come.
+        let received = taking_in.await.map_err(|_| Error::Interrupted)??;
+        let (subscriber, (more, mirrored)) = answered?;
+        Ok(Done { subscriber, received, more, mirrored })
+    }
+
+    /// Takes the messages of an answer to its end.
+    async fn take_answer(
+        &self,
+        link: &Arc<Link>,
+        exchange: &mut Exchange,
+        mut taker: Taker,
+        examined: mpsc::Sender<Examined>,
+    ) -> Result<(Subscriber, (bool, bool)), Error> {
         loop {
             for message in std::mem::take(&mut taker.outgoing) {
                 exchange.send(&message.encode()).await?;
             }
-            if let Some((more, mirrored)) = taker.done {
-                return Ok(Done { subscriber: taker.subscriber, received: taker.received, more, mirrored });
+            if let Some(done) = taker.done {
+                return Ok((taker.subscriber, done));
             }
             let Some(frame) = exchange.recv().await? else { return Err(Error::CutOff) };
             let (back, outcome) = blocking(move || {
@@ -93,6 +120,10 @@ impl Replication {
             })
             .await?;
             taker = back;
+            for parcel in std::mem::take(&mut taker.examined) {
+                // Where taking in has failed, that is the error to tell.
+                examined.send(parcel).await.map_err(|_| Error::Interrupted)?;
+            }
             if let Err(error) = outcome {
                 self.violated_by(link, &error).await?;
                 return Err(error);
@@ -107,13 +138,25 @@ impl Replication {
     }
 }
 
-/// Takes the messages of one answer in, on blocking threads.
+/// Takes parcels in as they come, on a blocking thread: all that wait in one commit.
+fn take_in(office: &Office, provider: BureauId, mut parcels: mpsc::Receiver<Examined>) -> Result<Received, Error> {
+    let mut received = Received::default();
+    while let Some(first) = parcels.blocking_recv() {
+        let more = std::iter::from_fn(|| parcels.try_recv().ok());
+        let together = std::iter::once(first).chain(more).take(TOGETHER).collect();
+        office.active_peer(provider)?;
+        received.merge(&office.take_in(provider, together)?);
+    }
+    Ok(received)
+}
+
+/// Opens and verifies the messages of one answer, on blocking threads.
 struct Taker {
     office: Office,
     link: Arc<Link>,
     subscriber: Subscriber,
     outgoing: Vec<Message>,
-    received: Received,
+    examined: Vec<Examined>,
     done: Option<(bool, bool)>,
 }
 
@@ -125,7 +168,7 @@ impl Taker {
         let serial = link.next_serial(office.now());
         let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
         let mut taker =
-            Self { office, link, subscriber, outgoing: Vec::new(), received: Received::default(), done: None };
+            Self { office, link, subscriber, outgoing: Vec::new(), examined: Vec::new(), done: None };
         taker.carry_out(effects)?;
         Ok(taker)
     }
@@ -155,8 +198,7 @@ impl Taker {
             match effect {
                 SubscriberEffect::Send(message) => self.outgoing.push(message),
                 SubscriberEffect::Apply(changes) => {
-                    let received = self.office.receive(self.link.bureau, changes)?;
-                    self.received.merge(&received);
+                    self.examined.push(self.office.examine(self.link.bureau, changes));
                 }
                 SubscriberEffect::Done { more, mirrored } => self.done = Some((more, mirrored)),
                 SubscriberEffect::Violated(violation) => return Err(Error::Violation(violation)),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use igain_protocol::parcel::{self, Parcel};
 use igain_protocol::sync::{Delivery, End, Message, ProviderEffect, ProviderInput, Pull};
@@ -9,12 +10,18 @@ use tokio::sync::mpsc;
 
 use super::link::Link;
 use super::{Replication, blocking, lock};
+use crate::ledger::Deliveries;
 use crate::network::Exchange;
 use crate::office::{Actor, Deed, Error, Office, Wanted};
+use crate::store::Pending;
 
 /// Messages that wait to be sent while the next are made: a few parcels, so that memory stays small however slow the
 /// link is.
 const READY: usize = 4;
+
+/// Steps of an answer that wait to be durable and sealed while the next are made. All that wait share one sync and one
+/// entry of the audit log.
+const MADE: usize = 3;
 
 /// Most bytes that one pull is answered with, whatever it asks for.
 const BUDGET_LIMIT: u32 = 16 * 1024 * 1024;
@@ -51,12 +58,24 @@ impl Replication {
     async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<(), Error> {
         let _serving = link.serving.lock().await;
         let (ready, mut messages) = mpsc::channel::<Message>(READY);
-        let (office, serving) = (self.office().clone(), Arc::clone(link));
-        let maker = tokio::spawn(blocking(move || Maker { office, link: serving, ready }.make(pull)));
+        let (made, to_send) = sync_channel(MADE);
+        let maker = Maker::new(self.office(), link, made);
+        let sender = Sender { office: self.office().clone(), link: Arc::clone(link), ready };
+        let making = tokio::spawn(blocking(move || maker.make(pull)));
+        let sending = tokio::spawn(blocking(move || sender.run(&to_send)));
+        let mut sent = Ok(());
         while let Some(message) = messages.recv().await {
-            exchange.send(&message.encode()).await?;
+            sent = exchange.send(&message.encode()).await;
+            if sent.is_err() {
+                break;
+            }
         }
-        let mirrored = maker.await.map_err(|_| Error::Interrupted)??;
+        // Both end before the next answer begins, also where nobody listens any more.
+        drop(messages);
+        let (made, ready) = (making.await, sending.await);
+        sent?;
+        ready.map_err(|_| Error::Interrupted)??;
+        let mirrored = made.map_err(|_| Error::Interrupted)??;
         if !mirrored {
             link.wake.notify_one();
         }
@@ -65,16 +84,39 @@ impl Replication {
     }
 }
 
-/// Makes the messages of one answer, on a blocking thread.
+/// A step of an answer on its way out.
+struct Outgoing {
+    /// What must be durable before it leaves.
+    pending: Vec<Pending>,
+    /// Records that it discloses.
+    records: usize,
+    content: Content,
+}
+
+enum Content {
+    /// Items that are yet to be signed and sealed.
+    Parcel(Vec<Vec<u8>>),
+    Message(Message),
+}
+
+/// Makes the steps of one answer, on a blocking thread.
 struct Maker {
     office: Office,
     link: Arc<Link>,
-    ready: mpsc::Sender<Message>,
+    deliveries: Deliveries,
+    pending: Vec<Pending>,
+    records: usize,
+    made: SyncSender<Outgoing>,
 }
 
 impl Maker {
+    fn new(office: &Office, link: &Arc<Link>, made: SyncSender<Outgoing>) -> Self {
+        let deliveries = Deliveries::new(link.bureau);
+        Self { office: office.clone(), link: Arc::clone(link), deliveries, pending: Vec::new(), records: 0, made }
+    }
+
     /// Steps the provider until the answer is complete. Returns whether the other direction is quiet.
-    fn make(&self, mut pull: Pull) -> Result<bool, Error> {
+    fn make(mut self, mut pull: Pull) -> Result<bool, Error> {
         pull.budget_bytes = pull.budget_bytes.min(BUDGET_LIMIT);
         let heads = self.office.heads(self.link.bureau)?;
         let mirror = self.link.held_digest(&self.office)?;
@@ -87,32 +129,58 @@ impl Maker {
                 ProviderEffect::Read { feed, class, groups, after, room } => {
                     let wanted = Wanted { feed, class, groups, after, room };
                     let open = lock(&self.link.provider).view().open_classes();
-                    let read = self.office.disclose(self.link.bureau, &open, wanted)?;
+                    let read = self.office.disclose(self.link.bureau, &open, &mut self.deliveries, wanted)?;
                     effects.extend(lock(&self.link.provider).handle(ProviderInput::Read(read)));
                 }
                 ProviderEffect::Persist { feeds, delivered } => {
-                    self.link.persist(&self.office, &feeds, &delivered)?;
-                    self.account(delivered.len())?;
+                    self.pending.push(self.link.persist(&self.office, &feeds, &delivered, &mut self.deliveries)?);
+                    self.records += delivered.len();
                 }
                 ProviderEffect::Forget(id, _) => self.link.forget(&self.office, id)?,
                 ProviderEffect::Renew(id) => self.link.renew(&self.office, id)?,
-                ProviderEffect::Deliver(items) => self.deliver(items)?,
+                ProviderEffect::Deliver(items) => self.hand_on(Content::Parcel(items))?,
                 ProviderEffect::AskCursors => {
                     ended = true;
-                    self.send(Message::AskCursors)?;
+                    self.hand_on(Content::Message(Message::AskCursors))?;
                 }
                 ProviderEffect::End(end) => {
                     ended = true;
                     quiet = end.mirrored;
-                    self.send(Message::End(end))?;
+                    self.hand_on(Content::Message(Message::End(end)))?;
                 }
             }
         }
         if !ended {
             // What the peer may have changed while it was answered: it asks again.
-            self.send(Message::End(End { more: true, mirrored: quiet }))?;
+            self.hand_on(Content::Message(Message::End(End { more: true, mirrored: quiet })))?;
         }
         Ok(quiet)
+    }
+
+    fn hand_on(&mut self, content: Content) -> Result<(), Error> {
+        let (pending, records) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.records));
+        self.made.send(Outgoing { pending, records, content }).map_err(|_| Error::Interrupted)
+    }
+}
+
+/// Sends the steps of one answer once what they depend on is durable, on a blocking thread.
+struct Sender {
+    office: Office,
+    link: Arc<Link>,
+    ready: mpsc::Sender<Message>,
+}
+
+impl Sender {
+    fn run(&self, made: &Receiver<Outgoing>) -> Result<(), Error> {
+        while let Ok(first) = made.recv() {
+            let steps: Vec<Outgoing> = std::iter::once(first).chain(made.try_iter().take(MADE)).collect();
+            self.account(steps.iter().map(|step| step.records).sum())?;
+            for Outgoing { pending, content, .. } in steps {
+                pending.into_iter().try_for_each(|pending| pending.wait().map(drop))?;
+                self.send(content)?;
+            }
+        }
+        Ok(())
     }
 
     /// What is about to be disclosed is on disk before it leaves.
@@ -124,16 +192,20 @@ impl Maker {
         self.office.account(deed.with("records", records)).map(drop)
     }
 
+    fn send(&self, content: Content) -> Result<(), Error> {
+        let message = match content {
+            Content::Message(message) => message,
+            Content::Parcel(items) => self.seal(items)?,
+        };
+        self.ready.blocking_send(message).map_err(|_| Error::Interrupted)
+    }
+
     /// Signs and seals one parcel for a peer that may still take part.
-    fn deliver(&self, items: Vec<Vec<u8>>) -> Result<(), Error> {
+    fn seal(&self, items: Vec<Vec<u8>>) -> Result<Message, Error> {
         let peer = self.office.active_peer(self.link.bureau)?;
         let parcel = Parcel { from: self.office.me(), to: self.link.bureau, created: self.office.now(), items };
         let signed = parcel.sign(&self.office.secrets().signing);
         let sealed = parcel::seal(&signed, &peer.card().sealing)?;
-        self.send(Message::Delivery(Delivery { sealed }))
-    }
-
-    fn send(&self, message: Message) -> Result<(), Error> {
-        self.ready.blocking_send(message).map_err(|_| Error::Interrupted)
+        Ok(Message::Delivery(Delivery { sealed }))
     }
 }
