@@ -114,13 +114,7 @@ impl Deliveries {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn note(
-        &mut self,
-        ledger: &Ledger,
-        batch: &mut Batch,
-        class: ClassIndex,
-        slots: &[u64],
-    ) -> Result<(), Error> {
+    pub fn note(&mut self, ledger: &Ledger, batch: &mut Batch, class: ClassIndex, slots: &[u64]) -> Result<(), Error> {
         let pages: BTreeSet<u64> = slots.iter().map(|slot| slot / SLOTS).collect();
         for page in pages {
             let key = delivered_key(self.peer, class, page);
@@ -214,3 +208,6 @@ impl MarkRow {
         Mark { at: self.at, through: self.through }
     }
 }
+
+#[cfg(test)]
+mod tests;

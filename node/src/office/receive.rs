@@ -41,7 +41,7 @@ impl Received {
     }
 }
 
-/// Changes of one parcel whose records were verified.
+/// Changes whose records were verified.
 #[derive(Debug)]
 pub struct Examined {
     changes: Vec<Change>,
@@ -93,10 +93,10 @@ impl Office {
     ///
     /// # Errors
     /// As for [`Office::receive`].
-    pub fn take_in(&self, provider: BureauId, parcels: Vec<Examined>) -> Result<Received, Error> {
+    pub fn take_in(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
         let mut all = Received::default();
         let mut intake: Option<Intake<'_>> = None;
-        for Examined { changes, verdicts } in parcels {
+        for Examined { changes, verdicts } in examined {
             let mut verdicts = verdicts.into_iter();
             for change in changes {
                 match change {

@@ -1,13 +1,15 @@
 //! Following a peer: pulling what is new, again and again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::Item;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
-use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput, Violation};
+use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Violation};
 use tokio::sync::mpsc;
 
 use super::link::Link;
@@ -18,12 +20,15 @@ use crate::office::{Actor, Deed, Error, Examined, Office, Received};
 /// First and longest pause after an exchange that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
 
-/// Parcels that are verified and wait to be taken in: enough to go on verifying while the disk is busy. A connection
-/// that breaks loses none of them.
-const AHEAD: usize = 2;
+/// Parcels that are opened and verified together, where so many have come: their records fill a batch of signatures.
+const TOGETHER: usize = 3;
 
-/// Parcels that are taken in together, in one commit, where so many wait.
-const TOGETHER: usize = 4;
+/// What is verified and waits to be taken in, so that verifying goes on while the disk is busy. A connection that breaks
+/// loses nothing of it.
+const AHEAD: usize = 1;
+
+/// Messages that an answer has besides its parcels.
+const ENDS: usize = 2;
 
 /// One pull's outcome.
 struct Done {
@@ -89,8 +94,7 @@ impl Replication {
         let budget_bytes = self.inner.settings.window.saturating_mul(u32::try_from(PARCEL_LIMIT).unwrap_or(u32::MAX));
         let taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
         let (examined, waiting) = mpsc::channel(AHEAD);
-        let (office, provider) = (self.office().clone(), link.bureau);
-        let taking_in = tokio::spawn(blocking(move || take_in(&office, provider, waiting)));
+        let taking_in = tokio::spawn(take_in(self.office().clone(), link.bureau, waiting));
         let answered = self.take_answer(link, exchange, taker, examined).await;
         // What came whole is taken in, also where the rest did not come.
         let received = taking_in.await.map_err(|_| Error::Interrupted)??;
@@ -98,35 +102,48 @@ impl Replication {
         Ok(Done { subscriber, received, more, mirrored })
     }
 
-    /// Takes the messages of an answer to its end.
+    /// Takes the messages of an answer to its end. They are read as fast as they come, so that what has come whole is
+    /// taken in although the connection breaks, and need not come again.
     async fn take_answer(
         &self,
         link: &Arc<Link>,
         exchange: &mut Exchange,
-        mut taker: Taker,
+        taker: Taker,
         examined: mpsc::Sender<Examined>,
     ) -> Result<(Subscriber, (bool, bool)), Error> {
+        let most = usize::try_from(self.inner.settings.window).unwrap_or(usize::MAX).saturating_add(ENDS);
+        let (mut come, mut broken) = (VecDeque::new(), None);
+        let (mut idle, mut working) = (Some(taker), OptionFuture::default());
         loop {
-            for message in std::mem::take(&mut taker.outgoing) {
-                exchange.send(&message.encode()).await?;
+            if let Some(mut taker) = idle.take() {
+                for message in std::mem::take(&mut taker.outgoing) {
+                    exchange.send(&message.encode()).await?;
+                }
+                if let Some(done) = taker.done {
+                    return Ok((taker.subscriber, done));
+                }
+                let frames: Vec<Vec<u8>> = come.drain(..come.len().min(TOGETHER)).collect();
+                match broken.take() {
+                    _ if !frames.is_empty() => working = Some(Box::pin(examine(taker, frames, &examined))).into(),
+                    Some(error) => return Err(error),
+                    None => idle = Some(taker),
+                }
             }
-            if let Some(done) = taker.done {
-                return Ok((taker.subscriber, done));
-            }
-            let Some(frame) = exchange.recv().await? else { return Err(Error::CutOff) };
-            let (back, outcome) = blocking(move || {
-                let outcome = taker.take(&frame);
-                Ok((taker, outcome))
-            })
-            .await?;
-            taker = back;
-            for parcel in std::mem::take(&mut taker.examined) {
-                // Where taking in has failed, that is the error to tell.
-                examined.send(parcel).await.map_err(|_| Error::Interrupted)?;
-            }
-            if let Err(error) = outcome {
-                self.violated_by(link, &error).await?;
-                return Err(error);
+            tokio::select! {
+                Some(worked) = &mut working => {
+                    working = OptionFuture::default();
+                    let (taker, outcome) = worked?;
+                    if let Err(error) = outcome {
+                        self.violated_by(link, &error).await?;
+                        return Err(error);
+                    }
+                    idle = Some(taker);
+                }
+                frame = exchange.recv(), if broken.is_none() && come.len() < most => match frame {
+                    Ok(Some(frame)) => come.push_back(frame),
+                    Ok(None) => broken = Some(Error::CutOff),
+                    Err(error) => broken = Some(error.into()),
+                },
             }
         }
     }
@@ -138,14 +155,39 @@ impl Replication {
     }
 }
 
-/// Takes parcels in as they come, on a blocking thread: all that wait in one commit.
-fn take_in(office: &Office, provider: BureauId, mut parcels: mpsc::Receiver<Examined>) -> Result<Received, Error> {
+/// Has frames opened and verified, and hands on what they change.
+async fn examine(
+    mut taker: Taker,
+    frames: Vec<Vec<u8>>,
+    to: &mpsc::Sender<Examined>,
+) -> Result<(Taker, Result<(), Error>), Error> {
+    let (mut taker, outcome) = blocking(move || {
+        let outcome = taker.take(&frames);
+        Ok((taker, outcome))
+    })
+    .await?;
+    if let Some(examined) = taker.examined.take() {
+        // Where taking in has failed, that is the error to tell.
+        to.send(examined).await.map_err(|_| Error::Interrupted)?;
+    }
+    Ok((taker, outcome))
+}
+
+/// Takes in what was examined, as it comes: all that waits in one commit.
+async fn take_in(
+    office: Office,
+    provider: BureauId,
+    mut examined: mpsc::Receiver<Examined>,
+) -> Result<Received, Error> {
     let mut received = Received::default();
-    while let Some(first) = parcels.blocking_recv() {
-        let more = std::iter::from_fn(|| parcels.try_recv().ok());
-        let together = std::iter::once(first).chain(more).take(TOGETHER).collect();
-        office.active_peer(provider)?;
-        received.merge(&office.take_in(provider, together)?);
+    while let Some(first) = examined.recv().await {
+        let together = std::iter::once(first).chain(examined.try_recv().ok()).collect();
+        let office = office.clone();
+        let taken = blocking(move || {
+            office.active_peer(provider)?;
+            office.take_in(provider, together)
+        });
+        received.merge(&taken.await?);
     }
     Ok(received)
 }
@@ -156,7 +198,8 @@ struct Taker {
     link: Arc<Link>,
     subscriber: Subscriber,
     outgoing: Vec<Message>,
-    examined: Vec<Examined>,
+    changes: Vec<Change>,
+    examined: Option<Examined>,
     done: Option<(bool, bool)>,
 }
 
@@ -168,12 +211,20 @@ impl Taker {
         let serial = link.next_serial(office.now());
         let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
         let mut taker =
-            Self { office, link, subscriber, outgoing: Vec::new(), examined: Vec::new(), done: None };
+            Self { office, link, subscriber, outgoing: Vec::new(), changes: Vec::new(), examined: None, done: None };
         taker.carry_out(effects)?;
         Ok(taker)
     }
 
-    fn take(&mut self, frame: &[u8]) -> Result<(), Error> {
+    /// Takes frames, and examines what they change; also what came before one that is wrong.
+    fn take(&mut self, frames: &[Vec<u8>]) -> Result<(), Error> {
+        let taken = frames.iter().try_for_each(|frame| self.take_one(frame));
+        let changes = std::mem::take(&mut self.changes);
+        self.examined = (!changes.is_empty()).then(|| self.office.examine(self.link.bureau, changes));
+        taken
+    }
+
+    fn take_one(&mut self, frame: &[u8]) -> Result<(), Error> {
         let input = match Message::decode(frame)? {
             Message::AskCursors => SubscriberInput::AskedCursors { serial: self.link.next_serial(self.office.now()) },
             Message::Delivery(delivery) => SubscriberInput::Parcel(self.open(&delivery.sealed)?),
@@ -197,9 +248,7 @@ impl Taker {
         for effect in effects {
             match effect {
                 SubscriberEffect::Send(message) => self.outgoing.push(message),
-                SubscriberEffect::Apply(changes) => {
-                    self.examined.push(self.office.examine(self.link.bureau, changes));
-                }
+                SubscriberEffect::Apply(changes) => self.changes.extend(changes),
                 SubscriberEffect::Done { more, mirrored } => self.done = Some((more, mirrored)),
                 SubscriberEffect::Violated(violation) => return Err(Error::Violation(violation)),
             }

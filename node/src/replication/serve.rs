@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use igain_protocol::bureau::BureauId;
 use igain_protocol::parcel::{self, Parcel};
 use igain_protocol::sync::{Delivery, End, Message, ProviderEffect, ProviderInput, Pull};
 use tokio::sync::mpsc;
@@ -58,11 +58,10 @@ impl Replication {
     async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<(), Error> {
         let _serving = link.serving.lock().await;
         let (ready, mut messages) = mpsc::channel::<Message>(READY);
-        let (made, to_send) = sync_channel(MADE);
+        let (made, to_send) = mpsc::channel(MADE);
         let maker = Maker::new(self.office(), link, made);
-        let sender = Sender { office: self.office().clone(), link: Arc::clone(link), ready };
         let making = tokio::spawn(blocking(move || maker.make(pull)));
-        let sending = tokio::spawn(blocking(move || sender.run(&to_send)));
+        let sending = tokio::spawn(dispatch(self.office().clone(), Arc::clone(link), to_send, ready));
         let mut sent = Ok(());
         while let Some(message) = messages.recv().await {
             sent = exchange.send(&message.encode()).await;
@@ -72,9 +71,9 @@ impl Replication {
         }
         // Both end before the next answer begins, also where nobody listens any more.
         drop(messages);
-        let (made, ready) = (making.await, sending.await);
+        let (made, dispatched) = (making.await, sending.await);
         sent?;
-        ready.map_err(|_| Error::Interrupted)??;
+        dispatched.map_err(|_| Error::Interrupted)??;
         let mirrored = made.map_err(|_| Error::Interrupted)??;
         if !mirrored {
             link.wake.notify_one();
@@ -106,11 +105,11 @@ struct Maker {
     deliveries: Deliveries,
     pending: Vec<Pending>,
     records: usize,
-    made: SyncSender<Outgoing>,
+    made: mpsc::Sender<Outgoing>,
 }
 
 impl Maker {
-    fn new(office: &Office, link: &Arc<Link>, made: SyncSender<Outgoing>) -> Self {
+    fn new(office: &Office, link: &Arc<Link>, made: mpsc::Sender<Outgoing>) -> Self {
         let deliveries = Deliveries::new(link.bureau);
         Self { office: office.clone(), link: Arc::clone(link), deliveries, pending: Vec::new(), records: 0, made }
     }
@@ -159,53 +158,55 @@ impl Maker {
 
     fn hand_on(&mut self, content: Content) -> Result<(), Error> {
         let (pending, records) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.records));
-        self.made.send(Outgoing { pending, records, content }).map_err(|_| Error::Interrupted)
+        self.made.blocking_send(Outgoing { pending, records, content }).map_err(|_| Error::Interrupted)
     }
 }
 
-/// Sends the steps of one answer once what they depend on is durable, on a blocking thread.
-struct Sender {
+/// Hands on the steps of one answer once what they depend on is durable: all that wait share one entry of the audit log.
+async fn dispatch(
     office: Office,
     link: Arc<Link>,
+    mut made: mpsc::Receiver<Outgoing>,
     ready: mpsc::Sender<Message>,
+) -> Result<(), Error> {
+    while let Some(first) = made.recv().await {
+        let more = std::iter::from_fn(|| made.try_recv().ok()).take(MADE);
+        let steps: Vec<Outgoing> = std::iter::once(first).chain(more).collect();
+        let (office, peer) = (office.clone(), link.bureau);
+        for message in blocking(move || seal_all(&office, peer, steps)).await? {
+            ready.send(message).await.map_err(|_| Error::Interrupted)?;
+        }
+    }
+    Ok(())
 }
 
-impl Sender {
-    fn run(&self, made: &Receiver<Outgoing>) -> Result<(), Error> {
-        while let Ok(first) = made.recv() {
-            let steps: Vec<Outgoing> = std::iter::once(first).chain(made.try_iter().take(MADE)).collect();
-            self.account(steps.iter().map(|step| step.records).sum())?;
-            for Outgoing { pending, content, .. } in steps {
-                pending.into_iter().try_for_each(|pending| pending.wait().map(drop))?;
-                self.send(content)?;
-            }
+/// Waits until steps are durable and accounted for, and makes messages of them.
+fn seal_all(office: &Office, peer: BureauId, steps: Vec<Outgoing>) -> Result<Vec<Message>, Error> {
+    account(office, peer, steps.iter().map(|step| step.records).sum())?;
+    let message = |Outgoing { pending, content, .. }: Outgoing| {
+        pending.into_iter().try_for_each(|pending| pending.wait().map(drop))?;
+        match content {
+            Content::Message(message) => Ok(message),
+            Content::Parcel(items) => seal(office, peer, items),
         }
-        Ok(())
-    }
+    };
+    steps.into_iter().map(message).collect()
+}
 
-    /// What is about to be disclosed is on disk before it leaves.
-    fn account(&self, records: usize) -> Result<(), Error> {
-        if records == 0 {
-            return Ok(());
-        }
-        let deed = Deed::new(Actor::Bureau(self.link.bureau), "feed.send").peer(self.link.bureau);
-        self.office.account(deed.with("records", records)).map(drop)
+/// What is about to be disclosed is on disk before it leaves.
+fn account(office: &Office, peer: BureauId, records: usize) -> Result<(), Error> {
+    if records == 0 {
+        return Ok(());
     }
+    let deed = Deed::new(Actor::Bureau(peer), "feed.send").peer(peer);
+    office.account(deed.with("records", records)).map(drop)
+}
 
-    fn send(&self, content: Content) -> Result<(), Error> {
-        let message = match content {
-            Content::Message(message) => message,
-            Content::Parcel(items) => self.seal(items)?,
-        };
-        self.ready.blocking_send(message).map_err(|_| Error::Interrupted)
-    }
-
-    /// Signs and seals one parcel for a peer that may still take part.
-    fn seal(&self, items: Vec<Vec<u8>>) -> Result<Message, Error> {
-        let peer = self.office.active_peer(self.link.bureau)?;
-        let parcel = Parcel { from: self.office.me(), to: self.link.bureau, created: self.office.now(), items };
-        let signed = parcel.sign(&self.office.secrets().signing);
-        let sealed = parcel::seal(&signed, &peer.card().sealing)?;
-        Ok(Message::Delivery(Delivery { sealed }))
-    }
+/// Signs and seals one parcel for a peer that may still take part.
+fn seal(office: &Office, to: BureauId, items: Vec<Vec<u8>>) -> Result<Message, Error> {
+    let peer = office.active_peer(to)?;
+    let parcel = Parcel { from: office.me(), to, created: office.now(), items };
+    let signed = parcel.sign(&office.secrets().signing);
+    let sealed = parcel::seal(&signed, &peer.card().sealing)?;
+    Ok(Message::Delivery(Delivery { sealed }))
 }

@@ -5,15 +5,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
-use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Pap, Tlp};
 use igain_node::api::types::{Field, Label, NewRecord, Text};
 use igain_protocol::label;
+use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Pap, Tlp};
 
 use super::node::Node;
 
 /// Gives all to whoever is enrolled.
-pub(super) const SHARE_ALL: &str =
-    r#"@id("all") permit(principal, action in Action::"disclose", resource);"#;
+pub(super) const SHARE_ALL: &str = r#"@id("all") permit(principal, action in Action::"disclose", resource);"#;
 
 /// What the columns mean.
 const MAPPING: &str = include_str!("phones.toml");

@@ -57,13 +57,8 @@ impl Relay {
         let (front, back) = (socket(), socket());
         back.connect(("127.0.0.1", port)).expect("the other side");
         let at = front.local_addr().expect("an address").port();
-        let shared = Shared {
-            front,
-            back,
-            caller: Mutex::default(),
-            bursts: Mutex::default(),
-            stop: AtomicBool::new(false),
-        };
+        let shared =
+            Shared { front, back, caller: Mutex::default(), bursts: Mutex::default(), stop: AtomicBool::new(false) };
         let shared = Arc::new(shared);
         let (there, back) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads = vec![std::thread::spawn(move || there.there()), std::thread::spawn(move || back.back())];
