@@ -9,6 +9,7 @@ mod audit;
 mod caf;
 mod card;
 mod context;
+mod demo;
 mod error;
 mod import;
 mod init;
@@ -98,6 +99,8 @@ enum Command {
     /// Look after the store
     #[command(subcommand)]
     Store(store::Store),
+    /// See three bureaus share: real daemons, fictitious records, nothing to set up
+    Demo(demo::Demo),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  igain completions bash > /etc/bash_completion.d/igain")]
     Completions {
@@ -141,6 +144,7 @@ impl Cli {
             Command::Query(query) => query.execute(&context, output),
             Command::Audit(audit) => audit.execute(&context, output),
             Command::Store(store) => store.execute(&context, output),
+            Command::Demo(demo) => demo.execute(&context, output),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Self::command(), "igain", &mut script);

@@ -3,6 +3,7 @@
 //! Rows are read through [`Ledger`], and written into a [`Batch`] that the caller commits, so that what belongs
 //! together becomes durable together.
 
+mod again;
 mod cafs;
 mod classes;
 mod cursors;
@@ -56,6 +57,8 @@ mod table {
     pub(super) const RECEIPTS: Table = Table(16);
     pub(super) const PURGES: Table = Table(17);
     pub(super) const COUNTS: Table = Table(18);
+    pub(super) const WITHHELD: Table = Table(19);
+    pub(super) const AGAIN: Table = Table(20);
 }
 
 /// Why a table cannot be read or written.

@@ -21,6 +21,7 @@ mod letters;
 mod peers;
 mod policing;
 mod receive;
+mod sent;
 mod withdraw;
 
 use std::sync::atomic::AtomicUsize;
@@ -38,7 +39,7 @@ pub use ask::{Answer, Hit, NameQuery, Question};
 pub use cafs::{Caf, NewCaf};
 pub use clock::{Clock, TOLERANCE_MS};
 pub use contribute::{Contribution, Draft, Outcome, Prepared};
-pub use disclose::Wanted;
+pub use disclose::{Notes, Wanted};
 pub use entitle::Grants;
 pub use error::{Error, Fault};
 pub use holders::{Holder, HolderState};

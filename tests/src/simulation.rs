@@ -77,10 +77,15 @@ impl Federation {
     pub fn check(&self) -> Result<(), String> {
         for owner in &self.bureaus {
             for peer in self.bureaus.iter().filter(|peer| peer.id != owner.id) {
-                let (holds, entitled) = (peer.holds(owner.id), owner.entitlement(peer.id));
+                let (holds, entitled) = (owner.held_by(peer), owner.entitlement(peer.id));
                 if holds != entitled {
                     let (h, e) = (holds.len(), entitled.len());
-                    return Err(format!("{} holds {h} records of {}, and is entitled to {e}", peer.id, owner.id));
+                    let other = entitled.iter().filter(|(id, bytes)| holds.get(id).is_some_and(|held| held != *bytes));
+                    let other = other.count();
+                    return Err(format!(
+                        "{} holds {h} records of {}, and is entitled to {e}; {other} say something else",
+                        peer.id, owner.id
+                    ));
                 }
             }
         }
@@ -90,7 +95,7 @@ impl Federation {
     /// How many records are held by others than their owners.
     pub fn shared(&self) -> usize {
         let pairs = self.bureaus.iter().flat_map(|a| self.bureaus.iter().map(move |b| (a, b)));
-        pairs.map(|(holder, owner)| holder.holds(owner.id).len()).sum()
+        pairs.map(|(holder, owner)| owner.held_by(holder).len()).sum()
     }
 
     /// The digest of everything that happened.
@@ -173,7 +178,7 @@ impl Federation {
         self.trace.update([from as u8, to as u8]);
         match wire {
             Wire::Message(message) => self.trace.update(message.encode()),
-            Wire::Parcel(items) => items.iter().for_each(|item| self.trace.update(item)),
+            Wire::Parcel(_, items) => items.iter().for_each(|item| self.trace.update(item)),
         }
     }
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use igain_node::keystore::Keys;
 use igain_node::ledger::Deliveries;
-use igain_node::office::{Actor, Draft, Office, Outcome, Secrets, Wanted};
+use igain_node::office::{Actor, Draft, Notes, Office, Outcome, Secrets, Wanted};
 use igain_node::store::Batch;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::{FeedId, Item};
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::{
-    Change, Feed, Message, Provider, ProviderEffect, ProviderInput, Pull, Subscriber, SubscriberEffect, SubscriberInput,
+    Change, Message, Provider, ProviderEffect, ProviderInput, Pull, Subscriber, SubscriberEffect, SubscriberInput,
 };
 use tempfile::TempDir;
 
@@ -104,7 +104,7 @@ impl Wire {
         Self { peer, secrets: Secrets::of(keys), provider, subscriber, serial: 0 }
     }
 
-    /// Brings the view in line with the policy, and pulls until nothing more comes.
+    /// Brings the view in line with the policy, and pulls until a pull brings nothing.
     pub fn pull(&mut self, office: &Office) -> Sent {
         let grants = office.grants(None);
         let mine = grants.get(&self.peer).cloned().unwrap_or_default();
@@ -116,7 +116,8 @@ impl Wire {
             self.serial += 1;
             let start =
                 SubscriberInput::Start { serial: self.serial, mirror: [0; 16], news: false, budget_bytes: 1 << 20 };
-            if !self.exchange(office, start, &mut sent) {
+            let before = sent.changes.len();
+            if !self.exchange(office, start, &mut sent) && sent.changes.len() == before {
                 return sent;
             }
         }
@@ -145,16 +146,23 @@ impl Wire {
         let mut effects =
             VecDeque::from(self.provider.handle(ProviderInput::Pull { pull, heads: &heads, mirror: [0; 16] }));
         let mut answers = Vec::new();
+        let (mut notes, mut deliveries) = (Notes::default(), Deliveries::new(self.peer));
         while let Some(effect) = effects.pop_front() {
             match effect {
-                ProviderEffect::Read { feed, class, groups, after, room } => {
-                    let wanted = Wanted { feed, class, groups, after, room };
-                    let (open, mut delivered) = (self.provider.view().open_classes(), Deliveries::new(self.peer));
-                    let read = office.disclose(self.peer, &open, &mut delivered, wanted).expect("the books");
+                ProviderEffect::Read { feed, class, groups, after, again, room } => {
+                    let wanted = Wanted { feed, class, groups, after, again, room };
+                    let open = self.provider.view().open_classes();
+                    let read = office.disclose(self.peer, &open, wanted, &mut notes, &mut deliveries);
+                    let read = read.expect("the books");
                     effects.extend(self.provider.handle(ProviderInput::Read(read)));
                 }
-                ProviderEffect::Persist { feeds, delivered } => self.persist(office, &feeds, &delivered),
-                ProviderEffect::Forget(id, _) => self.store(office, &[id]),
+                ProviderEffect::Persist { feeds, delivered } => {
+                    let notes = std::mem::take(&mut notes);
+                    let batch =
+                        office.note_sent(self.peer, &mut self.provider, &feeds, &delivered, &notes, &mut deliveries);
+                    office.ledger().commit(batch.expect("the books")).expect("a commit");
+                }
+                ProviderEffect::Forget(id, _) => office.forget_feed(self.peer, id).expect("the books"),
                 ProviderEffect::Renew(id) => {
                     let now = office.now().as_ms();
                     let changed = self.provider.view_mut().renew(self.peer, &self.secrets.feed, id, now);
@@ -177,17 +185,6 @@ impl Wire {
             }
         }
         answers
-    }
-
-    fn persist(&self, office: &Office, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)]) {
-        let mut batch = Batch::default();
-        for (id, feed) in feeds {
-            office.ledger().put_feed(&mut batch, self.peer, *id, feed);
-            let slots: Vec<u64> = delivered.iter().filter(|(from, _)| from == id).map(|(_, slot)| *slot).collect();
-            let mut delivered = Deliveries::new(self.peer);
-            delivered.note(office.ledger(), &mut batch, feed.class, &slots).expect("the books");
-        }
-        office.ledger().commit(batch).expect("a commit");
     }
 
     fn store(&self, office: &Office, changed: &[FeedId]) {

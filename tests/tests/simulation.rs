@@ -1,4 +1,5 @@
-//! The sync machines in a simulated federation. A failing seed is printed; run it again with `IGAIN_SEED=<seed>`.
+//! The sync machines in a simulated federation. A failing seed is printed; run it again with `IGAIN_SEED=<seed>`, or more
+//! of them with `IGAIN_SEEDS=<count>`.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
@@ -7,13 +8,17 @@ use igain_tests::simulation::Federation;
 fn seeds(count: u64) -> Vec<u64> {
     match std::env::var("IGAIN_SEED") {
         Ok(seed) => vec![seed.parse().expect("IGAIN_SEED is a number")],
-        Err(_) => (1..=count).collect(),
+        Err(_) => {
+            let more = std::env::var("IGAIN_SEEDS").map(|count| count.parse().expect("IGAIN_SEEDS is a number"));
+            (1..=more.unwrap_or(count)).collect()
+        }
     }
 }
 
 /// L17 and L18, and the heart of L1: whatever the network did, once it works again every bureau holds exactly what it
 /// is entitled to. Seen to fail when a provider forgets what it had delivered, when a subscriber takes entries that
-/// leave a gap, and when a closed feed is not remembered as ended.
+/// leave a gap, when a closed feed is not remembered as ended, and when a link that went without an end is not sent once
+/// more after the peer came to know that end.
 #[test]
 fn after_a_storm_every_bureau_holds_exactly_its_entitlement() {
     let mut shared = 0;

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::page::Page;
 use super::words::count;
 use crate::api::Problem;
+use crate::api::client::{self, Client};
 use crate::api::types::{ImportEvent, ImportReport, ImportRequest};
 use crate::intake::Mapping;
 use crate::intake::mapping::MAPPING_LIMIT;
@@ -100,11 +101,7 @@ impl Import {
         })?;
         bar.finish_and_clear();
         let set_aside = rejects.finish()?;
-        if let Some(problem) = problem {
-            return Err(problem.into());
-        }
-        let report: ImportReport = report
-            .ok_or_else(|| Error::Api(crate::api::client::Error::CutOff("the import ended without a report".into())))?;
+        let report = ended(report, problem)?;
         output.show(&report, render)?;
         if let Some(path) = set_aside {
             output.say(&format!("The rows set aside are in {}.", path.display()));
@@ -141,6 +138,43 @@ impl Import {
             name.push(".rejects.csv");
             PathBuf::from(name)
         })
+    }
+}
+
+/// Imports one file and tells nobody but the caller.
+pub(super) async fn silently(
+    client: &Client,
+    file: &Path,
+    mapping: &Path,
+    set: &[(&str, &str)],
+) -> Result<ImportReport, Error> {
+    let files = Files::open(file, Vec::new())?;
+    let request = ImportRequest {
+        mapping_file: mapping.display().to_string(),
+        mapping: read_mapping(mapping)?,
+        set: set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        dry_run: false,
+        files: files.described(),
+    };
+    let (mut report, mut problem) = (None, None);
+    let each = |event: ImportEvent| {
+        match event {
+            ImportEvent::Report(done) => report = Some(done),
+            ImportEvent::Problem(why) => problem = Some(why),
+            ImportEvent::Progress(_) | ImportEvent::Reject(_) | ImportEvent::Warning(_) => {}
+        }
+        Ok::<(), Error>(())
+    };
+    client.stream("/v1/import", upload::body(&request, files)?, each).await?;
+    ended(report, problem)
+}
+
+/// What the last event of an import says.
+fn ended(report: Option<ImportReport>, problem: Option<Problem>) -> Result<ImportReport, Error> {
+    match (report, problem) {
+        (_, Some(problem)) => Err(problem.into()),
+        (Some(report), None) => Ok(report),
+        (None, None) => Err(Error::Api(client::Error::CutOff("the import ended without a report".into()))),
     }
 }
 

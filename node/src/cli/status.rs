@@ -30,7 +30,12 @@ impl Status {
 pub(super) fn render(status: &types::Status, page: &mut Page) {
     let store = &status.store;
     let total: u64 = status.records.iter().map(|owner| owner.records).sum();
-    let records = status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records)));
+    let owners: Vec<_> =
+        status.records.iter().map(|owner| format!("{} {}", owner.owner, count(owner.records))).collect();
+    let records = match owners.as_slice() {
+        [] => "none".to_owned(),
+        owners => format!("{} ({})", count(total), owners.join(", ")),
+    };
     let clock = if status.clock.behind_ms > LATE_MS {
         page.bad(&format!(
             "{} (the system's clock is {} behind)",
@@ -52,7 +57,7 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
         ("listening", status.listening.join("\n")),
         ("card", format!("valid until {}", status.card_until)),
         ("clock", clock),
-        ("records", format!("{} ({})", count(total), records.collect::<Vec<_>>().join(", "))),
+        ("records", records),
         ("CAFs", status.cafs.to_string()),
         (
             "store",

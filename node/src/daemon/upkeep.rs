@@ -17,9 +17,6 @@ use crate::search::{self, Search};
 /// about the longest that a question is held up.
 const FOLLOW_EVERY: Duration = Duration::from_millis(25);
 
-/// How much the name index gives way to who waits for an import, an exchange or an answer, when processors are scarce.
-const NICE: i32 = 5;
-
 /// After a failure of the name index.
 const REST: Duration = Duration::from_secs(5);
 
@@ -100,8 +97,6 @@ impl Upkeep {
 
 /// Keeps the name index in step with the store.
 fn follow(mut indexer: Indexer, office: &Office, stop: &Stop) {
-    // On Linux this is for the thread and those that it starts. Where it is refused, all is as fast as it can be.
-    let _ = rustix::process::nice(NICE);
     loop {
         let rest = match indexer.follow() {
             Ok(()) => FOLLOW_EVERY,

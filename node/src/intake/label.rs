@@ -111,10 +111,13 @@ fn many<T: std::str::FromStr<Err: std::fmt::Display>>(text: &Option<String>) -> 
     parts.filter(|part| !part.is_empty()).map(|part| part.parse().map_err(|error| format!("{error}"))).collect()
 }
 
-/// A 4x4 grading, or one on the Admiralty scale written with its name before it (`admiralty B3`).
+/// A 4x4 grading, or one on the Admiralty scale written with its name before it (`admiralty B3`, `admiralty:B3`).
 fn grading(text: &str) -> Result<Grading, String> {
     match text.trim().to_lowercase().strip_prefix("admiralty") {
-        Some(rest) => Grading::from_admiralty(rest).ok_or_else(|| format!("`{rest}` is not on the Admiralty scale")),
+        Some(rest) => {
+            let given = rest.trim_start_matches([':', ' ']);
+            Grading::from_admiralty(given).ok_or_else(|| format!("`{given}` is not on the Admiralty scale"))
+        }
         None => text.trim().parse().map_err(|error| format!("{error}")),
     }
 }
@@ -170,7 +173,11 @@ mod tests {
     #[test]
     fn gradings_of_both_scales_are_understood() {
         assert_eq!(grading("B2").unwrap().to_string(), "B2");
-        assert!(grading("admiralty D3").is_ok());
+        for text in ["admiralty D3", "admiralty:D3", "Admiralty: d3"] {
+            let grading = grading(text).unwrap();
+            let given = grading.admiralty.map(|given| given.to_string());
+            assert_eq!((grading.to_string().as_str(), given.as_deref()), ("C3", Some("D3")), "{text}");
+        }
         assert!(grading("Q9").is_err());
     }
 }

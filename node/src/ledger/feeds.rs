@@ -40,6 +40,8 @@ struct Row {
     acked: Option<MarkRow>,
     #[n(7)]
     sent: Vec<MarkRow>,
+    #[n(8)]
+    again: u64,
 }
 
 #[derive(Encode, Decode)]
@@ -48,6 +50,8 @@ struct MarkRow {
     at: Position,
     #[n(1)]
     through: u64,
+    #[n(2)]
+    again: u64,
 }
 
 impl Ledger {
@@ -177,6 +181,7 @@ impl Row {
             },
             acked: feed.acked.map(MarkRow::of),
             sent: feed.sent.iter().copied().map(MarkRow::of).collect(),
+            again: feed.again,
         }
     }
 
@@ -195,17 +200,18 @@ impl Row {
             },
             acked: self.acked.map(MarkRow::read),
             sent: self.sent.into_iter().map(MarkRow::read).collect(),
+            again: self.again,
         })
     }
 }
 
 impl MarkRow {
     const fn of(mark: Mark) -> Self {
-        Self { at: mark.at, through: mark.through }
+        Self { at: mark.at, through: mark.through, again: mark.again }
     }
 
     const fn read(self) -> Mark {
-        Mark { at: self.at, through: self.through }
+        Mark { at: self.at, through: self.through, again: self.again }
     }
 }
 

@@ -7,10 +7,10 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::{Record, RecordId};
 use igain_protocol::time::{Day, Timestamp};
-use igain_protocol::vocabulary::{Kind, Purpose, Scheme};
+use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme};
 use sha2::Sha256;
 
-use super::{Actor, Deed, Error, Office};
+use super::{Actor, Deed, Error, Office, read};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
 use crate::search::{Query, Token};
 use crate::text;
@@ -61,6 +61,8 @@ pub struct Hit {
     pub record: Record,
     /// When this version came in.
     pub stored: Timestamp,
+    /// The groups of fields that its owner grants this bureau; all of its own.
+    pub granted: GroupSet,
 }
 
 /// What was found, and the account of it.
@@ -105,7 +107,7 @@ impl Office {
     pub fn show(&self, actor: Actor, id: RecordId, why: Option<(Purpose, &str)>) -> Result<Vec<Hit>, Error> {
         let today = self.now().day();
         let rows = self.ledger().records_with_id(id)?;
-        let hits = rows.into_iter().map(|(_, row)| Ok(Hit { stored: row.place.stored, record: row.record()? }));
+        let hits = rows.into_iter().map(|(_, row)| Ok(self.held(row.record()?, &row)));
         let hits: Vec<Hit> = hits.collect::<Result<_, Error>>()?;
         let hits: Vec<Hit> = hits.into_iter().filter(|hit| is_current(&hit.record, today)).collect();
         let deed = Deed::new(actor, "record.show").record(id).with("hits", hits.len());
@@ -116,7 +118,8 @@ impl Office {
 
     fn find(&self, question: &Question, limit: usize) -> Result<Vec<RecordKey>, Error> {
         if let Some((scheme, raw)) = &question.identifier {
-            return self.find_identifier(*scheme, raw, limit);
+            // The filters are applied to what is found: some of it may not pass.
+            return self.find_identifier(*scheme, raw, HITS_LIMIT);
         }
         self.wait_for_index()?;
         let query = index_query(question, limit)?;
@@ -146,7 +149,14 @@ impl Office {
             && among(header.label.caf.is_some_and(|caf| question.cafs.contains(&caf)), question.cafs.is_empty())
             && (question.identifier.is_none()
                 || (question.from.is_none_or(|from| from <= day) && question.to.is_none_or(|to| day <= to)));
-        Ok(passes.then_some(Hit { stored: row.place.stored, record }))
+        Ok(passes.then(|| self.held(record, &row)))
+    }
+
+    /// A record as this bureau holds it.
+    fn held(&self, record: Record, row: &RecordRow) -> Hit {
+        let classes = read(&self.inner.classes);
+        let feed = classes.row(row.place.class).and_then(|class| class.feed);
+        Hit { record, stored: row.place.stored, granted: feed.map_or(GroupSet::ALL, |(_, groups)| groups) }
     }
 
     /// What was asked for, as keyed digests: the audit log holds no personal data in clear.

@@ -1,6 +1,7 @@
 //! Reading class logs as one peer may see them.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::log::{Entry, FeedId};
@@ -9,7 +10,7 @@ use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::{Error, Office, read};
-use crate::ledger::{Deliveries, LogEntry, Op, RecordKey};
+use crate::ledger::{Deliveries, LogEntry, Op, RecordKey, RecordRow};
 
 /// What a peer's feed wants to read.
 #[derive(Debug, Clone, Copy)]
@@ -22,13 +23,41 @@ pub struct Wanted {
     pub groups: GroupSet,
     /// Entries after this number.
     pub after: u64,
+    /// Of the records to be sent once more, those after this number.
+    pub again: u64,
     /// Bytes of entries.
     pub room: usize,
 }
 
+/// What to note when that which was read is sent.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Records that references to are withheld, and those that refer to them.
+    pub(super) withheld: BTreeMap<RecordId, BTreeSet<RecordId>>,
+    /// Records that are sent.
+    pub(super) sent: Vec<RecordId>,
+}
+
+/// For whom something is read.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    peer: BureauId,
+    /// Classes that it may have: it may know of the records in them.
+    open: &'a BTreeSet<ClassIndex>,
+    wanted: Wanted,
+}
+
+impl Notes {
+    /// Whether references are withheld from the peer.
+    pub fn withhold(&self) -> bool {
+        !self.withheld.is_empty()
+    }
+}
+
 impl Office {
-    /// Reads on in a class log for a peer: live records, redacted, and the ends of records that it was sent. `open` are
-    /// the classes that the peer may have: it may know of the records in them.
+    /// Reads on in a class log for a peer: live records, redacted, and the ends of records that it was sent; then the
+    /// records that it is to be sent once more. `open` are the classes that the peer may have; `notes` are for
+    /// [`Office::note_sent`].
     ///
     /// # Errors
     /// Where the books cannot be read.
@@ -36,49 +65,99 @@ impl Office {
         &self,
         peer: BureauId,
         open: &BTreeSet<ClassIndex>,
-        delivered: &mut Deliveries,
         wanted: Wanted,
+        notes: &mut Notes,
+        deliveries: &mut Deliveries,
     ) -> Result<Read, Error> {
         if wanted.class == LETTERS_CLASS {
             return self.read_letters(peer, wanted);
         }
-        let mut read = Read { feed: wanted.feed, entries: Vec::new(), through: wanted.after, end: false };
-        let mut room = wanted.room;
+        let reader = Reader { peer, open, wanted };
+        let Wanted { feed, after, again, mut room, .. } = wanted;
+        let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
         loop {
             let run = self.ledger().log_after(wanted.class, read.through)?;
             if run.is_empty() {
-                read.end = true;
-                return Ok(read);
+                break;
             }
             for entry in run {
-                if let Some((wire, slot)) = self.disclose_entry(open, delivered, wanted, entry)? {
-                    let Some(left) = room.checked_sub(wire.wire_len()) else { return Ok(read) };
-                    room = left;
-                    read.entries.push((wire, slot));
+                if !take(&mut read, &mut room, self.disclose_entry(reader, entry, notes, deliveries)?) {
+                    return Ok(read);
                 }
                 read.through = entry.seq;
             }
         }
+        self.read_again(reader, read, room, notes)
+    }
+
+    /// Reads the records that the peer is to be sent once more.
+    fn read_again(
+        &self,
+        reader: Reader<'_>,
+        mut read: Read,
+        mut room: usize,
+        notes: &mut Notes,
+    ) -> Result<Read, Error> {
+        const PAGE: usize = 64;
+        loop {
+            let page = self.ledger().again_after(reader.peer, read.feed, read.again, PAGE)?;
+            let full = page.len() == PAGE;
+            for (nth, id) in page {
+                let row = self.ledger().record(RecordKey { id, owner: self.me() })?;
+                let entry = match row.filter(|row| row.place.class == reader.wanted.class) {
+                    Some(row) => Some(self.disclose_record(reader, id, &row, notes)?),
+                    None => None,
+                };
+                if !take(&mut read, &mut room, entry) {
+                    return Ok(read);
+                }
+                read.again = nth;
+            }
+            if !full {
+                read.end = true;
+                return Ok(read);
+            }
+        }
+    }
+
+    fn disclose_record(
+        &self,
+        reader: Reader<'_>,
+        id: RecordId,
+        row: &RecordRow,
+        notes: &mut Notes,
+    ) -> Result<(Entry, Option<u64>), Error> {
+        let Wanted { class, groups, .. } = reader.wanted;
+        let withheld = RefCell::new(&mut notes.withheld);
+        let may_refer = |to| {
+            let may = self.may_refer(reader, to);
+            if !may {
+                withheld.borrow_mut().entry(to).or_default().insert(id);
+            }
+            may
+        };
+        let bytes = redact_bytes(&row.bytes, self.kind_of(class)?, groups, &may_refer)?;
+        notes.sent.push(id);
+        Ok((Entry::Put(bytes), Some(row.place.slot)))
     }
 
     fn disclose_entry(
         &self,
-        open: &BTreeSet<ClassIndex>,
-        delivered: &mut Deliveries,
-        wanted: Wanted,
+        reader: Reader<'_>,
         entry: LogEntry,
+        notes: &mut Notes,
+        deliveries: &mut Deliveries,
     ) -> Result<Option<(Entry, Option<u64>)>, Error> {
+        let class = reader.wanted.class;
         let key = RecordKey { id: entry.id, owner: self.me() };
         if entry.op == Op::Put {
             let row = self.ledger().record(key)?;
-            let Some(row) = row.filter(|row| row.place.class == wanted.class && row.place.seq == entry.seq) else {
+            let Some(row) = row.filter(|row| row.place.class == class && row.place.seq == entry.seq) else {
                 return Ok(None);
             };
-            let kind = self.kind_of(wanted.class)?;
-            let bytes = redact_bytes(&row.bytes, kind, wanted.groups, &|id| self.may_refer(open, id))?;
-            return Ok(Some((Entry::Put(bytes), Some(entry.slot))));
+            return self.disclose_record(reader, entry.id, &row, notes).map(Some);
         }
-        if !delivered.contains(self.ledger(), wanted.class, entry.slot)? {
+        if !deliveries.contains(self.ledger(), class, entry.slot)? {
             return Ok(None);
         }
         let wire = match entry.op {
@@ -101,28 +180,37 @@ impl Office {
         }))
     }
 
-    /// Whether a peer may know of the record that a field refers to: only one of this bureau's own, in a class that is
-    /// open to the peer.
-    fn may_refer(&self, open: &BTreeSet<ClassIndex>, id: RecordId) -> bool {
+    /// Whether a peer may know of the record that a field refers to: one of this bureau's own, in a class that is open to
+    /// the peer, or one of the peer's own.
+    fn may_refer(&self, reader: Reader<'_>, id: RecordId) -> bool {
         let row = self.ledger().record(RecordKey { id, owner: self.me() });
         let class = row.ok().flatten().map(|row| row.place.class);
-        class.is_some_and(|class| open.contains(&class))
+        class.is_some_and(|class| reader.open.contains(&class))
+            || self.ledger().has_record(RecordKey { id, owner: reader.peer }).unwrap_or(false)
     }
 
     fn read_letters(&self, peer: BureauId, wanted: Wanted) -> Result<Read, Error> {
         const PAGE: usize = 256;
-        let mut read = Read { feed: wanted.feed, entries: Vec::new(), through: wanted.after, end: false };
-        let mut room = wanted.room;
+        let Wanted { feed, after, again, mut room, .. } = wanted;
+        let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
         let letters = self.ledger().letters_after(peer, wanted.after, PAGE)?;
         let full = letters.len() == PAGE;
         for row in letters {
-            let wire = Entry::Letter(row.letter);
-            let Some(left) = room.checked_sub(wire.wire_len()) else { return Ok(read) };
-            room = left;
-            read.entries.push((wire, None));
+            if !take(&mut read, &mut room, Some((Entry::Letter(row.letter), None))) {
+                return Ok(read);
+            }
             read.through = row.seq;
         }
         read.end = !full;
         Ok(read)
     }
+}
+
+/// Adds an entry, where there is one, if there is room; false where there is none.
+fn take(read: &mut Read, room: &mut usize, entry: Option<(Entry, Option<u64>)>) -> bool {
+    let Some((wire, slot)) = entry else { return true };
+    let Some(left) = room.checked_sub(wire.wire_len()) else { return false };
+    *room = left;
+    read.entries.push((wire, slot));
+    true
 }

@@ -33,7 +33,7 @@ impl Scene {
     }
 
     /// Whether a bureau asked for this part of the CAF.
-    fn wants(&self, peer: BureauId, label: &Label, owner: BureauId) -> bool {
+    pub(super) fn wants(&self, peer: BureauId, label: &Label, owner: BureauId) -> bool {
         let caf = label.caf.and_then(|caf| self.cafs.get(&caf));
         caf.is_none_or(|caf| caf.wants(peer, label, owner))
     }

@@ -72,21 +72,39 @@ pub struct Indexer {
     committed_at: Instant,
     /// Records that were put since.
     waiting: usize,
+    /// Where the store was at the last look, and since when.
+    seen: (Position, Instant),
+    /// When the index last held all that the store did.
+    level_at: Instant,
 }
 
 impl Indexer {
     /// Changes of the store that are looked at in one go, and records between two commits of the index at most.
     const STRIDE: usize = 50_000;
 
-    /// Between two commits of the index while records come in: each makes files that have to be merged later.
-    const COMMIT_EVERY: Duration = Duration::from_secs(1);
+    /// How long the store must be quiet before the index follows: an import or an exchange has the processors first, and
+    /// fewer commits make fewer files that have to be merged.
+    const QUIET: Duration = Duration::from_millis(500);
+
+    /// How long the index may lag behind a store that is never quiet: no more than it can make good while a question
+    /// waits.
+    const LAG: Duration = Duration::from_secs(5);
 
     /// Between two commits of the index while only other things than records change in the store.
     const PASS_EVERY: Duration = Duration::from_secs(60);
 
     /// An indexer that goes on from where the index last stood.
     pub fn new(office: Office, applied: Position) -> Self {
-        Self { office, applied, committed: applied, committed_at: Instant::now(), waiting: 0 }
+        let now = Instant::now();
+        Self {
+            office,
+            applied,
+            committed: applied,
+            committed_at: now,
+            waiting: 0,
+            seen: (Position::START, now),
+            level_at: now,
+        }
     }
 
     /// Up to where the index is durable: merges need not keep for it what was removed before.
@@ -102,6 +120,9 @@ impl Indexer {
         let (wanted, mut changed) = (self.office.ledger().store().position(), 0);
         while self.applied < wanted {
             changed += self.step()?;
+            if self.waiting >= Self::STRIDE {
+                self.commit()?;
+            }
         }
         if self.waiting > 0 {
             self.commit()?;
@@ -109,20 +130,25 @@ impl Indexer {
         Ok(changed)
     }
 
-    /// Puts what is new into the index. It is made durable there, and found, within a second, or at once where a
+    /// Brings the index up to the store once that is quiet, when the index lags too far behind, or at once where a
     /// question waits for it.
     ///
     /// # Errors
     /// Where the store or the index fails.
     pub fn follow(&mut self) -> Result<(), Error> {
-        let wanted = self.office.ledger().store().position();
-        while self.applied < wanted {
-            self.step()?;
-            if self.is_due() {
-                self.commit()?;
-            }
+        let (position, now) = (self.office.ledger().store().position(), Instant::now());
+        if self.seen.0 != position {
+            self.seen = (position, now);
         }
-        if self.is_due() { self.commit() } else { Ok(()) }
+        let asked = self.office.inner.asking.load(Ordering::Acquire) > 0;
+        let quiet = now.duration_since(self.seen.1) >= Self::QUIET;
+        if self.applied < position && (asked || quiet || now.duration_since(self.level_at) >= Self::LAG) {
+            self.catch_up()?;
+        }
+        if self.applied >= position {
+            self.level_at = now;
+        }
+        if self.committed_at.elapsed() >= Self::PASS_EVERY { self.commit() } else { Ok(()) }
     }
 
     /// Makes durable what was put.
@@ -137,12 +163,6 @@ impl Indexer {
         self.settle(committed.map_err(Error::from))?;
         (self.committed, self.committed_at, self.waiting) = (self.applied, Instant::now(), 0);
         Ok(())
-    }
-
-    fn is_due(&self) -> bool {
-        let rest = if self.waiting > 0 { Self::COMMIT_EVERY } else { Self::PASS_EVERY };
-        let asked = self.waiting > 0 && self.office.inner.asking.load(Ordering::Acquire) > 0;
-        asked || self.waiting >= Self::STRIDE || self.committed_at.elapsed() >= rest
     }
 
     fn step(&mut self) -> Result<usize, Error> {

@@ -59,9 +59,10 @@ impl Office {
         let after = policy.entitle_all(&subjects, &scene.peers, today);
         let records: Vec<u64> = scene.classes.iter().map(|(_, _, count)| *count).collect();
         let rows = Plan::diff(&before, &after, &records).changes.into_iter().filter_map(|change| {
-            Some(PlanRow {
-                peer: scene.peers.get(change.peer)?.id,
-                label: scene.classes.get(change.class)?.1.clone(),
+            let (peer, label) = (scene.peers.get(change.peer)?.id, &scene.classes.get(change.class)?.1);
+            scene.wants(peer, label, self.me()).then(|| PlanRow {
+                peer,
+                label: label.clone(),
                 gained: change.gained,
                 lost: change.lost,
                 records: change.records,

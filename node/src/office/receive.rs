@@ -11,7 +11,7 @@ use igain_protocol::sync::{Change, ClassIndex};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::GroupSet;
 
-use super::{Actor, Deed, Error, Office, index, random, write};
+use super::{Actor, Deed, Error, Office, index, random, read, write};
 use crate::ledger::{ClassRow, CursorRow, LogEntry, Op, Place, RecordKey, RecordRow, TombstoneRow};
 use crate::store::Batch;
 
@@ -101,6 +101,10 @@ impl Office {
             for change in changes {
                 match change {
                     Change::Open { feed, label, groups } => {
+                        if let Some(old) = self.feed_of(provider, &label) {
+                            all.merge(&finished(intake.take())?);
+                            all.merge(&self.close_feed(provider, old)?);
+                        }
                         intake.get_or_insert_with(|| Intake::new(self, provider)).open(feed, label, groups);
                     }
                     Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
@@ -121,6 +125,14 @@ impl Office {
         }
         all.merge(&finished(intake)?);
         Ok(all)
+    }
+
+    /// The feed that one with the same label takes the place of. Its close may still be on its way: what comes late
+    /// through it must not take records with it.
+    fn feed_of(&self, owner: BureauId, label: &Label) -> Option<FeedId> {
+        let classes = read(&self.inner.classes);
+        let mut same = classes.rows().filter(|(_, row)| row.owner == owner && row.label == *label);
+        same.find_map(|(_, row)| row.feed).map(|(feed, _)| feed)
     }
 
     fn take_letters(&self, sender: BureauId, entries: Vec<Entry>, to: Position) -> Result<Received, Error> {
@@ -262,7 +274,7 @@ impl<'a> Intake<'a> {
             None => self.office.ledger().cursor(self.provider, feed)?,
         };
         let Some(class) = row.map(|row| row.class) else { return Ok(()) };
-        let label = super::read(&self.office.inner.classes).row(class).map(|row| row.label.clone());
+        let label = read(&self.office.inner.classes).row(class).map(|row| row.label.clone());
         let Some(label) = label else { return Ok(()) };
         let mut verdicts = verdicts.into_iter();
         for entry in entries {

@@ -11,10 +11,9 @@ use igain_protocol::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::lock;
-use crate::ledger::Deliveries;
 use crate::network::PeerKey;
 use crate::office::{Error, Office};
-use crate::store::{Batch, Pending};
+use crate::store::Batch;
 
 /// One other bureau.
 pub(super) struct Link {
@@ -116,34 +115,6 @@ impl Link {
                 None => office.ledger().delete_feed(&mut batch, self.bureau, *id),
             }
         }
-        Ok(office.ledger().commit(batch)?)
-    }
-
-    /// Hands to the store what an answer is about to send, which may leave once this is durable.
-    pub(super) fn persist(
-        &self,
-        office: &Office,
-        feeds: &[(FeedId, Feed)],
-        delivered: &[(FeedId, u64)],
-        deliveries: &mut Deliveries,
-    ) -> Result<Pending, Error> {
-        let mut batch = Batch::default();
-        let mut slots: BTreeMap<ClassIndex, Vec<u64>> = BTreeMap::new();
-        for (id, feed) in feeds {
-            office.ledger().put_feed(&mut batch, self.bureau, *id, feed);
-            let of_feed = delivered.iter().filter(|(from, _)| from == id).map(|(_, slot)| *slot);
-            slots.entry(feed.class).or_default().extend(of_feed);
-        }
-        for (class, slots) in &slots {
-            deliveries.note(office.ledger(), &mut batch, *class, slots)?;
-        }
-        Ok(office.ledger().store().submit(batch)?)
-    }
-
-    /// Forgets a feed that the peer has purged.
-    pub(super) fn forget(&self, office: &Office, id: FeedId) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        office.ledger().delete_feed(&mut batch, self.bureau, id);
         Ok(office.ledger().commit(batch)?)
     }
 

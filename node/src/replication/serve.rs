@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
+use igain_protocol::log::FeedId;
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::sync::{Delivery, End, Message, ProviderEffect, ProviderInput, Pull};
+use igain_protocol::sync::{Delivery, End, Feed, Message, ProviderEffect, ProviderInput, Pull};
 use tokio::sync::mpsc;
 
 use super::link::Link;
 use super::{Replication, blocking, lock};
 use crate::ledger::Deliveries;
 use crate::network::Exchange;
-use crate::office::{Actor, Deed, Error, Office, Wanted};
+use crate::office::{Actor, Deed, Error, Notes, Office, Wanted};
 use crate::store::Pending;
 
 /// Messages that wait to be sent while the next are made: a few parcels, so that memory stays small however slow the
@@ -102,6 +103,7 @@ enum Content {
 struct Maker {
     office: Office,
     link: Arc<Link>,
+    notes: Notes,
     deliveries: Deliveries,
     pending: Vec<Pending>,
     records: usize,
@@ -110,8 +112,15 @@ struct Maker {
 
 impl Maker {
     fn new(office: &Office, link: &Arc<Link>, made: mpsc::Sender<Outgoing>) -> Self {
-        let deliveries = Deliveries::new(link.bureau);
-        Self { office: office.clone(), link: Arc::clone(link), deliveries, pending: Vec::new(), records: 0, made }
+        Self {
+            office: office.clone(),
+            link: Arc::clone(link),
+            notes: Notes::default(),
+            deliveries: Deliveries::new(link.bureau),
+            pending: Vec::new(),
+            records: 0,
+            made,
+        }
     }
 
     /// Steps the provider until the answer is complete. Returns whether the other direction is quiet.
@@ -125,17 +134,15 @@ impl Maker {
         let mut ended = false;
         while let Some(effect) = effects.pop_front() {
             match effect {
-                ProviderEffect::Read { feed, class, groups, after, room } => {
-                    let wanted = Wanted { feed, class, groups, after, room };
+                ProviderEffect::Read { feed, class, groups, after, again, room } => {
+                    let wanted = Wanted { feed, class, groups, after, again, room };
                     let open = lock(&self.link.provider).view().open_classes();
-                    let read = self.office.disclose(self.link.bureau, &open, &mut self.deliveries, wanted)?;
+                    let (notes, deliveries) = (&mut self.notes, &mut self.deliveries);
+                    let read = self.office.disclose(self.link.bureau, &open, wanted, notes, deliveries)?;
                     effects.extend(lock(&self.link.provider).handle(ProviderInput::Read(read)));
                 }
-                ProviderEffect::Persist { feeds, delivered } => {
-                    self.pending.push(self.link.persist(&self.office, &feeds, &delivered, &mut self.deliveries)?);
-                    self.records += delivered.len();
-                }
-                ProviderEffect::Forget(id, _) => self.link.forget(&self.office, id)?,
+                ProviderEffect::Persist { feeds, delivered } => self.persist(&feeds, &delivered)?,
+                ProviderEffect::Forget(id, _) => self.office.forget_feed(self.link.bureau, id)?,
                 ProviderEffect::Renew(id) => self.link.renew(&self.office, id)?,
                 ProviderEffect::Deliver(items) => self.hand_on(Content::Parcel(items))?,
                 ProviderEffect::AskCursors => {
@@ -154,6 +161,26 @@ impl Maker {
             self.hand_on(Content::Message(Message::End(End { more: true, mirrored: quiet })))?;
         }
         Ok(quiet)
+    }
+
+    /// Hands to the store what is about to be sent, which may leave once this is durable.
+    fn persist(&mut self, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)]) -> Result<(), Error> {
+        let notes = std::mem::take(&mut self.notes);
+        let peer = self.link.bureau;
+        // Which references were withheld is read again with the next parcel, so it must be visible by then.
+        let read_again = notes.withhold() || self.office.ledger().has_withheld(peer)?;
+        let batch = {
+            let mut provider = lock(&self.link.provider);
+            self.office.note_sent(peer, &mut provider, feeds, delivered, &notes, &mut self.deliveries)?
+        };
+        let pending = self.office.ledger().store().submit(batch)?;
+        if read_again {
+            pending.wait()?;
+        } else {
+            self.pending.push(pending);
+        }
+        self.records += delivered.len();
+        Ok(())
     }
 
     fn hand_on(&mut self, content: Content) -> Result<(), Error> {

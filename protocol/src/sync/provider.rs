@@ -43,6 +43,8 @@ pub struct Read {
     pub entries: Vec<(Entry, Option<u64>)>,
     /// The last sequence number looked at.
     pub through: u64,
+    /// The last record looked at among those to be sent once more.
+    pub again: u64,
     /// Nothing more follows for now.
     pub end: bool,
 }
@@ -59,8 +61,10 @@ pub enum Effect {
         class: ClassIndex,
         /// The groups that the peer may have.
         groups: GroupSet,
-        /// Entries after this sequence number.
+        /// Entries after this sequence number; behind the last of them, records to be sent once more.
         after: u64,
+        /// Of those, the ones after this number.
+        again: u64,
         /// Bytes of entries.
         room: usize,
     },
@@ -122,6 +126,14 @@ impl Provider {
     pub fn view_mut(&mut self) -> &mut View {
         self.answer = None;
         &mut self.view
+    }
+
+    /// Records of a feed are to be sent once more, `again` in all until now. An answer under way goes on without them:
+    /// the peer, which was sent something, asks again.
+    pub fn note_again(&mut self, feed: FeedId, again: u64) {
+        if let Some(feed) = self.view.feeds.get_mut(&feed) {
+            feed.again = feed.again.max(again);
+        }
     }
 
     /// One step.
@@ -230,13 +242,13 @@ impl Provider {
         let before = answer.places.get(&read.feed).copied().unwrap_or_default();
         let (entries, slots): (Vec<_>, Vec<_>) = read.entries.into_iter().unzip();
         let mut at = before.at;
-        let progressed = read.through > before.through;
+        let progressed = read.through > before.through || read.again > before.again;
         if !entries.is_empty() {
             at = at.after(&entries);
             answer.push(&Item::Entries { feed: read.feed, from: before.at, entries });
             answer.delivered.extend(slots.into_iter().flatten().map(|slot| (read.feed, slot)));
         }
-        let place = Mark { at, through: read.through.max(before.through) };
+        let place = Mark { at, through: read.through.max(before.through), again: read.again.max(before.again) };
         answer.places.insert(read.feed, place);
         answer.touched.insert(read.feed);
         if at == before.at && feed.acked.is_some_and(|acked| acked.at == at) {
@@ -304,14 +316,14 @@ impl Answer {
             self.touched.insert(id);
             return None;
         }
-        let after = self.places.entry(id).or_default().through;
+        let Mark { through: after, again, .. } = *self.places.entry(id).or_default();
         if let Some(label) = feed.label.as_ref().filter(|_| feed.acked.is_none() && self.opened.insert(id)) {
             let open = Item::Open { feed: id, label: label.clone(), groups: feed.groups };
             feed.note_sent(Mark::default());
             self.push(&open);
             self.touched.insert(id);
         }
-        Some(Effect::Read { feed: id, class: feed.class, groups: feed.groups, after, room: self.room() })
+        Some(Effect::Read { feed: id, class: feed.class, groups: feed.groups, after, again, room: self.room() })
     }
 
     /// Emits what is packed: first what must be durable, then the parcel.

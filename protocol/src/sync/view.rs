@@ -27,6 +27,8 @@ pub struct Mark {
     pub at: Position,
     /// Entries of the class log up to here are behind the place.
     pub through: u64,
+    /// Records to be sent once more, up to this number, are behind the place.
+    pub again: u64,
 }
 
 /// Whether a feed is served or being taken back.
@@ -60,6 +62,8 @@ pub struct Feed {
     pub acked: Option<Mark>,
     /// Places that it may have reached since, oldest first.
     pub sent: VecDeque<Mark>,
+    /// How many records were ever to be sent once more: ones that refer to what the peer came to know only later.
+    pub again: u64,
 }
 
 /// What a peer is entitled to of one class.
@@ -85,6 +89,7 @@ impl Feed {
             phase: Phase::Open,
             acked: None,
             sent: VecDeque::new(),
+            again: 0,
         }
     }
 
@@ -176,7 +181,7 @@ impl View {
         if id == FeedId::LETTERS {
             let letters = self.letters();
             let through = letters.last().map_or(0, |mark| mark.through);
-            letters.acked = Some(Mark { at: Position::default(), through });
+            letters.acked = Some(Mark { through, ..Mark::default() });
             letters.sent.clear();
             return vec![id];
         }
@@ -226,6 +231,7 @@ impl View {
             phase: Phase::Open,
             acked: Some(Mark::default()),
             sent: VecDeque::new(),
+            again: 0,
         })
     }
 }
@@ -234,7 +240,9 @@ impl Feed {
     pub(super) fn is_behind(&self, heads: &Heads) -> bool {
         match (self.phase, self.acked) {
             (Phase::Closing { .. }, _) | (Phase::Open, None) => true,
-            (Phase::Open, Some(mark)) => mark.through < heads.get(&self.class).copied().unwrap_or_default(),
+            (Phase::Open, Some(mark)) => {
+                mark.through < heads.get(&self.class).copied().unwrap_or_default() || mark.again < self.again
+            }
         }
     }
 }

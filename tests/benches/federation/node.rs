@@ -71,11 +71,6 @@ impl Node {
         self.get("/v1/status").unwrap_or_else(|| panic!("{} does not answer:\n{}", self.bureau.id, self.bureau.log()))
     }
 
-    /// Records held of an owner.
-    pub(super) fn held(&self, owner: &str) -> u64 {
-        held(&self.status(), owner)
-    }
-
     /// The exchange with another bureau.
     pub(super) fn link(&self, peer: &str) -> Link {
         let peers = self.status().peers.into_iter();
@@ -128,15 +123,4 @@ impl Node {
 /// Records held of an owner.
 pub(super) fn held(status: &Status, owner: &str) -> u64 {
     status.records.iter().find(|count| count.owner.to_string() == owner).map_or(0, |count| count.records)
-}
-
-/// Bytes of all files in a folder.
-pub(super) fn folder_bytes(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
-    entries
-        .map(|entry| {
-            let meta = entry.metadata().expect("its size");
-            if meta.is_dir() { folder_bytes(&entry.path()) } else { meta.len() }
-        })
-        .sum()
 }

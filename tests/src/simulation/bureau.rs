@@ -19,8 +19,9 @@ use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
 pub enum Wire {
     /// A message.
     Message(Message),
-    /// The items of a parcel.
-    Parcel(Vec<Vec<u8>>),
+    /// The items of a parcel, and the serial of the pull that it answers: a stream carries the answer to its own pull,
+    /// and ends when the next one begins.
+    Parcel(u64, Vec<Vec<u8>>),
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +43,26 @@ struct Own {
     seq: u64,
     slot: u64,
     revision: u32,
+    refers: Vec<RecordId>,
     bytes: Vec<u8>,
+}
+
+/// What is noted beside an answer: which links went without which end, and what was sent.
+#[derive(Debug, Default)]
+struct Notes {
+    withheld: Vec<(RecordId, RecordId)>,
+    sent: Vec<RecordId>,
+}
+
+/// What a feed asks for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    feed: FeedId,
+    class: ClassIndex,
+    groups: GroupSet,
+    after: u64,
+    again: u64,
+    room: usize,
 }
 
 /// A record as it came from another bureau.
@@ -60,9 +80,12 @@ struct Disk {
     own: BTreeMap<RecordId, Own>,
     tombstones: BTreeMap<RecordId, Vec<u8>>,
     delivered: BTreeSet<(BureauId, ClassIndex, u64)>,
+    withheld: BTreeSet<(BureauId, RecordId, RecordId)>,
+    again: BTreeMap<(BureauId, FeedId), Vec<RecordId>>,
     views: BTreeMap<BureauId, View>,
     cursors: BTreeMap<BureauId, BTreeMap<FeedId, Position>>,
     ended: BTreeMap<BureauId, BTreeSet<FeedId>>,
+    labels: BTreeMap<(BureauId, Label), FeedId>,
     held: BTreeMap<(BureauId, RecordId), Held>,
     gone: BTreeSet<(BureauId, RecordId)>,
 }
@@ -81,6 +104,8 @@ pub struct Bureau {
     providers: BTreeMap<BureauId, Provider>,
     subscribers: BTreeMap<BureauId, Subscriber>,
     serials: u64,
+    /// The last pull from each provider.
+    asked: BTreeMap<BureauId, u64>,
     made: u64,
     grants: BTreeMap<BureauId, BTreeMap<ClassIndex, GroupSet>>,
 }
@@ -92,7 +117,7 @@ impl Bureau {
     /// For more than 26 bureaus.
     pub fn new(nth: u8, classes: u32) -> Self {
         let id = format!("{}{}", char::from(b'A' + nth), char::from(b'A' + nth));
-        let kinds = Kind::ALL.iter().cycle();
+        let kinds = [Kind::Person, Kind::Link, Kind::Vehicle, Kind::Link, Kind::Phone].iter().cycle();
         let labels = kinds.zip(0..classes).map(|(kind, n)| Label {
             note: None,
             audience: vec![format!("Z{}", char::from(b'A' + (n % 26) as u8)).parse().expect("a bureau")],
@@ -109,13 +134,29 @@ impl Bureau {
             providers: BTreeMap::new(),
             subscribers: BTreeMap::new(),
             serials: 0,
+            asked: BTreeMap::new(),
             made: 0,
             grants: BTreeMap::new(),
         }
     }
 
+    fn nth_id(&self, nth: u64) -> RecordId {
+        RecordId::derived(&[0; 32], self.id.as_str(), &nth.to_string())
+    }
+
+    /// What a link refers to: records that are there, were there, or come only later.
+    fn ends(&self, id: RecordId, class: ClassIndex, revision: u32) -> Vec<RecordId> {
+        let pick = |at: usize| u64::from(id.as_bytes()[at]) + u64::from(revision);
+        match self.labels[class as usize].kind {
+            Kind::Link => vec![self.nth_id(pick(1) % (self.made + 4) + 1), self.nth_id(pick(2) % (self.made + 4) + 1)],
+            _ => Vec::new(),
+        }
+    }
+
     fn content(&self, id: RecordId, class: ClassIndex, revision: u32) -> Content {
         let label = self.labels[class as usize].clone();
+        let ends = ["from", "to"].into_iter().zip(self.ends(id, class, revision));
+        let ends = ends.map(|(name, id)| (name.to_owned(), Value::Reference(id)));
         Content {
             id,
             revision,
@@ -124,10 +165,12 @@ impl Bureau {
             created: Timestamp::from_ms(1),
             modified: Timestamp::from_ms(u64::from(revision)),
             retain_until: Some(Day::from_days(60_000)),
-            fields: vec![
-                ("remarks".into(), Value::Text(format!("revision {revision}"))),
-                ("source".into(), Value::Text("a source".into())),
-            ],
+            fields: ends
+                .chain([
+                    ("remarks".into(), Value::Text(format!("revision {revision}"))),
+                    ("source".into(), Value::Text("a source".into())),
+                ])
+                .collect(),
             label,
         }
     }
@@ -138,14 +181,15 @@ impl Bureau {
         let seq = log.len() as u64 + 1;
         let slot = slot.unwrap_or(seq);
         log.push(Logged { op: Op::Put, id, slot });
-        let own = Own { class, seq, slot, revision, bytes: record.as_bytes().to_vec() };
+        let refers = self.ends(id, class, revision);
+        let own = Own { class, seq, slot, revision, refers, bytes: record.as_bytes().to_vec() };
         self.disk.own.insert(id, own);
     }
 
     /// Adds a record to a class.
     pub fn add(&mut self, class: ClassIndex) {
         self.made += 1;
-        let id = RecordId::derived(&[0; 32], self.id.as_str(), &self.made.to_string());
+        let id = self.nth_id(self.made);
         self.write(id, class, 1, None);
     }
 
@@ -238,7 +282,8 @@ impl Bureau {
                 self.follow(from, effects)
             }
             Wire::Message(_) => Vec::new(),
-            Wire::Parcel(items) => {
+            Wire::Parcel(serial, _) if self.asked.get(&from) != Some(&serial) => Vec::new(),
+            Wire::Parcel(_, items) => {
                 let items: Vec<Item> = items.iter().map(|item| codec::decode(item).expect("an item")).collect();
                 let effects = self.subscriber(from).handle(SubscriberInput::Parcel(items));
                 self.follow(from, effects)
@@ -250,7 +295,12 @@ impl Bureau {
         let mut out = Vec::new();
         for effect in effects {
             match effect {
-                SubscriberEffect::Send(message) => out.push(Wire::Message(message)),
+                SubscriberEffect::Send(message) => {
+                    if let Message::Pull(pull) = &message {
+                        self.asked.insert(provider, pull.serial);
+                    }
+                    out.push(Wire::Message(message));
+                }
                 SubscriberEffect::Apply(changes) => changes.into_iter().for_each(|change| self.apply(provider, change)),
                 SubscriberEffect::Done { .. } => {}
                 // The network made it look so: begin again from what is on the disk.
@@ -262,19 +312,27 @@ impl Bureau {
 
     fn apply(&mut self, provider: BureauId, change: Change) {
         match change {
-            Change::Open { feed, .. } => {
+            Change::Open { feed, label, .. } => {
+                if let Some(old) = self.disk.labels.insert((provider, label), feed) {
+                    self.end(provider, old);
+                }
                 self.disk.cursors.entry(provider).or_default().insert(feed, Position::default());
             }
             Change::Entries { feed, entries, to } => {
+                if !self.disk.cursors.get(&provider).is_some_and(|cursors| cursors.contains_key(&feed)) {
+                    return;
+                }
                 entries.into_iter().for_each(|entry| self.apply_entry(provider, feed, entry));
                 self.disk.cursors.entry(provider).or_default().insert(feed, to);
             }
-            Change::Close { feed } => {
-                self.disk.held.retain(|(owner, _), held| *owner != provider || held.feed != feed);
-                self.disk.cursors.entry(provider).or_default().remove(&feed);
-                self.disk.ended.entry(provider).or_default().insert(feed);
-            }
+            Change::Close { feed } => self.end(provider, feed),
         }
+    }
+
+    fn end(&mut self, provider: BureauId, feed: FeedId) {
+        self.disk.held.retain(|(owner, _), held| *owner != provider || held.feed != feed);
+        self.disk.cursors.entry(provider).or_default().remove(&feed);
+        self.disk.ended.entry(provider).or_default().insert(feed);
     }
 
     fn apply_entry(&mut self, owner: BureauId, feed: FeedId, entry: Entry) {
@@ -298,17 +356,21 @@ impl Bureau {
     }
 
     fn serve(&mut self, peer: BureauId, pull: igain_protocol::sync::Pull, now: u64) -> Vec<Wire> {
-        let heads = self.heads();
+        let (heads, serial) = (self.heads(), pull.serial);
         let input = ProviderInput::Pull { pull, heads: &heads, mirror: [0; 16] };
         let mut effects = std::collections::VecDeque::from(self.provider(peer).handle(input));
         let mut out = Vec::new();
+        let mut notes = Notes::default();
         while let Some(effect) = effects.pop_front() {
             match effect {
-                ProviderEffect::Read { feed, class, groups, after, room } => {
-                    let read = self.read(peer, feed, class, groups, after, room);
+                ProviderEffect::Read { feed, class, groups, after, again, room } => {
+                    let wanted = Wanted { feed, class, groups, after, again, room };
+                    let read = self.read(peer, wanted, &mut notes);
                     effects.extend(self.provider(peer).handle(ProviderInput::Read(read)));
                 }
-                ProviderEffect::Persist { feeds, delivered } => self.persist(peer, &feeds, &delivered),
+                ProviderEffect::Persist { feeds, delivered } => {
+                    self.persist(peer, &feeds, &delivered, std::mem::take(&mut notes));
+                }
                 ProviderEffect::Forget(id, _) => {
                     self.disk.views.entry(peer).or_default().feeds.remove(&id);
                 }
@@ -318,7 +380,7 @@ impl Bureau {
                     let view = self.provider(peer).view().clone();
                     self.disk.views.insert(peer, view);
                 }
-                ProviderEffect::Deliver(items) => out.push(Wire::Parcel(items)),
+                ProviderEffect::Deliver(items) => out.push(Wire::Parcel(serial, items)),
                 ProviderEffect::AskCursors => out.push(Wire::Message(Message::AskCursors)),
                 ProviderEffect::End(end) => out.push(Wire::Message(Message::End(end))),
             }
@@ -326,29 +388,73 @@ impl Bureau {
         out
     }
 
-    fn persist(&mut self, peer: BureauId, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)]) {
+    fn persist(&mut self, peer: BureauId, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)], notes: Notes) {
         let view = self.disk.views.entry(peer).or_default();
         for (id, feed) in feeds {
             view.feeds.insert(*id, feed.clone());
             let slots = delivered.iter().filter(|(of, _)| of == id).map(|(_, slot)| (peer, feed.class, *slot));
             self.disk.delivered.extend(slots);
         }
+        self.disk.withheld.extend(notes.withheld.iter().map(|(to, from)| (peer, *to, *from)));
+        let meant = |(to_peer, to, _): &(BureauId, RecordId, RecordId)| *to_peer == peer && notes.sent.contains(to);
+        let lacking: BTreeSet<_> = self.disk.withheld.iter().filter(|row| meant(row)).copied().collect();
+        self.disk.withheld.retain(|row| !lacking.contains(row));
+        let again: BTreeSet<RecordId> = lacking.into_iter().map(|(_, _, from)| from).collect();
+        let again = again.into_iter().filter_map(|id| Some((id, self.disk.own.get(&id)?.class)));
+        let again: Vec<(RecordId, ClassIndex)> = again.collect();
+        for (id, class) in again {
+            let Some(feed) = self.provider(peer).view().open_feeds().find(|(_, feed)| feed.class == class) else {
+                continue;
+            };
+            let feed = feed.0;
+            let list = self.disk.again.entry((peer, feed)).or_default();
+            list.push(id);
+            let count = list.len() as u64;
+            self.provider(peer).note_again(feed, count);
+        }
+        let counts: Vec<_> = self.provider(peer).view().feeds.iter().map(|(id, feed)| (*id, feed.clone())).collect();
+        let view = self.disk.views.entry(peer).or_default();
+        for (id, feed) in counts {
+            // The places may run ahead of what is durable; how much is to be sent again may not lag behind.
+            view.feeds.entry(id).or_insert_with(|| feed.clone()).again = feed.again;
+        }
     }
 
-    fn read(&self, peer: BureauId, feed: FeedId, class: ClassIndex, groups: GroupSet, after: u64, room: usize) -> Read {
-        let mut read = Read { feed, entries: Vec::new(), through: after, end: false };
+    fn read(&self, peer: BureauId, wanted: Wanted, notes: &mut Notes) -> Read {
+        let Wanted { feed, class, groups, after, again, room } = wanted;
+        let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
         let mut left = room;
         let log = self.disk.logs.get(&class).map(Vec::as_slice).unwrap_or_default();
         for (logged, seq) in log.iter().zip(1u64..).skip(after as usize) {
-            if let Some((entry, slot)) = self.disclose(peer, class, groups, logged, seq) {
+            if let Some((entry, slot)) = self.disclose(peer, class, groups, logged, seq, notes) {
                 let Some(rest) = left.checked_sub(entry.wire_len()) else { return read };
                 left = rest;
                 read.entries.push((entry, slot));
             }
             read.through = seq;
         }
+        let list = self.disk.again.get(&(peer, feed)).map(Vec::as_slice).unwrap_or_default();
+        for (id, nth) in list.iter().zip(1u64..).skip(again as usize) {
+            if let Some(own) = self.disk.own.get(id).filter(|own| own.class == class) {
+                let logged = Logged { op: Op::Put, id: *id, slot: own.slot };
+                let Some((entry, slot)) = self.disclose(peer, class, groups, &logged, own.seq, notes) else { continue };
+                let Some(rest) = left.checked_sub(entry.wire_len()) else { return read };
+                left = rest;
+                read.entries.push((entry, slot));
+            }
+            read.again = nth;
+        }
         read.end = true;
         read
+    }
+
+    /// Whether a peer may know of a record: it is there, in a class that is open to the peer.
+    fn may_refer(&self, peer: BureauId, id: RecordId) -> bool {
+        let open = |class| {
+            let view = self.providers.get(&peer).map(Provider::view).or_else(|| self.disk.views.get(&peer));
+            view.is_some_and(|view| view.open_feeds().any(|(_, feed)| feed.class == class))
+        };
+        self.disk.own.get(&id).is_some_and(|own| open(own.class))
     }
 
     fn disclose(
@@ -358,12 +464,17 @@ impl Bureau {
         groups: GroupSet,
         logged: &Logged,
         seq: u64,
+        notes: &mut Notes,
     ) -> Option<(Entry, Option<u64>)> {
         match logged.op {
             Op::Put => {
                 let own = self.disk.own.get(&logged.id).filter(|own| own.class == class && own.seq == seq)?;
                 let kind = self.labels[class as usize].kind;
-                let bytes = record::redact_bytes(&own.bytes, kind, groups, &|_| true).expect("a record");
+                let may_refer = |id| self.may_refer(peer, id);
+                let bytes = record::redact_bytes(&own.bytes, kind, groups, &may_refer).expect("a record");
+                notes.sent.push(logged.id);
+                let withheld = own.refers.iter().filter(|to| !may_refer(**to));
+                notes.withheld.extend(withheld.map(|to| (*to, logged.id)));
                 Some((Entry::Put(bytes), Some(logged.slot)))
             }
             Op::Withdraw => {
@@ -377,17 +488,26 @@ impl Bureau {
     pub fn entitlement(&self, peer: BureauId) -> BTreeMap<RecordId, Vec<u8>> {
         let none = BTreeMap::new();
         let grants = self.grants.get(&peer).unwrap_or(&none);
-        let redacted = self.disk.own.iter().filter_map(|(id, own)| {
+        let entitled = self.disk.own.iter().filter_map(|(id, own)| {
             let groups = grants.get(&own.class)?;
-            let kind = self.labels[own.class as usize].kind;
-            Some((*id, record::redact_bytes(&own.bytes, kind, *groups, &|_| true).ok()?))
+            Some((*id, self.as_known(peer, own.class, &own.bytes, *groups)))
         });
-        redacted.collect()
+        entitled.collect()
     }
 
-    /// What this bureau holds of another.
-    pub fn holds(&self, owner: BureauId) -> BTreeMap<RecordId, Vec<u8>> {
-        let held = self.disk.held.iter().filter(|((of, _), _)| *of == owner);
-        held.map(|((_, id), held)| (*id, held.bytes.clone())).collect()
+    /// What a peer holds of this bureau. A reference to what it knew once and may know no longer does not count.
+    pub fn held_by(&self, peer: &Self) -> BTreeMap<RecordId, Vec<u8>> {
+        let held = peer.disk.held.iter().filter(|((of, _), _)| *of == self.id);
+        let held = held.map(|((_, id), held)| {
+            let class = self.disk.own.get(id).map(|own| own.class);
+            let bytes = class.map(|class| self.as_known(peer.id, class, &held.bytes, GroupSet::ALL));
+            (*id, bytes.unwrap_or_default())
+        });
+        held.collect()
+    }
+
+    fn as_known(&self, peer: BureauId, class: ClassIndex, bytes: &[u8], groups: GroupSet) -> Vec<u8> {
+        let kind = self.labels[class as usize].kind;
+        record::redact_bytes(bytes, kind, groups, &|id| self.may_refer(peer, id)).expect("a record")
     }
 }

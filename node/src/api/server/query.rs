@@ -19,7 +19,7 @@ pub(super) async fn ask(
     app.work(move |office| {
         let answer = office.ask(&question)?;
         let now = office.now();
-        let hits = answer.hits.iter().map(|hit| Record::new(&hit.record, hit.stored, now)).collect();
+        let hits = answer.hits.iter().map(|hit| Record::new(hit, now)).collect();
         Ok(Json(Answer { hits, more: answer.more, audit: answer.audit, at: Text(now) }))
     })
     .await

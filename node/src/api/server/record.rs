@@ -185,7 +185,7 @@ pub(super) async fn show(
         let case = why.case.as_deref().unwrap_or_default();
         let hits = office.show(actor, id, purpose.map(|purpose| (purpose, case)))?;
         let now = office.now();
-        let records = hits.iter().map(|hit| Record::new(&hit.record, hit.stored, now)).collect();
+        let records = hits.iter().map(|hit| Record::new(hit, now)).collect();
         Ok(Json(Records { records }))
     })
     .await

@@ -5,10 +5,13 @@ use igain_protocol::caf::CafId;
 use igain_protocol::label;
 use igain_protocol::record::{self, RecordId, Value};
 use igain_protocol::time::{Day, Timestamp};
-use igain_protocol::vocabulary::{CrimeArea, Grading, Group, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{
+    CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Text;
+use crate::office;
 
 /// One field and its value, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,16 +136,18 @@ pub struct Record {
     pub retain_until: Option<Text<Day>>,
     /// It cannot be shared yet: grading, retention date or subject category is lacking.
     pub draft: bool,
-    /// Its owner withholds fields from this bureau.
+    /// The groups of fields that its owner grants this bureau; all of its own records.
+    pub granted: Text<GroupSet>,
+    /// Its owner grants less than all.
     pub redacted: bool,
     /// The fields that are disclosed.
     pub fields: Vec<Field>,
 }
 
 impl Record {
-    /// A record that came in at `stored`, as shown at `now`.
-    pub fn new(record: &record::Record, stored: Timestamp, now: Timestamp) -> Self {
-        let header = record.header();
+    /// A record that is held, as shown at `now`.
+    pub fn new(hit: &office::Hit, now: Timestamp) -> Self {
+        let (record, header) = (&hit.record, hit.record.header());
         Self {
             id: Text(header.id),
             owner: Text(header.owner),
@@ -152,11 +157,12 @@ impl Record {
             grading: header.grading.map(Text),
             created: Text(header.created),
             modified: Text(header.modified),
-            stored: Text(stored),
+            stored: Text(hit.stored),
             age_s: now.ms_since(header.modified) / 1_000,
             retain_until: header.retain_until.map(Text),
             draft: header.check_shareable().is_err(),
-            redacted: record.is_redacted(),
+            granted: Text(hit.granted),
+            redacted: hit.granted != GroupSet::ALL || record.is_redacted(),
             fields: record.fields().map(|(def, value)| Field::new(def, value)).collect(),
         }
     }

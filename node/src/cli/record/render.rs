@@ -48,7 +48,7 @@ pub(in crate::cli) fn banner_line(record: &types::Record, page: &Page) -> String
         line.push_str("  draft, not shared");
     }
     if record.redacted {
-        line.push_str("  redacted by its owner");
+        line.push_str(&format!("  its owner grants {} only", record.granted));
     }
     line
 }
