@@ -38,6 +38,9 @@ use output::Output;
 
 const ABOUT: &str = "Share criminal intelligence with other bureaus, each owner deciding who gets what.";
 
+/// Over the options that every command has.
+const EVERYWHERE: &str = "With every command";
+
 const AFTER: &str = "\
 First steps:
   igain init KE --name \"NCB Nairobi\"       make keys, folder and configuration
@@ -54,13 +57,13 @@ Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the daemon cannot be r
 #[command(name = "igain", version, about = ABOUT, after_help = AFTER, max_term_width = 110)]
 pub struct Cli {
     /// The configuration file [default: ./igain.toml, else /etc/igain/igain.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// The daemon's socket [default: what the configuration says]
-    #[arg(long, global = true, value_name = "SOCKET")]
+    #[arg(long, global = true, value_name = "SOCKET", help_heading = EVERYWHERE)]
     socket: Option<PathBuf>,
     /// Print JSON, as the API gives it
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -116,16 +119,28 @@ pub fn main() -> ExitCode {
     rustix::process::umask(private);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
+            return fail(&mut Output::of_process(true), &misused(&error));
+        }
         Err(error) => error.exit(),
     };
     let mut output = Output::of_process(cli.json);
     match cli.execute(&mut output) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output.complain(&error);
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => fail(&mut output, &error),
     }
+}
+
+fn fail(output: &mut Output, error: &Error) -> ExitCode {
+    output.complain(error);
+    ExitCode::from(error.exit_code())
+}
+
+/// What `clap` found wrong, without the usage that it adds for people.
+fn misused(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let wrong = text.split("\n\nUsage:").next().unwrap_or_default();
+    Error::Usage(wrong.trim_start_matches("error: ").trim().to_owned())
 }
 
 impl Cli {

@@ -77,6 +77,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A stable name for scripts and metrics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Row { .. } => "store-row",
+        }
+    }
+}
+
 /// The typed tables of one bureau.
 #[derive(Clone)]
 pub struct Ledger {

@@ -234,4 +234,15 @@ impl Network {
 }
 
 #[cfg(test)]
+impl Network {
+    /// A stream on which a bureau can send what no [`Exchange`] would, on a connection that is there.
+    pub(crate) async fn raw(&self, to: PeerKey) -> libp2p::Stream {
+        let peer = self.peers.by_key(&to).unwrap();
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Open { peer, reply }).await.unwrap();
+        answer.await.unwrap().unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ mod receive;
 mod sent;
 mod withdraw;
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
@@ -125,6 +125,8 @@ struct Inner {
     writing: Mutex<()>,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
+    /// A write failed after memory had counted what it would have brought.
+    doubtful: AtomicBool,
 }
 
 impl Office {
@@ -157,6 +159,7 @@ impl Office {
             policy: RwLock::new(Arc::new(policy)),
             writing: Mutex::new(()),
             asking: AtomicUsize::new(0),
+            doubtful: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -191,9 +194,26 @@ impl Office {
         &self.inner.secrets
     }
 
-    /// Holds off other writers while a batch is put together.
-    fn writing(&self) -> MutexGuard<'_, ()> {
-        self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Holds off other writers while a batch is put together. After a write that failed, what is in memory is first
+    /// brought back in line with the books; as long as that cannot be done, nothing is written.
+    fn writing(&self) -> Result<MutexGuard<'_, ()>, Error> {
+        let writing = self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.inner.doubtful.load(Ordering::Acquire) {
+            self.ledger().store().settle()?;
+            *write(&self.inner.classes) = classes::Classes::load(self.me(), self.ledger())?;
+            self.inner.doubtful.store(false, Ordering::Release);
+        }
+        Ok(writing)
+    }
+
+    /// What became of a write. Where it failed, logs and their counts may stand in memory that never came to the disk:
+    /// they are read again, now or else before the next write. The caller holds no lock.
+    fn written<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if done.is_err() {
+            self.inner.doubtful.store(true, Ordering::Release);
+            drop(self.writing());
+        }
+        done
     }
 
     /// A batch that also notes the time, so that a clock set back is noticed.

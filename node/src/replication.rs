@@ -5,6 +5,7 @@
 //! on is durable.
 
 mod link;
+mod misconduct;
 mod pull;
 mod serve;
 
@@ -190,7 +191,7 @@ impl Replication {
             let this = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = this.serve(&link, exchange).await {
-                    link.note_error(&error.to_string());
+                    this.ended_early(&link, &error).await;
                     tracing::info!(peer = %link.bureau, %error, "an exchange that the peer asked for ended early");
                 }
             });
@@ -219,7 +220,9 @@ impl Replication {
                     self.note(deed.with("reason", format!("{reason:?}")).with("untold", untold)).await;
                 }
                 Notice::Flooded { peer } => {
-                    self.note(Deed::new(Actor::Node, "peer.flooded").with("key", peer)).await;
+                    let deed = Deed::new(Actor::Node, "peer.flooded").with("key", peer);
+                    let bureau = lock(&self.inner.keys).get(&peer).copied();
+                    self.note(bureau.into_iter().fold(deed, Deed::peer)).await;
                 }
             }
         }
@@ -265,3 +268,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
         Err(_) => Err(Error::Interrupted),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ mod schema;
 mod writing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use igain_protocol::bureau::BureauId;
@@ -32,7 +32,7 @@ pub use collect::Rank;
 pub use error::Error;
 
 use columns::Columns;
-use directory::Encrypted;
+use directory::{Encrypted, META};
 use schema::Fields;
 use writing::Writing;
 
@@ -249,12 +249,17 @@ impl Search {
         })
     }
 
-    /// Reads and checks every byte on the disk; gives how many there are.
+    /// Reads and checks every byte that the last commit left on the disk; gives how many there are.
     ///
     /// # Errors
     /// [`Error::Damaged`] where a file is not what was written.
     pub fn verify(&self) -> Result<u64, Error> {
-        guarded(|| self.inner.directory.verify().map_err(Error::from))
+        guarded(|| {
+            // Other files are being written, or are about to be deleted.
+            let metas = self.inner.index.load_metas()?;
+            let parts = metas.list_segment_files();
+            Ok(self.inner.directory.verify(parts.into_iter().chain([PathBuf::from(META)]))?)
+        })
     }
 
     /// Figures for an administrator.

@@ -158,6 +158,18 @@ impl Store {
         self.state().pipeline()?.submit(batch)
     }
 
+    /// Waits until every batch that was submitted before is durable or refused. A full disk does not keep it from that.
+    ///
+    /// # Errors
+    /// Where the store no longer writes, or batches are refused all the while.
+    pub fn settle(&self) -> Result<(), Error> {
+        /// A wait is refused together with a batch before it; not as long as nobody submits.
+        const ATTEMPTS: usize = 8;
+        let pipeline = self.state().pipeline()?;
+        let settled = (1..ATTEMPTS).find_map(|_| pipeline.settle().ok());
+        settled.map_or_else(|| pipeline.settle(), Ok)
+    }
+
     /// What the store takes and does.
     pub fn stats(&self) -> Stats {
         self.state().stats()

@@ -8,7 +8,7 @@ use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::network::{Config, Network, PeerKey};
-use igain_node::office::{Actor, Clock, Draft, Indexer, Office, Parts, Secrets};
+use igain_node::office::{Actor, Clock, Draft, Error, Indexer, Office, Parts, Secrets};
 use igain_node::replication::{Replication, Settings};
 use igain_node::search::Search;
 use igain_node::store::{Options, Position, Store, StoreKey};
@@ -40,6 +40,17 @@ pub struct Bureau {
 /// # Panics
 /// Where it cannot be opened.
 pub fn office(id: &str, seed: u8, folder: &Path) -> Office {
+    open(id, seed, folder, NOON).expect("an office")
+}
+
+/// As [`office`], at another time; it may be refused for that.
+///
+/// # Errors
+/// Why the office does not open.
+///
+/// # Panics
+/// Where what it is put together from cannot be opened.
+pub fn open(id: &str, seed: u8, folder: &Path, now: Timestamp) -> Result<Office, Error> {
     let keys = keys(seed);
     let key = StoreKey::from_bytes(*keys.store_key());
     let (store, _) = Store::open(&folder.join("store"), &key, Options::default(), &|_| {}).expect("a store");
@@ -54,16 +65,33 @@ pub fn office(id: &str, seed: u8, folder: &Path) -> Office {
         ledger: Ledger::new(store),
         audit,
         search,
-        clock: Clock::manual(NOON),
+        clock: Clock::manual(now),
     };
-    let office = Office::open(parts).expect("an office");
+    let office = Office::open(parts)?;
     let mut indexer = Indexer::new(office.clone(), applied.map_or(Position::START, Position::from_bytes));
     std::thread::spawn(move || {
         while indexer.catch_up().is_ok() {
             std::thread::sleep(Duration::from_millis(10));
         }
     });
-    office
+    Ok(office)
+}
+
+/// Copies a folder with all that is in it, as a backup does.
+///
+/// # Panics
+/// Where that fails.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for file in std::fs::read_dir(from).expect("a folder") {
+        let file = file.expect("a file");
+        let target = to.join(file.file_name());
+        if file.file_type().expect("its type").is_dir() {
+            copy(&file.path(), &target);
+        } else if file.file_type().expect("its type").is_file() {
+            std::fs::copy(file.path(), target).expect("a copy");
+        }
+    }
 }
 
 /// The keys of a seed.

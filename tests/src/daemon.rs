@@ -5,10 +5,13 @@ use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::api::Api;
 
 /// How long anything may take that a user would wait for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,10 +167,18 @@ impl Bureau {
     /// # Panics
     /// Where it cannot be started.
     pub fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// As [`Bureau::spawn`], with these variables in its environment.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn spawn_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.daemon.is_none(), "{} runs already", self.id);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log")).expect("a log");
         let mut command = self.command(&["run", "--passphrase-file", "passphrase"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(command.spawn().expect("a daemon"));
     }
 
@@ -178,9 +189,7 @@ impl Bureau {
     pub fn await_ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while self.igain(&["status"]).code != Some(0) {
-            if let Some(ended) = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().expect("a daemon")) {
-                panic!("the daemon of {} ended with {ended}:\n{}", self.id, self.log());
-            }
+            self.assert_alive();
             assert!(Instant::now() < deadline, "the daemon of {} does not answer:\n{}", self.id, self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -189,6 +198,34 @@ impl Bureau {
     /// What its daemon has said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// The daemon's API.
+    pub fn api(&self) -> Api {
+        Api::new(&self.path("data/api.sock"))
+    }
+
+    /// Waits until the daemon answers on its API: sooner than [`Bureau::await_ready`], which runs commands.
+    ///
+    /// # Panics
+    /// Where it ends instead, or takes too long.
+    pub fn await_answer(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.api().get("/v1/status").is_ok_and(|answer| answer.status == 200) {
+            self.assert_alive();
+            assert!(Instant::now() < deadline, "the daemon of {} does not answer:\n{}", self.id, self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sees that the daemon has not ended.
+    ///
+    /// # Panics
+    /// Where it has.
+    pub fn assert_alive(&mut self) {
+        if let Some(ended) = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().expect("a daemon")) {
+            panic!("the daemon of {} ended with {ended}:\n{}", self.id, self.log());
+        }
     }
 
     /// The number of the daemon's process.
@@ -212,6 +249,14 @@ impl Bureau {
     /// Where it does not end.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits until the daemon has ended by itself, and gives its exit code.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub fn ended(&mut self) -> Option<i32> {
         let mut daemon = self.daemon.take().expect("a daemon");
         let ended = until("the daemon to end", || daemon.try_wait().expect("a daemon"));
         ended.code()
@@ -247,7 +292,7 @@ impl Bureau {
     /// Where it fails.
     pub fn json(&self, args: &[&str]) -> Value {
         let said = self.igain(&[args, &["--json"]].concat());
-        assert_eq!(said.code, Some(0), "{} {args:?}: {}\n{}", self.id, said.err, self.log());
+        assert_eq!(said.code, Some(0), "{} {args:?}: {} {}\n{}", self.id, said.err, said.out, self.log());
         said.json()
     }
 
@@ -337,11 +382,16 @@ pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A port that is free for UDP and TCP on loopback.
+/// A port that is free for UDP and TCP on loopback: below those that the system gives to whoever calls out, and each
+/// process looks from another one on, so that nobody takes it before the daemon does.
 fn free_port() -> u16 {
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
     let free = || {
-        let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
-        let port = tcp.local_addr().ok()?.port();
+        let nth = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + nth % PORTS).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok()?;
         UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
     };
     until("a free port", free)

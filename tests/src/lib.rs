@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "test support fails loudly")]
 
+pub mod api;
 pub mod bureau;
 pub mod daemon;
 pub mod simulation;

@@ -9,7 +9,7 @@ use igain_node::office::{Actor, Draft, Notes, Office, Outcome, Secrets, Wanted};
 use igain_node::store::Batch;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
-use igain_protocol::log::{FeedId, Item};
+use igain_protocol::log::{Cursor, FeedId, Item};
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::{
     Change, Message, Provider, ProviderEffect, ProviderInput, Pull, Subscriber, SubscriberEffect, SubscriberInput,
@@ -35,7 +35,8 @@ pub struct Pair {
     pub fr: Office,
     /// What stands between them.
     pub wire: Wire,
-    _folders: [TempDir; 2],
+    /// Where KE and FR keep their data.
+    pub folders: [TempDir; 2],
 }
 
 impl Pair {
@@ -50,7 +51,7 @@ impl Pair {
         know(&fr, ke.me(), 1);
         ke.apply_policy(Actor::Node, policy, "test.cedar").expect("a sound policy");
         let wire = Wire::open(&ke, &keys(1), fr.me());
-        Self { ke, fr, wire, _folders: folders }
+        Self { ke, fr, wire, folders }
     }
 
     /// Contributes a record to KE.
@@ -106,11 +107,7 @@ impl Wire {
 
     /// Brings the view in line with the policy, and pulls until a pull brings nothing.
     pub fn pull(&mut self, office: &Office) -> Sent {
-        let grants = office.grants(None);
-        let mine = grants.get(&self.peer).cloned().unwrap_or_default();
-        let now = office.now().as_ms();
-        let changed = self.provider.view_mut().entitle(self.peer, &self.secrets.feed, &mine, now);
-        self.store(office, &changed);
+        self.entitle(office);
         let mut sent = Sent::default();
         loop {
             self.serial += 1;
@@ -121,6 +118,36 @@ impl Wire {
                 return sent;
             }
         }
+    }
+
+    /// Brings the view in line with the policy.
+    pub fn entitle(&mut self, office: &Office) {
+        let grants = office.grants(None);
+        let mine = grants.get(&self.peer).cloned().unwrap_or_default();
+        let mine = office.shown(self.provider.view(), &mine);
+        let now = office.now().as_ms();
+        let changed = self.provider.view_mut().entitle(self.peer, &self.secrets.feed, &mine, now);
+        self.store(office, &changed);
+    }
+
+    /// The provider's answer to a peer that names these cursors, whatever it was sent before.
+    pub fn answer_to(&mut self, office: &Office, cursors: Vec<Cursor>) -> Vec<Vec<u8>> {
+        self.serial += 1;
+        let (serial, digest) = (self.serial, [0xee; 16]);
+        let pull = Pull { serial, digest, cursors: Some(cursors), budget_bytes: 1 << 20, mirror: [0; 16], news: false };
+        let mut sent = Sent::default();
+        self.answer(office, pull, &mut sent);
+        sent.messages
+    }
+
+    /// Where the peer is in each feed.
+    pub fn cursors(&self) -> Vec<Cursor> {
+        self.subscriber.cursors().iter().map(|(feed, at)| Cursor { feed: *feed, at: *at }).collect()
+    }
+
+    /// Whether the peer would be told now that there is news.
+    pub fn hints(&self, office: &Office) -> bool {
+        self.provider.view().has_news(&office.heads(self.peer).expect("the books"))
     }
 
     /// One step of the subscriber and all that follows from it; whether it must pull again.

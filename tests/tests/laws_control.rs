@@ -8,13 +8,20 @@
     reason = "a test fails loudly"
 )]
 
-use igain_node::office::{Actor, Error};
+use igain_node::office::{Actor, Error, NameQuery, Office, Question};
 use igain_protocol::label::Label;
-use igain_protocol::record::Value;
+use igain_protocol::log::{Entry, FeedId, Letter, LetterKind, Position};
+use igain_protocol::record::{RecordId, Tombstone, Value};
+use igain_protocol::sync::Change;
 use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, draft};
-use igain_tests::wire::Pair;
+use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
+use igain_tests::bureau::{self, NOON, copy, draft, keys, office, open};
+use igain_tests::daemon::{Bureau as Daemon, federation, until};
+use igain_tests::wire::{Pair, know};
+
+const PHONE: &str = "+254 700 000 001";
+
+const DAY_MS: u64 = 86_400_000;
 
 const ALL_TO_FR: &str = "@id(\"fr\") permit(principal == Bureau::\"FR\", action in Action::\"disclose\", resource);";
 
@@ -62,16 +69,211 @@ fn l8_an_expired_record_is_not_shown_and_a_clock_set_back_revives_nothing() {
     assert!(pair.fr.show(Actor::Node, id, None).is_err());
 }
 
-/// L11.
+/// L8: neither a peer that still has the record, nor its owner after it has forgotten the withdrawal, brings it back.
+///
+/// Seen to fail when.
+#[test]
+fn l8_a_withdrawn_record_comes_from_nobody_and_through_no_other_feed() {
+    let mut pair = Pair::new(ALL_TO_FR);
+    let id = pair.add(draft("amina", suspect(), &named("Amina")));
+    let old = pair.carry();
+    pair.ke.withdraw(Actor::Node, id, Reason::ALL[0]).unwrap();
+    pair.carry();
+    know(&pair.fr, "BR".parse().unwrap(), 3);
+    for (nth, provider) in [(1, pair.ke.me()), (2, "BR".parse().unwrap())] {
+        let feed = FeedId::from_bytes([nth; 16]);
+        let again = old.iter().map(|change| match change.clone() {
+            Change::Open { label, groups, .. } => Change::Open { feed, label, groups },
+            Change::Entries { entries, to, .. } => Change::Entries { feed, entries, to },
+            Change::Close { .. } => Change::Close { feed },
+        });
+        let received = pair.fr.receive(provider, again.collect()).unwrap();
+        assert_eq!((received.put, received.refused), (0, 1), "{provider}");
+        assert!(matches!(pair.fr.show(Actor::Node, id, None), Err(Error::UnknownRecord(_))), "{provider}");
+    }
+}
+
+/// What FR finds of Amina in every way that there is.
+fn finds(fr: &Office, id: RecordId) -> [usize; 3] {
+    let question = |identifier, name: Option<&str>| Question {
+        actor: Actor::User(7),
+        purpose: Purpose::ALL[0],
+        case: "2026/1".into(),
+        identifier,
+        name: name.map(|text| NameQuery { text: text.into(), loose: false }),
+        kinds: Vec::new(),
+        owners: Vec::new(),
+        cafs: Vec::new(),
+        from: None,
+        to: None,
+        limit: 10,
+    };
+    let phone = question(Some((Scheme::Phone, PHONE.into())), None);
+    let name = question(None, Some("amina"));
+    let shown = fr.show(Actor::Node, id, None).map_or(0, |hits| hits.len());
+    [shown, fr.ask(&phone).unwrap().hits.len(), fr.ask(&name).unwrap().hits.len()]
+}
+
+/// L8: a copy of FR's folder is opened a month later, with no network and before anything was removed from it.
+///
+/// Seen to fail when.
+#[test]
+fn l8_a_node_that_was_off_for_a_month_shows_no_expired_record() {
+    let mut pair = Pair::new(ALL_TO_FR);
+    let fields = [("name", Value::name("Amina")), ("phone", Value::Text(PHONE.into()))];
+    let mut short = draft("short", suspect(), &fields);
+    short.retain_until = Some(NOON.day().plus_days(7));
+    let id = pair.add(short);
+    pair.carry();
+    assert_eq!(finds(&pair.fr, id), [1, 1, 1]);
+    let backup = |name: &str| {
+        let folder = pair.folders[1].path().join(name);
+        for part in ["store", "audit", "search"] {
+            copy(&pair.folders[1].path().join(part), &folder.join(part));
+        }
+        folder
+    };
+    let month = NOON.plus_ms(31 * DAY_MS);
+    let later = open("FR", 2, &backup("later"), month).unwrap();
+    assert_eq!(finds(&later, id), [0, 0, 0]);
+    assert_eq!(later.expire().unwrap(), 1);
+    later.clock().set(NOON);
+    assert_eq!(finds(&later, id), [0, 0, 0], "and a clock set back brings nothing back");
+    let week = NOON.plus_ms(6 * DAY_MS);
+    assert_eq!(finds(&open("FR", 2, &backup("sooner"), week).unwrap(), id), [1, 1, 1], "its last day is still to come");
+}
+
+/// L8: a node whose clock was set back before what it has seen does not start.
+///
+/// Seen to fail when.
+#[test]
+fn l8_a_clock_set_back_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = folder.path().join("live");
+    let ke = office("KE", 1, &parts);
+    ke.contribute(vec![draft("amina", suspect(), &named("Amina"))]).unwrap();
+    let copied = folder.path().join("copy");
+    copy(&parts, &copied);
+    let opened = open("KE", 1, &copied, Timestamp::from_ms(NOON.as_ms() - DAY_MS));
+    assert!(matches!(opened.err(), Some(Error::ClockBehind { seen, .. }) if seen == NOON));
+    let tolerated = folder.path().join("tolerated");
+    copy(&parts, &tolerated);
+    assert!(open("KE", 1, &tolerated, Timestamp::from_ms(NOON.as_ms() - 1_000)).is_ok());
+}
+
+/// Adds a record that everybody gets.
+fn add(bureau: &Daemon, number: &str) -> String {
+    let done =
+        bureau.json(&["record", "add", "phone", &format!("number={number}"), "--tlp", "green", "--grading", "B2"]);
+    done["outcomes"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+fn holds(bureau: &Daemon, id: &str) {
+    until("a record to come", || (bureau.igain(&["record", "show", id]).code == Some(0)).then_some(()));
+}
+
+fn lost(bureau: &Daemon, id: &str) {
+    until("a record to go", || (bureau.igain(&["record", "show", id]).code == Some(4)).then_some(()));
+}
+
+/// Stops a daemon and puts a copy of its data in the place of what it has.
+fn restore(bureau: &mut Daemon) {
+    assert_eq!(bureau.stop(), Some(0));
+    std::fs::remove_dir_all(bureau.path("data")).unwrap();
+    copy(&bureau.path("backup"), &bureau.path("data"));
+    bureau.run();
+}
+
+fn back_up(bureau: &mut Daemon) {
+    assert_eq!(bureau.stop(), Some(0));
+    copy(&bureau.path("data"), &bureau.path("backup"));
+    bureau.run();
+}
+
+/// L8 with real daemons: FR's data folder is put back to what it was before the withdrawal.
+#[test]
+fn l8_a_restored_backup_of_a_holder_loses_the_withdrawn_record_again() {
+    let mut bureaus = federation(&["KE", "FR"]);
+    bureaus[0].apply("permit (principal, action in Action::\"disclose\", resource);");
+    let (gone, kept) = (add(&bureaus[0], "+254 700 000 001"), add(&bureaus[0], "+254 700 000 002"));
+    holds(&bureaus[1], &gone);
+    holds(&bureaus[1], &kept);
+    back_up(&mut bureaus[1]);
+    bureaus[0].json(&["record", "withdraw", &gone, "--yes"]);
+    lost(&bureaus[1], &gone);
+    restore(&mut bureaus[1]);
+    lost(&bureaus[1], &gone);
+    holds(&bureaus[1], &kept);
+    let later = add(&bureaus[0], "+254 700 000 003");
+    holds(&bureaus[1], &later);
+    lost(&bureaus[1], &gone);
+}
+
+/// L8 with real daemons: KE's data folder is put back, so that KE has forgotten its own withdrawal. FR has not.
+///
+/// Seen to fail when.
+#[test]
+fn l8_a_restored_backup_of_the_owner_does_not_bring_the_record_back_elsewhere() {
+    let mut bureaus = federation(&["KE", "FR"]);
+    bureaus[0].apply("permit (principal, action in Action::\"disclose\", resource);");
+    let gone = add(&bureaus[0], "+254 700 000 001");
+    holds(&bureaus[1], &gone);
+    back_up(&mut bureaus[0]);
+    bureaus[0].json(&["record", "withdraw", &gone, "--yes"]);
+    lost(&bureaus[1], &gone);
+    restore(&mut bureaus[0]);
+    holds(&bureaus[0], &gone);
+    let later = add(&bureaus[0], "+254 700 000 002");
+    holds(&bureaus[1], &later);
+    lost(&bureaus[1], &gone);
+    bureaus[0].json(&["record", "revise", &gone, "type=mobile"]);
+    let last = add(&bureaus[0], "+254 700 000 003");
+    holds(&bureaus[1], &last);
+    lost(&bureaus[1], &gone);
+    let object = format!("record:{gone}");
+    let refused = bureaus[1].json(&["audit", "list", "--action", "record.refused", "--object", &object]);
+    assert!(refused["entries"][0].to_string().contains("record.ended"), "{refused}");
+}
+
+/// L11: from a revoked bureau nothing is taken, not even that it takes something back; and it gets nothing.
+///
+/// Seen to fail when.
 #[test]
 fn l11_a_revoked_bureau_gets_nothing_and_nothing_of_it_is_taken() {
     let mut pair = Pair::new(ALL_TO_FR);
+    let held = pair.add(draft("held", suspect(), &named("Held")));
+    let carried = pair.carry();
+    let feed = carried.iter().find_map(|change| match change {
+        Change::Open { feed, .. } => Some(*feed),
+        _ => None,
+    });
+    let feed = feed.expect("a feed");
     let id = pair.add(draft("amina", suspect(), &named("Amina")));
     let changes = pair.wire.pull(&pair.ke).changes;
     pair.ke.revoke(Actor::Node, pair.fr.me()).unwrap();
     assert!(pair.ke.grants(None).get(&pair.fr.me()).is_none_or(std::collections::BTreeMap::is_empty));
+    assert!(pair.wire.pull(&pair.ke).changes.iter().all(|change| matches!(change, Change::Close { .. })));
+
     pair.fr.revoke(Actor::Node, pair.ke.me()).unwrap();
-    let received = pair.fr.receive(pair.ke.me(), changes).unwrap();
-    assert_eq!((received.put, received.refused), (0, 1));
+    let withdrawal = Tombstone::new(held, pair.ke.me(), NOON, Reason::ALL[0]).sign(&keys(1).signing());
+    let to = Position::default();
+    let entries = |entry| Change::Entries { feed, entries: vec![entry], to };
+    let card = bureau::card(pair.ke.me(), &keys(1), &["/ip4/127.0.0.1/udp/4002/quic-v1".to_owned()]);
+    let letter = Letter { kind: LetterKind::Card, bytes: card.as_bytes().to_vec() };
+    let letters = Change::Entries { feed: FeedId::LETTERS, entries: vec![Entry::Letter(letter)], to };
+    for changes in [
+        changes,
+        vec![entries(Entry::Withdraw(withdrawal))],
+        vec![entries(Entry::Expire(held))],
+        vec![entries(Entry::Leave(held))],
+        vec![Change::Close { feed }],
+        vec![Change::Open { feed: FeedId::from_bytes([9; 16]), label: suspect(), groups: GroupSet::ALL }],
+        vec![letters],
+    ] {
+        let received = pair.fr.receive(pair.ke.me(), changes);
+        assert!(matches!(received, Err(Error::RevokedPeer(ke)) if ke == pair.ke.me()), "{received:?}");
+    }
+    assert!(pair.fr.show(Actor::Node, held, None).is_ok(), "what is here stays as it is");
     assert!(pair.fr.show(Actor::Node, id, None).is_err());
+    assert_eq!(pair.fr.peer(pair.ke.me()).unwrap().card().addresses, ["/ip4/127.0.0.1/udp/4001/quic-v1"]);
 }

@@ -8,15 +8,20 @@
     reason = "a test fails loudly"
 )]
 
-use igain_node::office::{Actor, Error};
+use igain_node::audit::Filter;
+use igain_node::office::{Actor, Error, NewCaf, Office};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::Role;
 use igain_protocol::label::Label;
-use igain_protocol::log::Entry;
-use igain_protocol::record::{RecordId, Value};
+use igain_protocol::log::{Cursor, Entry, FeedId, Position};
+use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
 use igain_protocol::sync::Change;
-use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, draft};
-use igain_tests::wire::{Pair, know};
+use igain_protocol::time::{Day, Timestamp};
+use igain_protocol::vocabulary::{CrimeArea, GroupSet, Kind, Purpose, Reason, SubjectCategory, Tlp};
+use igain_tests::bureau::{NOON, draft, keys};
+use igain_tests::wire::{Pair, Wire, know};
+
+const PHONE: &str = "+254 700 000 001";
 
 const GREEN_TO_FR: &str = r#"
 @id("fr-green")
@@ -35,56 +40,190 @@ fn reference(key: &str) -> RecordId {
     draft(key, person(Tlp::Green), &[]).id.unwrap()
 }
 
-/// What the peer may not know of, one bit of `what` each.
-fn hide(pair: &Pair, what: u8, round: u8) {
-    let key = |kind: &str| format!("{kind}-{round}");
-    if what & 1 != 0 {
-        pair.add(draft(&key("amber"), person(Tlp::Amber), &named("Hidden One")));
+/// What the peer may not know of, a bit each.
+mod hidden {
+    pub(super) const AMBER: u16 = 1;
+    pub(super) const DRAFT: u16 = 1 << 1;
+    pub(super) const OTHER_BUREAU: u16 = 1 << 2;
+    pub(super) const GONE: u16 = 1 << 3;
+    pub(super) const AMBER_GONE: u16 = 1 << 4;
+    pub(super) const CAF: u16 = 1 << 5;
+    pub(super) const IDENTIFIER: u16 = 1 << 6;
+    pub(super) const MANY_CLASSES: u16 = 1 << 7;
+    pub(super) const EXPIRED: u16 = 1 << 8;
+    pub(super) const RECEIVED: u16 = 1 << 9;
+    pub(super) const ASKED: u16 = 1 << 10;
+    pub(super) const ALL: u16 = (1 << 11) - 1;
+}
+
+const DAYS: u8 = 5;
+
+/// The day on which nothing happens that FR may know of.
+const QUIET: u8 = 3;
+
+/// A bureau that FR knows nothing of, and what goes to and fro between it and KE.
+struct Other {
+    office: Office,
+    to_ke: Wire,
+    from_ke: Wire,
+    _folder: tempfile::TempDir,
+}
+
+impl Other {
+    fn meet(pair: &Pair) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let office = igain_tests::bureau::office("DE", 3, folder.path());
+        know(&office, pair.ke.me(), 1);
+        know(&pair.ke, office.me(), 3);
+        office.apply_policy(Actor::Node, "permit(principal, action, resource);", "de.cedar").unwrap();
+        let (to_ke, from_ke) =
+            (Wire::open(&office, &keys(3), pair.ke.me()), Wire::open(&pair.ke, &keys(1), office.me()));
+        Self { office, to_ke, from_ke, _folder: folder }
     }
-    if what & 2 != 0 {
-        let mut lacking = draft(&key("draft"), person(Tlp::Green), &named("Hidden Two"));
-        lacking.grading = None;
-        pair.add(lacking);
-    }
-    if what & 4 != 0 && round == 0 {
-        know(&pair.ke, "DE".parse().unwrap(), 3);
-    }
-    if what & 8 != 0 {
-        let gone = pair.add(draft(&key("gone"), person(Tlp::Green), &named("Hidden Three")));
-        pair.ke.withdraw(Actor::Node, gone, Reason::ALL[0]).unwrap();
-    }
-    if what & 16 != 0 {
-        let gone = pair.add(draft(&key("amber-gone"), person(Tlp::Amber), &named("Hidden Four")));
-        pair.ke.withdraw(Actor::Node, gone, Reason::ALL[0]).unwrap();
+
+    /// One exchange in each direction; KE holds what DE contributed.
+    fn exchange(&mut self, ke: &Office, day: u8) {
+        self.office.clock().set(ke.now());
+        let own = draft(&format!("of-de-{day}"), person(Tlp::Green), &named("Hidden Eight"));
+        self.office.contribute(vec![own]).unwrap();
+        let changes = self.to_ke.pull(&self.office).changes;
+        assert!(ke.receive(self.office.me(), changes).unwrap().put > 0);
+        self.from_ke.pull(ke);
     }
 }
 
-/// All that FR is sent over four pulls, by a bureau that hides `what`.
-fn sent(what: u8) -> Vec<Vec<u8>> {
-    let mut pair = Pair::new(GREEN_TO_FR);
-    let mut all = Vec::new();
-    for round in 0..4 {
-        let now = Timestamp::from_ms(NOON.as_ms() + u64::from(round) * 60_000);
-        pair.ke.clock().set(now);
-        hide(&pair, what, round);
-        let known = pair.add(draft(&format!("known-{round}"), person(Tlp::Green), &named("Amina Wanjiru")));
-        let link = [("from", Value::Reference(known)), ("to", Value::Reference(reference(&format!("amber-{round}"))))];
-        pair.add(draft(&format!("link-{round}"), Label::new(Kind::Link, Tlp::Green), &link));
-        if round == 2 {
-            pair.ke.withdraw(Actor::Node, reference("known-1"), Reason::ALL[0]).unwrap();
+/// Two runs of KE differ in what one of them hides.
+struct World {
+    pair: Pair,
+    what: u16,
+    other: Option<Other>,
+    caf: Option<igain_protocol::caf::CafId>,
+}
+
+impl World {
+    fn new(what: u16) -> Self {
+        let pair = Pair::new(GREEN_TO_FR);
+        let other = (what & hidden::OTHER_BUREAU != 0).then(|| Other::meet(&pair));
+        if other.is_some() {
+            let policy = format!("{GREEN_TO_FR}\npermit(principal == Bureau::\"DE\", action, resource);");
+            pair.ke.apply_policy(Actor::Node, &policy, "ke.cedar").unwrap();
         }
-        all.extend(pair.wire.pull(&pair.ke).messages);
+        let caf = (what & hidden::CAF != 0).then(|| {
+            let new = NewCaf {
+                name: "Hidden".into(),
+                purpose: Purpose::CrimeAnalysis,
+                crime_area: CrimeArea::Other,
+                scope: "Hidden".into(),
+                closes: NOON.day().plus_days(100),
+                kinds: Vec::new(),
+                categories: Vec::new(),
+            };
+            pair.ke.create_caf(Actor::Node, new).unwrap().charter().id
+        });
+        if let (Some(caf), Some(other)) = (caf, &other) {
+            pair.ke.invite(Actor::Node, caf, &[(other.office.me(), Role::Contributor)]).unwrap();
+        }
+        Self { pair, what, other, caf }
     }
-    all
+
+    fn hides(&self, what: u16) -> bool {
+        self.what & what != 0
+    }
+
+    fn hide(&mut self, day: u8) {
+        let key = |kind: &str| format!("{kind}-{day}");
+        let ke = self.pair.ke.clone();
+        if self.hides(hidden::AMBER) {
+            self.pair.add(draft(&key("amber"), person(Tlp::Amber), &named("Hidden One")));
+        }
+        if self.hides(hidden::DRAFT) {
+            let mut lacking = draft(&key("draft"), person(Tlp::Green), &named("Hidden Two"));
+            lacking.grading = None;
+            self.pair.add(lacking);
+        }
+        // One that came and went on the quiet day was FR's to know for a moment: FR may be told to look.
+        if self.hides(hidden::GONE) && day != QUIET {
+            let gone = self.pair.add(draft(&key("gone"), person(Tlp::Green), &named("Hidden Three")));
+            ke.withdraw(Actor::Node, gone, Reason::ALL[0]).unwrap();
+        }
+        if self.hides(hidden::AMBER_GONE) {
+            let gone = self.pair.add(draft(&key("amber-gone"), person(Tlp::Amber), &named("Hidden Four")));
+            ke.withdraw(Actor::Node, gone, Reason::ALL[0]).unwrap();
+        }
+        if let Some(caf) = self.caf {
+            let label = Label { caf: Some(caf), ..person(Tlp::Green) };
+            self.pair.add(draft(&key("caf"), label, &named("Hidden Five")));
+        }
+        if self.hides(hidden::IDENTIFIER) {
+            let same = [("name", Value::name("Hidden Six")), ("phone", Value::Text(PHONE.into()))];
+            self.pair.add(draft(&key("same"), person(Tlp::Amber), &same));
+        }
+        if self.hides(hidden::MANY_CLASSES) {
+            for (nth, area) in CrimeArea::ALL.iter().enumerate() {
+                let label = Label { crime_area: Some(*area), ..person(Tlp::Amber) };
+                self.pair.add(draft(&key(&format!("class-{nth}")), label, &named("Hidden Seven")));
+            }
+        }
+        if self.hides(hidden::EXPIRED) {
+            let mut short = draft(&key("short"), person(Tlp::Amber), &named("Hidden Nine"));
+            short.retain_until = Some(ke.now().day());
+            self.pair.add(short);
+        }
+        let receives = self.hides(hidden::RECEIVED);
+        if let Some(other) = self.other.as_mut().filter(|_| receives) {
+            other.exchange(&ke, day);
+        }
+        if self.hides(hidden::ASKED) {
+            let _ = ke.show(Actor::User(7), reference(&key("known")), None);
+            let _ = ke.holders(reference(&key("known")));
+            ke.audit().checkpoint(ke.now()).unwrap();
+        }
+    }
+
+    /// What FR gets on one day: whether it is told that there is news, and all messages.
+    fn day(&mut self, day: u8) -> (bool, Vec<Vec<u8>>) {
+        let now = NOON.plus_ms(u64::from(day) * 86_400_000);
+        self.pair.ke.clock().set(now);
+        self.pair.ke.expire().unwrap();
+        self.hide(day);
+        if day != QUIET {
+            let fields = [("name", Value::name("Amina Wanjiru")), ("phone", Value::Text(PHONE.into()))];
+            let known = self.pair.add(draft(&format!("known-{day}"), person(Tlp::Green), &fields));
+            let hidden = Value::Reference(reference(&format!("amber-{day}")));
+            let link = [("from", Value::Reference(known)), ("to", hidden)];
+            self.pair.add(draft(&format!("link-{day}"), Label::new(Kind::Link, Tlp::Green), &link));
+        }
+        if day == 2 {
+            self.pair.ke.withdraw(Actor::Node, reference("known-1"), Reason::ALL[0]).unwrap();
+        }
+        self.pair.wire.entitle(&self.pair.ke);
+        let hinted = self.pair.wire.hints(&self.pair.ke);
+        // A follower asks until nothing more comes.
+        let mut messages = self.pair.wire.pull(&self.pair.ke).messages;
+        messages.extend(self.pair.wire.pull(&self.pair.ke).messages);
+        (hinted, messages)
+    }
 }
 
-/// L1, and L6 with it: each round links to a record that only some of the bureaus have, and that FR may not know.
+/// All that FR is sent over some days, by a bureau that hides `what`.
+fn sent(what: u16) -> Vec<(bool, Vec<Vec<u8>>)> {
+    let mut world = World::new(what);
+    (0..DAYS).map(|day| world.day(day)).collect()
+}
+
+/// L1, and L6 with it: each day links to a record that only some of the runs have, and that FR may not know.
+///
+/// Seen to fail when.
 #[test]
 fn l1_what_a_peer_may_not_know_changes_no_byte() {
     let plain = sent(0);
-    assert!(plain.len() > 8);
-    for what in [1, 2, 4, 8, 16, 31] {
-        assert_eq!(plain, sent(what), "hidden: {what:05b}");
+    assert!(plain.iter().map(|(_, messages)| messages.len()).sum::<usize>() > 8);
+    let hints: Vec<bool> = plain.iter().map(|(hinted, _)| *hinted).collect();
+    assert_eq!(hints, [true, true, true, false, true]);
+    let single = (0..11).map(|bit| 1 << bit);
+    let pairs = [hidden::OTHER_BUREAU | hidden::CAF, hidden::OTHER_BUREAU | hidden::RECEIVED];
+    for what in single.chain(pairs).chain([hidden::ALL]) {
+        assert!(plain == sent(what), "hidden: {what:011b}");
     }
 }
 
@@ -153,6 +292,150 @@ fn l4_a_changed_bit_is_refused_and_accounted_for() {
     }
     assert_eq!(pair.fr.receive(pair.ke.me(), changes).unwrap().put, 1);
     assert!(pair.fr.withdraw(Actor::Node, id, Reason::ALL[0]).is_err());
+}
+
+/// L4: nobody but the owner makes, changes, re-labels or withdraws a record, whatever way its bytes come; each attempt
+/// is accounted for.
+///
+/// Seen to fail when.
+#[test]
+fn l4_nobody_else_makes_changes_relabels_or_withdraws() {
+    let mut pair = Pair::new(GREEN_TO_FR);
+    let id = pair.add(draft("amina", person(Tlp::Green), &named("Amina Wanjiru")));
+    let changes = pair.carry();
+    let (ke, de, fr) = (pair.ke.me(), "DE".parse().unwrap(), &pair.fr);
+    know(fr, de, 3);
+    let genuine = put_of(&changes);
+    let feed_of_ke = changes.iter().find_map(|change| match change {
+        Change::Entries { feed, .. } => Some(*feed),
+        _ => None,
+    });
+    let feed_of_ke = feed_of_ke.expect("a feed");
+    let content = Content {
+        id: reference("forged"),
+        revision: 9,
+        owner: ke,
+        label: person(Tlp::Green),
+        grading: Some("A1".parse().unwrap()),
+        created: NOON,
+        modified: NOON,
+        retain_until: Some(Day::from_days(25_000)),
+        fields: vec![("name".into(), Value::name("Forged"))],
+    };
+    let forged = |id| {
+        let content = Content { id, ..content.clone() };
+        Entry::Put(record::sign(&content, &SaltKey::new([7; 32]), &keys(3).signing()).unwrap().as_bytes().to_vec())
+    };
+    let tombstone = |key: u8| Entry::Withdraw(Tombstone::new(id, ke, NOON, Reason::ALL[0]).sign(&keys(key).signing()));
+    let refused = |provider: BureauId, label: Label, entry: Entry| {
+        let before = fr.audit().last();
+        // Each label of a provider has one feed.
+        let genuine_feed = (provider == ke && label == person(Tlp::Green)).then_some(feed_of_ke);
+        let feed = genuine_feed.unwrap_or(FeedId::from_bytes([provider.as_bytes()[0] ^ label.tlp as u8; 16]));
+        let to = Position::default().after(std::slice::from_ref(&entry));
+        let changes = vec![
+            Change::Open { feed, label, groups: GroupSet::ALL },
+            Change::Entries { feed, entries: vec![entry], to },
+        ];
+        let received = fr.receive(provider, changes).unwrap();
+        assert_eq!((received.put, received.purged, received.refused), (0, 0, 1));
+        let accounts = fr.audit().list(before + 1, 10, &Filter::default()).unwrap();
+        let account = accounts.iter().find(|account| account.entry.action == "record.refused").expect("an account");
+        assert_eq!(account.entry.actor, format!("bureau:{provider}"));
+        let shown = fr.show(Actor::Node, id, None).unwrap();
+        assert_eq!((shown.len(), shown[0].record.as_bytes()), (1, genuine.as_slice()));
+    };
+    for provider in [ke, de] {
+        refused(provider, person(Tlp::Green), forged(reference("forged")));
+        refused(provider, person(Tlp::Green), forged(id));
+        refused(provider, person(Tlp::Green), tombstone(3));
+    }
+    refused(de, person(Tlp::Green), Entry::Put(genuine.clone()));
+    refused(de, person(Tlp::Green), tombstone(1));
+    refused(ke, person(Tlp::Clear), Entry::Put(genuine.clone()));
+    assert!(matches!(fr.show(Actor::Node, reference("forged"), None), Err(Error::UnknownRecord(_))));
+}
+
+/// The first record that changes bring.
+fn put_of(changes: &[Change]) -> Vec<u8> {
+    let entries = changes.iter().filter_map(|change| match change {
+        Change::Entries { entries, .. } => Some(entries),
+        _ => None,
+    });
+    let put = entries.flatten().find_map(|entry| match entry {
+        Entry::Put(bytes) => Some(bytes.clone()),
+        _ => None,
+    });
+    put.expect("a record")
+}
+
+/// L3 on the wire: whatever feed a peer names that it may not have, it gets the same bytes but for that name.
+///
+/// Seen to fail when.
+#[test]
+fn l3_a_peer_gets_the_same_answer_for_every_feed_it_may_not_have() {
+    const AMBER_TOO: &str = "permit(principal, action, resource);";
+    let naming = |pair: &mut Pair, feed: FeedId| {
+        let mut cursors = pair.wire.cursors();
+        let named = cursors.iter().any(|cursor| cursor.feed == feed);
+        let at = Position::default().after(&[Entry::Expire(reference("any"))]);
+        cursors.extend((!named).then_some(Cursor { feed, at }));
+        cursors.sort_unstable_by_key(|cursor| cursor.feed);
+        pair.wire.entitle(&pair.ke);
+        let blank = |message: Vec<u8>| {
+            let mut message = message;
+            while let Some(at) = message.windows(16).position(|window| window == feed.as_bytes()) {
+                message[at..at + 16].fill(0);
+            }
+            message
+        };
+        pair.wire.answer_to(&pair.ke, cursors).into_iter().map(blank).collect::<Vec<_>>()
+    };
+    let begin = |policy: &str| {
+        let mut pair = Pair::new(policy);
+        pair.add(draft("green", person(Tlp::Green), &named("Green")));
+        let amber = pair.add(draft("amber", person(Tlp::Amber), &named("Amber")));
+        pair.carry();
+        (pair, amber)
+    };
+    let amber_feed = |wire: &Wire, green: &[Cursor]| {
+        let of_class = wire.cursors().into_iter().filter(|cursor| cursor.feed != FeedId::LETTERS);
+        of_class.map(|cursor| cursor.feed).find(|feed| green.iter().all(|cursor| cursor.feed != *feed)).unwrap()
+    };
+
+    let (mut pair, _) = begin(GREEN_TO_FR);
+    let green = pair.wire.cursors();
+    let unknown = naming(&mut pair, FeedId::from_bytes([7; 16]));
+    assert!(!unknown.is_empty());
+
+    let (mut pair, _) = begin(GREEN_TO_FR);
+    know(&pair.ke, "DE".parse().unwrap(), 3);
+    pair.ke
+        .apply_policy(
+            Actor::Node,
+            &format!("{GREEN_TO_FR} permit(principal == Bureau::\"DE\", action, resource);"),
+            "ke",
+        )
+        .unwrap();
+    let mut to_de = Wire::open(&pair.ke, &keys(1), "DE".parse().unwrap());
+    to_de.pull(&pair.ke);
+    for other in to_de.cursors().iter().filter(|cursor| cursor.feed != FeedId::LETTERS) {
+        assert_eq!(naming(&mut pair, other.feed), unknown, "another bureau's feed");
+    }
+
+    let (mut pair, _) = begin(AMBER_TOO);
+    let taken_back = amber_feed(&pair.wire, &green);
+    pair.ke.apply_policy(Actor::Node, GREEN_TO_FR, "ke").unwrap();
+    assert_eq!(naming(&mut pair, taken_back), unknown, "a feed that was taken back");
+    pair.carry();
+    assert_eq!(naming(&mut pair, taken_back), unknown, "a feed that was taken back long ago");
+
+    let (mut pair, amber) = begin(AMBER_TOO);
+    let emptied = amber_feed(&pair.wire, &green);
+    pair.ke.withdraw(Actor::Node, amber, Reason::ALL[0]).unwrap();
+    pair.carry();
+    pair.ke.apply_policy(Actor::Node, GREEN_TO_FR, "ke").unwrap();
+    assert_eq!(naming(&mut pair, emptied), unknown, "a feed whose records are all withdrawn");
 }
 
 /// L6.

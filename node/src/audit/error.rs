@@ -53,3 +53,14 @@ pub struct Broken {
     /// What is wrong with it.
     pub why: &'static str,
 }
+
+impl Error {
+    /// A stable name for scripts and metrics: the store's own where that failed, so that a full disk is one everywhere.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::File { .. } => "audit-file",
+            Self::Checkpoint(_) | Self::NoCheckpoint | Self::CutOff { .. } | Self::Broken(_) => "audit-broken",
+        }
+    }
+}

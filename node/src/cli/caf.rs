@@ -42,8 +42,8 @@ Examples:
     Join {
         /// The CAF
         caf: CafId,
-        /// Only this part: kinds=…;areas=…;owners=…
-        #[arg(long, value_name = "SUBSET", default_value = "")]
+        /// Only this part, kinds=…;areas=…;owners=… [default: all of it]
+        #[arg(long, value_name = "SUBSET", default_value = "", hide_default_value = true)]
         only: Subset,
     },
     /// Leave a CAF; what others contributed to it is purged here

@@ -41,7 +41,12 @@ impl Card {
 
 pub(super) fn render(card: &types::Card, page: &mut Page) {
     page.line(&page.strong(&format!("{}  {}", card.bureau, card.name)));
-    page.facts(&[
+    page.facts(&facts(card));
+}
+
+/// What a card says, one under the other.
+pub(super) fn facts(card: &types::Card) -> Vec<(&'static str, String)> {
+    vec![
         ("fingerprint", card.fingerprint.clone()),
         ("in words", card.words.join(" ")),
         ("serial", card.serial.to_string()),
@@ -50,7 +55,7 @@ pub(super) fn render(card: &types::Card, page: &mut Page) {
         ("addresses", card.addresses.join("\n")),
         ("languages", card.languages.join(", ")),
         ("contacts", card.contacts.iter().map(contact).collect::<Vec<_>>().join("\n")),
-    ]);
+    ]
 }
 
 fn contact(contact: &types::Contact) -> String {

@@ -24,7 +24,7 @@ use steps::Steps;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Needs no configuration and no network: three daemons talk to each other over the loopback interface, and all that they
+Needs no configuration and no network: three daemons talk to each other over the loopback interface, and all that they \
 write is in a temporary folder that goes away with them.
 
 Examples:

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use axum::http::StatusCode;
+
 use crate::api::Problem;
 use crate::{api, config, daemon, keystore};
 
@@ -71,14 +73,14 @@ impl Error {
     pub(super) fn problem(&self) -> Problem {
         match self {
             Self::Api(api::client::Error::Refused(problem)) | Self::Problem(problem) => problem.clone(),
+            Self::Usage(wrong) => Problem::new(StatusCode::BAD_REQUEST, "cli.usage", wrong.clone()),
             error => {
                 let code = match error {
-                    Self::Usage(_) => "cli.usage",
                     Self::Api(api::client::Error::Unreachable { .. }) => "daemon.unreachable",
                     Self::Api(_) => "daemon.answer",
-                    Self::Config(_) => "config",
-                    Self::Keystore(_) => "keystore",
-                    Self::Daemon(_) => "daemon",
+                    Self::Config(error) => error.code(),
+                    Self::Keystore(error) => error.code(),
+                    Self::Daemon(error) => error.code(),
                     Self::Declined(_) => "cli.declined",
                     Self::Found(_) => "found",
                     _ => "cli.file",

@@ -27,8 +27,8 @@ const WARNINGS_SHOWN: u64 = 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A mapping says what the columns of the file mean; configs/mappings has some to start from. A row that is wrong is set
-aside in FILE.rejects.csv with the reason, and stops no other. Importing the same file again adds nothing; a changed
+A mapping says what the columns of the file mean; configs/mappings has some to start from. A row that is wrong is set \
+aside in FILE.rejects.csv with the reason, and stops no other. Importing the same file again adds nothing; a changed \
 row makes a revision.
 
 Examples:
@@ -183,7 +183,18 @@ fn read_mapping(path: &Path) -> Result<String, Error> {
     if bytes > MAPPING_LIMIT as u64 {
         return Err(Error::Usage(format!("`{}` is too large to be a mapping", path.display())));
     }
-    std::fs::read_to_string(path).map_err(Error::file("read", path))
+    let bytes = std::fs::read(path).map_err(Error::file("read", path))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(error.as_bytes().get(..at).unwrap_or_default()).into_owned();
+        let refused = crate::intake::mapping::Error {
+            file: path.display().to_string(),
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            message: "this is not UTF-8 text. Save the mapping as UTF-8".into(),
+        };
+        Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, refused.code(), refused.to_string()).into()
+    })
 }
 
 /// A progress bar on a terminal.

@@ -22,7 +22,8 @@ const POLICY: &str = include_str!("init/policy.cedar");
 #[command(after_help = "\
 Examples:
   igain init KE --name \"NCB Nairobi\"
-  igain init FR-LYON --name \"Bureau régional de Lyon\" --data /var/lib/igain --config /etc/igain/igain.toml
+  igain init FR-LYON --name \"Bureau régional de Lyon\" \\
+    --data /var/lib/igain --config /etc/igain/igain.toml
   pass show igain | igain init KE --name \"NCB Nairobi\" --passphrase-fd 0")]
 pub(super) struct Init {
     /// The country (ISO 3166-1 alpha-2), and perhaps an office: KE, FR-LYON

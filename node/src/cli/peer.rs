@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use igain_protocol::bureau::{BureauId, SignedCard};
+use igain_protocol::time::Timestamp;
 
 use super::context::Context;
 use super::output::Output;
 use super::page::Page;
+use super::words::{bytes, count, plural};
 use super::{Error, ask, card, status};
 use crate::api::Problem;
 use crate::api::types::{self, Enrolment};
@@ -29,6 +31,11 @@ pub(super) enum Peer {
         bureau: BureauId,
     },
     /// Revoke a bureau: from now on it gets nothing, and nothing of it is accepted
+    #[command(after_help = "\
+A revoked bureau comes back only with a new key: enrol its new card after comparing the fingerprint.
+
+Example:
+  igain peer revoke FR")]
     Revoke {
         /// The bureau
         bureau: BureauId,
@@ -40,7 +47,7 @@ pub(super) enum Peer {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The fingerprint says whose card it is. Ask the bureau to read its own (`igain card show`) to you by telephone, over a
+The fingerprint says whose card it is. Ask the bureau to read its own (`igain card show`) to you by telephone, over a \
 number that you did not get with the card.
 
 Examples:
@@ -134,22 +141,45 @@ fn revoke(context: &Context, output: &mut Output, bureau: BureauId, yes: bool) -
 }
 
 fn render(peer: &types::Peer, page: &mut Page) {
-    card::render(&peer.card, page);
-    page.facts(&[
+    page.line(&page.strong(&format!("{}  {}", peer.bureau, peer.card.name)));
+    let mut facts = vec![
         ("state", peer.state.as_str().to_owned()),
         ("enrolled", peer.enrolled.to_string()),
         ("revoked", peer.revoked.map(|at| at.to_string()).unwrap_or_default()),
         ("tags", peer.tags.join(", ")),
-    ]);
-    let Some(link) = &peer.link else { return };
-    page.facts(&[
-        ("address", link.address.clone().unwrap_or_default()),
+    ];
+    facts.extend(card::facts(&peer.card));
+    facts.extend(peer.link.iter().flat_map(link));
+    page.facts(&facts);
+}
+
+/// How the exchange with a bureau stands.
+fn link(link: &types::Link) -> [(&'static str, String); 6] {
+    let at = |at: Option<types::Text<Timestamp>>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let from = link.address.as_ref().filter(|_| link.connected).map(|address| format!(" from {address}"));
+    [
+        ("link", format!("{}{}", status::reach(link), from.unwrap_or_default())),
+        ("pulled", at(link.pulled)),
+        ("served", at(link.served)),
         (
             "gives",
-            format!("{} feeds, {} records since the start, {} refused", link.feeds_in, link.received, link.refused),
+            format!(
+                "{}, {} and {} refused since the start, {}",
+                plural(link.feeds_in as u64, "feed", "feeds"),
+                plural(link.received, "record", "records"),
+                count(link.refused),
+                bytes(link.bytes_in)
+            ),
         ),
-        ("gets", format!("{} feeds, {} entries behind", link.feeds_out, link.behind)),
-    ]);
-    page.blank();
-    status::peers(std::slice::from_ref(peer), None, page);
+        (
+            "gets",
+            format!(
+                "{}, {} behind, {}",
+                plural(link.feeds_out as u64, "feed", "feeds"),
+                plural(link.behind, "entry", "entries"),
+                bytes(link.bytes_out)
+            ),
+        ),
+        ("last error", link.last_error.clone().unwrap_or_default()),
+    ]
 }

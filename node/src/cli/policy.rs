@@ -21,16 +21,30 @@ use crate::policy;
 #[derive(Debug, Subcommand)]
 pub(super) enum Policy {
     /// Find mistakes in a policy file; needs no daemon
+    #[command(after_help = "Examples:\n  igain policy check\n  igain policy check policy.cedar")]
     Check {
         /// The file [default: the configuration's]
         file: Option<PathBuf>,
     },
     /// Say which bureaus would gain or lose what, before anything changes
+    #[command(after_help = "\
+A line is one bureau and the records of one label: + it gains, - it loses, ± both. GROUPS are the groups of fields that \
+it would get or lose, BECAUSE the rules that decide.
+
+Examples:
+  igain policy plan policy.cedar
+  igain policy plan policy.cedar --json | jq '.changes[] | select(.lost != \"none\")'")]
     Plan {
         /// The file [default: the configuration's]
         file: Option<PathBuf>,
     },
     /// Put a policy in force; what a bureau loses is purged there
+    #[command(after_help = "\
+The policy becomes the one of the configuration, so that SIGHUP and a restart find the same.
+
+Examples:
+  igain policy apply policy.cedar            shows the plan and asks
+  igain policy apply policy.cedar --yes      for scripts")]
     Apply {
         /// The file [default: the configuration's]
         file: Option<PathBuf>,
@@ -157,11 +171,14 @@ fn render(change: &PolicyChange, page: &mut Page) {
         |moved: &dyn Fn(&PlanRow) -> bool| change.changes.iter().filter(|row| moved(row)).map(|row| row.records).sum();
     let (gained, lost): (u64, u64) = (sum(&|row| !row.gained.0.is_empty()), sum(&|row| !row.lost.0.is_empty()));
     let verb = if change.applied { "given" } else { "would be given" };
-    page.line(&format!("More of {} {verb}, less of {}.", plural(gained, "record", "records"), count(lost)));
-    if change.applied {
-        page.line(
+    let less = if lost == 0 { "none".to_owned() } else { count(lost) };
+    page.line(&format!("More of {} {verb}, less of {less}.", plural(gained, "record", "records")));
+    match (change.applied, lost) {
+        (false, _) => {}
+        (true, 0) => page.line("The policy is in force."),
+        (true, _) => page.line(
             "The policy is in force. What was lost is being purged: `igain record holders` shows who has answered.",
-        );
+        ),
     }
 }
 

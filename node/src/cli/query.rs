@@ -17,14 +17,14 @@ use crate::api::types::{Answer, Hit, Identifier, Question, Text};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Identifiers are found however they are spelled. A word of a name that ends in * is a prefix; case, accents and script
+Identifiers are found however they are spelled. A word of a name that ends in * is a prefix; case, accents and script \
 do not count. Every question is accounted for, with its purpose and case.
 
 Examples:
   igain query --phone '0700 000 001' --purpose investigation --case NBO/2026/17
   igain query --name 'Mohamed al*' --kind person --purpose identify --case FR-2026-0042
   igain query --name 'Владимир' --loose --owner KE,BR --purpose crime-analysis --case CAF-7
-  igain query --kind event --from 2026-01-01 --to 2026-03-31 --purpose threat-analysis --case Q1 --json")]
+  igain query --kind event --from 2026-01-01 --to 2026-03-31 --purpose threat-analysis --case Q1")]
 pub(super) struct Query {
     #[command(flatten)]
     identifier: ByIdentifier,

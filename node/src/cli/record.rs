@@ -41,6 +41,11 @@ pub(super) enum Record {
         case: Option<String>,
     },
     /// Withdraw a record: every bureau that has it must purge it
+    #[command(after_help = "\
+A withdrawn record cannot come back. `igain record holders` shows which bureaus have purged it.
+
+Example:
+  igain record withdraw 0190163d-8694-739b-aea5-966c26f8ad91 --reason incorrect")]
     Withdraw {
         /// The record
         id: RecordId,
@@ -52,6 +57,12 @@ pub(super) enum Record {
         yes: bool,
     },
     /// List the bureaus that were sent a record, and which of them have purged it
+    #[command(after_help = "\
+holds: it was sent, and the bureau may have it. recalled: the bureau was told to purge it, and has not answered. \
+purged: it has signed that it did.
+
+Example:
+  igain record holders 0190163d-8694-739b-aea5-966c26f8ad91")]
     Holders {
         /// The record
         id: RecordId,
@@ -67,13 +78,13 @@ pub(super) enum Record {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Fields are written name=value; a name may say its language, name@ar=…. `igain record schema KIND` lists them.
+Fields are written name=value; a name may say its language, name@ar=…. `igain record schema KIND` lists them. \
 A record without grading, or a person without category, is a draft and not shared.
 
 Examples:
-  igain record add phone number='+254 700 000 001' operator=Safaricom --tlp amber --caf 0190f6c1-… --grading B2
-  igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=~1987 --category suspect --tlp green
-  igain record add --file records.json         one record or an array, as `igain record show --json` has them")]
+  igain record add phone number='+254 700 000 001' operator=Safaricom --tlp amber --grading B2
+  igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=~1987 --category suspect
+  igain record add --file records.json      one, an array, or what `igain record show --json` prints")]
 pub(super) struct Add {
     /// What the record is about: person, phone, vehicle …
     #[arg(required_unless_present = "file")]

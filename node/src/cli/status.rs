@@ -75,6 +75,16 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
     peers(&status.peers, Some(status.clock.now.0), page);
 }
 
+/// Whether a bureau is connected, and how.
+pub(super) fn reach(link: &types::Link) -> String {
+    if !link.connected {
+        return "not connected".into();
+    }
+    let transport = link.transport.as_ref().map(|transport| format!(" {transport}"));
+    let rtt = link.rtt_ms.map(|rtt| format!(" {rtt:.1} ms"));
+    format!("connected{}{}", transport.unwrap_or_default(), rtt.unwrap_or_default())
+}
+
 /// The peers in short. Times are told as ages where `now` is known.
 pub(super) fn peers(peers: &[types::Peer], now: Option<Timestamp>, page: &mut Page) {
     if peers.is_empty() {
@@ -89,12 +99,7 @@ pub(super) fn peers(peers: &[types::Peer], now: Option<Timestamp>, page: &mut Pa
         let link = peer.link.as_ref();
         let reach = match link {
             None => peer.state.as_str().to_owned(),
-            Some(link) if link.connected => format!(
-                "connected{}{}",
-                link.transport.as_ref().map(|transport| format!(" {transport}")).unwrap_or_default(),
-                link.rtt_ms.map(|rtt| format!(" {rtt:.1} ms")).unwrap_or_default()
-            ),
-            Some(_) => "not connected".into(),
+            Some(link) => reach(link),
         };
         [
             peer.bureau.to_string(),

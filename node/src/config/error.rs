@@ -90,6 +90,30 @@ pub enum Problem {
     },
 }
 
+impl Error {
+    /// A stable name for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "config-missing",
+            Self::Io { .. } => "config-io",
+            Self::Invalid { problem, .. } => problem.code(),
+        }
+    }
+}
+
+impl Problem {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Toml(_) => "config-malformed",
+            Self::UnknownKey { .. } => "config-unknown-key",
+            Self::MissingKey(_) => "config-missing-key",
+            Self::Bureau(_) | Self::Address(_) | Self::Text { .. } | Self::Range { .. } | Self::TooMany { .. } => {
+                "config-value"
+            }
+        }
+    }
+}
+
 fn suggestion(nearest: Option<&str>, known: &str) -> String {
     match nearest {
         Some(nearest) => format!("Did you mean `{nearest}`?"),

@@ -51,3 +51,23 @@ pub enum Error {
     #[error("a part of the node failed in an unforeseen way: {0}. Start the daemon again")]
     Panic(String),
 }
+
+impl Error {
+    /// A stable name for scripts: that of the part that failed, where it has one.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoFolder(_) => "daemon-no-folder",
+            Self::Keystore(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Ledger(error) => error.code(),
+            Self::Audit(error) => error.code(),
+            Self::Search(_) => "search",
+            Self::Office(error) => error.code(),
+            Self::Network(error) => error.code(),
+            Self::Socket(error) => error.code(),
+            Self::Api(_) => "api",
+            Self::System { .. } => "system",
+            Self::Panic(_) => "internal",
+        }
+    }
+}

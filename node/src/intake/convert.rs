@@ -47,8 +47,8 @@ pub(super) fn value(def: &FieldDef, text: &str, hints: &Hints<'_>) -> Result<Con
             .ok_or_else(|| no("date. Name the source's order with `formats`, such as %d/%m/%Y"))?,
         FieldType::Moment => Value::Moment(text.parse::<Timestamp>().map_err(|error| error.to_string())?),
         FieldType::Country => {
-            let code = text::country(text).ok_or_else(|| no("country. Use ISO 3166 codes, or `map` the name"))?;
-            Value::Text(code.to_owned())
+            let unknown = || no("country. Use ISO 3166 codes, or `map` the name");
+            Value::Text(country(text).ok_or_else(unknown)?.to_owned())
         }
         FieldType::Language => Value::Text(clean(text, false)),
         FieldType::Quantity => quantity(text, hints.unit)?,
@@ -60,6 +60,12 @@ pub(super) fn value(def: &FieldDef, text: &str, hints: &Hints<'_>) -> Result<Con
         FieldType::Reference => Value::Reference(text.parse().map_err(|error| format!("{error}"))?),
     };
     Ok(value.into())
+}
+
+/// The code of a country. What looks like one may be that of a country that is no more; the field knows those.
+fn country(text: &str) -> Option<&str> {
+    let looks_like_one = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    text::country(text).or_else(|| looks_like_one.then_some(text))
 }
 
 fn name(text: &str, lang: Option<&str>) -> Value {
@@ -196,6 +202,7 @@ mod tests {
     #[test]
     fn values_are_understood() {
         assert_eq!(shown(Kind::Person, "nationality", "Congo, Democratic Republic of the"), "CD");
+        assert_eq!(shown(Kind::Person, "birth-country", "SU"), "SU");
         assert_eq!(shown(Kind::Person, "name", "  Ali \u{202e} Juma\n"), "Ali Juma");
         assert_eq!(shown(Kind::Item, "quantity", "1,250 kg"), "1250 kg");
         assert_eq!(shown(Kind::Item, "quantity", "12,5 kg"), "12.5 kg");
@@ -219,6 +226,24 @@ mod tests {
         ] {
             let error = shown(kind, name, text);
             assert!(error.contains(word), "{error}");
+        }
+    }
+
+    proptest::proptest! {
+        /// L16: any text is a value of a field or is refused, whatever the field takes.
+        #[test]
+        fn any_text_is_a_value_or_refused(text in "[0-9 ,./:+~-]{0,24}|\\PC{0,24}|(circa |late |1)?(19|20)[0-9]{0,3}s?( to |-|/)?[A-Za-z0-9 ]{0,12}") {
+            let formats = [Format::parse_text("%d.%m.%y").unwrap()];
+            let hints = Hints { formats: &formats, region: Some("KE"), unit: Some("kg"), complete: true, ..Hints::default() };
+            for def in Kind::ALL.iter().flat_map(|kind| igain_protocol::record::fields(*kind)) {
+                if let Ok(converted) = value(def, &text, &hints) {
+                    // What a field does not take after all is said by the field itself.
+                    let _ = def.check(&converted.value);
+                    if let Value::Date(date) = converted.value {
+                        proptest::prop_assert_eq!(date.to_string().parse(), Ok(date));
+                    }
+                }
+            }
         }
     }
 

@@ -24,34 +24,20 @@ const ABOUT: &[&str] = &[
     "~",
 ];
 
-/// The first three letters of months, in English, French, Portuguese and Spanish.
-const MONTHS: &[(&str, u8)] = &[
-    ("jan", 1),
-    ("feb", 2),
-    ("mar", 3),
-    ("apr", 4),
-    ("may", 5),
-    ("jun", 6),
-    ("jul", 7),
-    ("aug", 8),
-    ("sep", 9),
-    ("oct", 10),
-    ("nov", 11),
-    ("dec", 12),
-    ("fev", 2),
-    ("avr", 4),
-    ("mai", 5),
-    ("aou", 8),
-    ("abr", 4),
-    ("ago", 8),
-    ("set", 9),
-    ("out", 10),
-    ("dez", 12),
-    ("ene", 1),
-    ("dic", 12),
-    ("juillet", 7),
-    ("juin", 6),
-    ("juil", 7),
+/// Months in English, French, Portuguese and Spanish, folded. Three letters of a name or more stand for it.
+const MONTHS: [&[&str]; 12] = [
+    &["january", "janvier", "janeiro", "enero"],
+    &["february", "fevrier", "fevereiro", "febrero"],
+    &["march", "mars", "marco", "marzo"],
+    &["april", "avril", "abril"],
+    &["may", "mai", "maio", "mayo"],
+    &["june", "juin", "junho", "junio"],
+    &["july", "juillet", "julho", "julio"],
+    &["august", "aout", "agosto"],
+    &["september", "septembre", "setembro", "septiembre"],
+    &["october", "octobre", "outubro", "octubre"],
+    &["november", "novembre", "novembro", "noviembre"],
+    &["december", "decembre", "dezembro", "diciembre"],
 ];
 
 /// The date that `text` says: ISO 8601, `10 Dec 1948`, `December 10, 1948`, `1948`, `circa 1951`, `1958 to 1962`,
@@ -136,10 +122,13 @@ fn single(text: &str, formats: &[Format]) -> Option<PartialDate> {
 
 /// `1948/12/10` is clear, and dots are written by those who write the day first.
 fn numeric(text: &str, first: &str, middle: &str, last: &str) -> Option<PartialDate> {
-    if let Some(year) = year(first) {
-        return checked(year, middle.parse().ok(), last.parse().ok());
+    // What stands there must be digits all of it: `1962 to 1958` is no day of 1962.
+    let month = middle.parse().ok()?;
+    match year(first) {
+        Some(year) => checked(year, Some(month), Some(last.parse().ok()?)),
+        None if text.contains('.') => checked(year(last)?, Some(month), Some(day(first)?)),
+        None => None,
     }
-    if text.contains('.') { checked(year(last)?, middle.parse().ok(), Some(day(first)?)) } else { None }
 }
 
 fn day_of(first: &str, last: &str) -> Option<(u8, u16)> {
@@ -158,12 +147,15 @@ fn day(text: &str) -> Option<u8> {
     digits.parse().ok().filter(|day| (1..=31).contains(day))
 }
 
+/// The month that a word means; none where it could be two, such as `jui`.
 fn month(text: &str) -> Option<u8> {
     let folded = crate::text::fold(text);
-    let long = MONTHS.iter().rev().find(|(name, _)| name.len() > 3 && folded.starts_with(name));
-    let short = || MONTHS.iter().find(|(name, _)| folded.get(..3) == Some(name));
-    let letters = folded.len() >= 3 && folded.bytes().all(|byte| byte.is_ascii_alphabetic());
-    long.or_else(short).filter(|_| letters).map(|(_, month)| *month)
+    if folded.len() < 3 || !folded.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
+    let meant = |names: &&[&str]| names.iter().any(|name| name.starts_with(folded.as_str()));
+    let mut months = (1..).zip(&MONTHS).filter(|(_, names)| meant(names)).map(|(month, _)| month);
+    months.next().filter(|_| months.next().is_none())
 }
 
 /// A date that the calendar has.
@@ -262,6 +254,8 @@ mod tests {
             ("19481210", "1948-12-10"),
             ("2026-03-01T09:30:00Z", "2026-03-01"),
             ("Dec 1948", "1948-12"),
+            ("Sept. 1948", "1948-09"),
+            ("14 juil. 1948", "1948-07-14"),
             ("1936", "1936"),
             ("circa 1965", "~1965"),
             ("circa 1 Jan 1961", "~1961-01-01"),
@@ -276,7 +270,20 @@ mod tests {
         ] {
             assert_eq!(parse(text, &[]).map(|date| date.to_string()).as_deref(), Some(date), "{text}");
         }
-        for text in ["", "unknown", "31 Feb 1960", "03/04/1960", "1962 to 1958", "99 Dec 1948", "may"] {
+        for text in [
+            "",
+            "unknown",
+            "31 Feb 1960",
+            "03/04/1960",
+            "1962 to 1958",
+            "99 Dec 1948",
+            "may",
+            "1948/xx/10",
+            "1948 12 x",
+            "10.x.1948",
+            "Marseille 1948",
+            "jui 1948",
+        ] {
             assert_eq!(parse(text, &[]), None, "{text}");
         }
     }

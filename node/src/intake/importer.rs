@@ -191,30 +191,50 @@ impl Importer {
             if !block.when.holds(view) {
                 continue;
             }
-            let mut fields = Fields::default();
-            let id = match &block.ends {
-                None => self.record_id(block, view)?,
-                Some(ends) => match self.link_id(block, ends, view, &made, &mut fields) {
-                    Some(id) => id,
-                    None => continue,
-                },
+            let mut make = |view: &View<'_>| {
+                let Some(draft) = self.make(block, marking.as_ref(), view, &setting, &made)? else { return Ok(()) };
+                if block.ends.is_none() {
+                    made.push((&block.name, draft.id));
+                }
+                drafts.push(draft);
+                Ok(())
             };
-            let marking = match marking {
-                Some(marking) => marking.clone(),
-                None => block.label.marking(block.kind, self.today, view)?,
-            };
-            for rule in &block.rules {
-                rule.apply(view, &setting, &mut fields)?;
+            match &block.each {
+                None => make(view)?,
+                Some(each) => each.apply(view, make)?,
             }
-            for extract in &block.extracts {
-                extract.apply(view, &setting, &mut fields)?;
-            }
-            if block.ends.is_none() {
-                made.push((&block.name, id));
-            }
-            drafts.push(self.draft(id, marking, fields, view.row.line)?);
         }
         Ok(drafts)
+    }
+
+    /// The record or link that a block makes; none for a link that lacks an end.
+    fn make(
+        &self,
+        block: &Block,
+        marking: Option<&Marking>,
+        view: &View<'_>,
+        setting: &Setting<'_>,
+        made: &[(&str, RecordId)],
+    ) -> Result<Option<Draft>, Fault> {
+        let mut fields = Fields::default();
+        let id = match &block.ends {
+            None => self.record_id(block, view)?,
+            Some(ends) => match self.link_id(block, ends, view, made, &mut fields) {
+                Some(id) => id,
+                None => return Ok(None),
+            },
+        };
+        let marking = match marking {
+            Some(marking) => marking.clone(),
+            None => block.label.marking(block.kind, self.today, view)?,
+        };
+        for rule in &block.rules {
+            rule.apply(view, setting, &mut fields)?;
+        }
+        for extract in &block.extracts {
+            extract.apply(view, setting, &mut fields)?;
+        }
+        self.draft(id, marking, fields, view.row.line).map(Some)
     }
 
     fn record_id(&self, block: &Block, view: &View<'_>) -> Result<RecordId, Fault> {
@@ -229,7 +249,7 @@ impl Importer {
         Ok(self.id(None, &block.name, &key))
     }
 
-    /// The id of a link, its ends among its fields; none where an end is not there.
+    /// The id of a link, its ends among its fields; none where an end is not there, or both are the same record.
     fn link_id(
         &self,
         block: &Block,
@@ -246,6 +266,9 @@ impl Importer {
             None => made.iter().find(|(name, _)| *name == end.target.record).map(|(_, id)| *id),
         };
         let (from, to) = (end(&ends.from)?, end(&ends.to)?);
+        if from == to {
+            return None;
+        }
         let [from_field, to_field] = ends.fields;
         fields.push(from_field.0, from_field.1, igain_protocol::record::Value::Reference(from));
         fields.push(to_field.0, to_field.1, igain_protocol::record::Value::Reference(to));

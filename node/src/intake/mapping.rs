@@ -10,7 +10,7 @@ use igain_protocol::record::FieldDef;
 use igain_protocol::vocabulary::Kind;
 
 use super::label::LabelRule;
-use super::link::End;
+use super::link::{Each, End};
 use super::read::Dialect;
 use super::rule::{Condition, Extract, Rule};
 use super::template::{Scope, Template};
@@ -84,6 +84,7 @@ pub(super) struct Block {
     pub(super) rules: Vec<Rule>,
     pub(super) extracts: Vec<Extract>,
     pub(super) ends: Option<Ends>,
+    pub(super) each: Option<Each>,
 }
 
 /// The ends of a link.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use igain_protocol::record::{FieldDef, RecordId, Value};
+use igain_protocol::record::{FIELDS_LIMIT, FieldDef, RecordId, TEXT_LIMIT, Value};
 use regex::Regex;
 
 use super::convert::{self, Converted, Hints};
@@ -14,6 +14,9 @@ use super::template::{Place, Template, View};
 /// Most warnings that one record carries.
 pub(super) const WARNINGS_LIMIT: usize = 16;
 
+/// Most statements of one cell: the longest remarks of OFAC's list have some sixty.
+const STATEMENTS_LIMIT: usize = 4_096;
+
 /// What to do with a text that the field does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,6 +26,8 @@ pub(super) enum Unfit {
     Reject,
     /// Leave the value out with a warning.
     Drop,
+    /// Leave the value out, as a source is expected to have some that do not fit.
+    Ignore,
 }
 
 /// A condition on a row: every part holds.
@@ -40,6 +45,8 @@ pub(super) enum Test {
     Filled(bool),
     /// Matched by this.
     Matches(Regex),
+    /// Not matched by this.
+    Misses(Regex),
 }
 
 impl Condition {
@@ -52,6 +59,7 @@ impl Condition {
                 Test::NotIn(refused) => refused.iter().all(|other| other != text),
                 Test::Filled(filled) => text.is_empty() != *filled,
                 Test::Matches(pattern) => pattern.is_match(text),
+                Test::Misses(pattern) => !pattern.is_match(text),
             }
         })
     }
@@ -111,6 +119,10 @@ pub(super) struct Setting<'a> {
 impl Fields {
     /// Adds a value, unless it is there already. A second value of a field that takes one is left out.
     pub(super) fn push(&mut self, order: usize, def: &'static FieldDef, value: Value) {
+        // One too many is enough for the record to be refused; comparing ever more would take for ever.
+        if self.values.len() > FIELDS_LIMIT {
+            return;
+        }
         let mut same = self.values.iter().filter(|(other, _, _)| *other == order);
         if same.clone().any(|(_, _, known)| *known == value) {
             return;
@@ -139,6 +151,9 @@ impl Rule {
         match self.each.and_then(|join| Some((join, view.sides.get(join)?.1))) {
             Some((join, rows)) => {
                 for row in rows {
+                    if self.has_enough(fields) {
+                        break;
+                    }
                     self.apply_once(&View { current: Some((join, *row)), ..*view }, setting, fields)?;
                 }
             }
@@ -157,9 +172,14 @@ impl Rule {
         let Some(text) = self.from.text(view).or_else(|| self.default.clone()) else { return Ok(()) };
         for listed in text.split(LIST_SEPARATOR) {
             match &self.split {
-                None => self.piece(listed, view, setting, fields)?,
+                None => {
+                    self.piece(listed, view, setting, fields)?;
+                }
                 Some(separator) => {
                     for piece in listed.split(separator.as_str()) {
+                        if self.has_enough(fields) {
+                            break;
+                        }
                         self.piece(piece, view, setting, fields)?;
                     }
                 }
@@ -168,22 +188,22 @@ impl Rule {
         Ok(())
     }
 
-    /// Makes a value of one piece of text.
+    /// Makes a value of one piece of text; false where it is left out since it does not fit.
     pub(super) fn piece(
         &self,
         text: &str,
         view: &View<'_>,
         setting: &Setting<'_>,
         fields: &mut Fields,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let text = text.trim();
         let Some(pattern) = &self.pattern else { return self.convert(text, view, setting, fields) };
-        let Some(captures) = pattern.captures(text) else { return Ok(()) };
+        let Some(captures) = pattern.captures(text) else { return Ok(true) };
         let view = View { captures: Some(&captures), ..*view };
         match &self.value {
             Some(template) => match template.text(&view) {
                 Some(text) => self.convert(&text, &view, setting, fields),
-                None => Ok(()),
+                None => Ok(true),
             },
             None => {
                 let found = captures.get(1).or_else(|| captures.get(0)).map_or("", |found| found.as_str());
@@ -192,14 +212,11 @@ impl Rule {
         }
     }
 
-    fn convert(&self, text: &str, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
+    fn convert(&self, text: &str, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<bool, Fault> {
         let mapped = if self.map.is_empty() { None } else { self.map.get(&text.to_lowercase()) };
         let text = mapped.map_or(text, String::as_str);
-        if text.is_empty()
-            || self.ignore.iter().any(|ignored| ignored == text)
-            || fields.count(self.order) >= self.limit
-        {
-            return Ok(());
+        if text.is_empty() || self.ignore.iter().any(|ignored| ignored == text) || self.has_enough(fields) {
+            return Ok(true);
         }
         match self.value_of(text, view, setting) {
             Ok(Converted { value, warning }) => {
@@ -207,16 +224,21 @@ impl Rule {
                     return self.unfit(error.to_string(), fields);
                 }
                 if let Some(warning) = warning {
-                    if self.unfit == Unfit::Drop {
+                    if self.unfit != Unfit::Reject {
                         return self.unfit(warning, fields);
                     }
                     fields.warn(warning);
                 }
                 fields.push(self.order, self.def, value);
-                Ok(())
+                Ok(true)
             }
             Err(reason) => self.unfit(reason, fields),
         }
+    }
+
+    /// Whether the field has as many values as it may.
+    fn has_enough(&self, fields: &Fields) -> bool {
+        fields.count(self.order) >= self.limit
     }
 
     fn value_of(&self, text: &str, view: &View<'_>, setting: &Setting<'_>) -> Result<Converted, String> {
@@ -237,11 +259,12 @@ impl Rule {
         convert::value(self.def, text, &hints)
     }
 
-    fn unfit(&self, reason: String, fields: &mut Fields) -> Result<(), Fault> {
+    fn unfit(&self, reason: String, fields: &mut Fields) -> Result<bool, Fault> {
         match self.unfit {
+            Unfit::Ignore => Ok(false),
             Unfit::Drop => {
                 fields.warn(format!("`{}` is left out: {reason}", self.def.name));
-                Ok(())
+                Ok(false)
             }
             Unfit::Reject => Err(self.fault(reason)),
         }
@@ -250,6 +273,27 @@ impl Rule {
     fn fault(&self, reason: String) -> Fault {
         Fault { column: self.column.clone().or_else(|| Some(self.def.name.to_owned())), reason }
     }
+}
+
+/// One statement of a cell that holds many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Statement<'a> {
+    /// Without the full stop that ends the cell.
+    pub(super) text: &'a str,
+    /// With it: it may be that of an abbreviation.
+    pub(super) whole: &'a str,
+}
+
+/// The statements of a cell, trimmed, without empty ones.
+pub(super) fn statements<'a>(cell: &'a str, split: &'a str) -> impl Iterator<Item = Statement<'a>> {
+    let mut pieces = cell.split(split).peekable();
+    let next = move || {
+        let whole = pieces.next()?.trim();
+        let is_last = pieces.peek().is_none();
+        let text = whole.strip_suffix('.').filter(|_| is_last).map_or(whole, str::trim_end);
+        Some(Statement { text, whole })
+    };
+    std::iter::from_fn(next).filter(|statement| !statement.text.is_empty())
 }
 
 /// A cell that holds many statements, each of which a rule may know.
@@ -266,35 +310,65 @@ pub(super) struct Extract {
 #[derive(Debug)]
 pub(super) struct ExtractRule {
     pub(super) rule: Rule,
-    /// Whether the statement stays among the rest as well, since the field takes only a part of it.
-    pub(super) keep: bool,
+    /// What of the statement stays among the rest as well.
+    pub(super) keep: Keep,
     /// Whether later rules may take more out of the statement.
     pub(super) go_on: bool,
+}
+
+/// What stays of a statement that a rule took.
+#[derive(Debug)]
+pub(super) enum Keep {
+    /// Nothing: the field says it all.
+    Nothing,
+    /// All of it, since the field takes only a part.
+    Whole,
+    /// What the field does not take, without what it does: it may be disclosed to others than the rest.
+    Part(Template),
 }
 
 impl Extract {
     /// Adds what the statements of a row say.
     pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
         let Some(text) = self.from.text(view) else { return Ok(()) };
-        for statement in text.split(self.split.as_str()) {
-            let statement = statement.trim().trim_end_matches(['.', ';']).trim();
-            if statement.is_empty() {
-                continue;
+        for (count, Statement { text: statement, .. }) in statements(&text, &self.split).enumerate() {
+            if count == STATEMENTS_LIMIT || statement.len() > TEXT_LIMIT {
+                let reason = format!(
+                    "the cell has more than {STATEMENTS_LIMIT} statements, or one of more than {TEXT_LIMIT} bytes. Split the row"
+                );
+                return Err(Fault { column: None, reason });
             }
             let known =
                 |rule: &&ExtractRule| rule.rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(statement));
-            let mut kept = true;
+            let mut taken = false;
             for rule in self.rules.iter().filter(known) {
-                rule.rule.piece(statement, view, setting, fields)?;
-                kept = rule.keep;
+                let fits = rule.rule.piece(statement, view, setting, fields)?;
+                match &rule.keep {
+                    _ if !fits => {}
+                    Keep::Whole => {}
+                    Keep::Nothing => taken = true,
+                    Keep::Part(part) => {
+                        taken = true;
+                        self.keep(part, statement, &rule.rule, view, fields);
+                    }
+                }
                 if !rule.go_on {
                     break;
                 }
             }
-            if let Some((order, def)) = self.rest.filter(|_| kept) {
+            if let Some((order, def)) = self.rest.filter(|_| !taken) {
                 fields.push(order, def, Value::Text(convert::clean(statement, true)));
             }
         }
         Ok(())
+    }
+
+    /// Keeps a part of a statement among the rest.
+    fn keep(&self, part: &Template, statement: &str, rule: &Rule, view: &View<'_>, fields: &mut Fields) {
+        let captures = rule.pattern.as_ref().and_then(|pattern| pattern.captures(statement));
+        let text = part.text(&View { captures: captures.as_ref(), ..*view });
+        if let (Some((order, def)), Some(text)) = (self.rest, text) {
+            fields.push(order, def, Value::Text(convert::clean(&text, true)));
+        }
     }
 }

@@ -16,7 +16,7 @@ const DEPTH_LIMIT: usize = 4;
 ///   parentheses of the rule's pattern matched; `{column|lower}` changes it on the way.
 /// - Outside of square brackets, every cell must have a value, or the whole text has none. `[…]` is left out where a
 ///   cell in it is empty.
-/// - `${name}` stands for a variable that is given with the import.
+/// - `${name}` stands for a variable that is given with the import, `${name:-text}` for `text` where it is not.
 /// - A bracket is written twice to stand for itself.
 #[derive(Debug, Clone)]
 pub(super) struct Template(Vec<Segment>);
@@ -51,7 +51,11 @@ enum Filter {
     Title,
     Digits,
     Fold,
+    Tail,
 }
+
+/// Most characters of a tail: enough to tell a person's documents apart, too few to find anybody by.
+const TAIL: usize = 3;
 
 /// The columns and variables that a mapping may name.
 #[derive(Debug, Default)]
@@ -87,7 +91,8 @@ impl Scope {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) = after.split_once('}').ok_or("`${` is never closed. Write ${name}")?;
-            let value = self.variables.get(name);
+            let (name, default) = name.split_once(":-").map_or((name, None), |(name, text)| (name, Some(text)));
+            let value = self.variables.get(name).map(String::as_str).or(default);
             let missing = || format!("the mapping needs `{name}`. Give it with --set {name}=VALUE");
             filled.push_str(before);
             filled.push_str(&double(value.ok_or_else(missing)?));
@@ -251,6 +256,10 @@ impl Filter {
             Self::Lower => out.push_str(&text.to_lowercase()),
             Self::Upper => out.push_str(&text.to_uppercase()),
             Self::Fold => out.push_str(&crate::text::fold(text)),
+            Self::Tail => {
+                let count = text.chars().count();
+                out.extend(text.chars().skip(count - TAIL.min(count / 2)));
+            }
             Self::Digits => out.extend(text.chars().filter(char::is_ascii_digit)),
             Self::Title => {
                 let mut starts = true;
@@ -326,7 +335,8 @@ impl Parser<'_, '_> {
             "title" => Ok(Filter::Title),
             "digits" => Ok(Filter::Digits),
             "fold" => Ok(Filter::Fold),
-            other => Err(format!("`{other}` is no filter. Use one of: lower, upper, title, digits, fold")),
+            "tail" => Ok(Filter::Tail),
+            other => Err(format!("`{other}` is no filter. Use one of: lower, upper, title, digits, fold, tail")),
         });
         let name = name.trim();
         if name.is_empty() {
@@ -382,6 +392,10 @@ mod tests {
         check("[{a}][{b}]", &[], None);
         check("{{{a}}} [[", &[("a", "1")], Some("{1} ["));
         check("${caf}", &[], Some("0190{x}"));
+        check("${caf:-none}", &[], Some("0190{x}"));
+        check("${tlp:-[green]}", &[], Some("[green]"));
+        check("${tlp:-}", &[], None);
+        check("{a|tail} {b|tail}", &[("a", "1084010"), ("b", "365")], Some("010 5"));
         check("{a|title} {a|digits}", &[("a", "AL-NOUR 7")], Some("Al-Nour 7 7"));
     }
 

@@ -10,7 +10,7 @@ use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme};
 use sha2::Sha256;
 
-use super::{Actor, Deed, Error, Office, read};
+use super::{Actor, Deed, Error, Office, index, read};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
 use crate::search::{Query, Token};
 use crate::text;
@@ -89,6 +89,9 @@ impl Office {
         let keys = self.find(question, limit + 1)?;
         let mut hits = Vec::new();
         for key in keys {
+            if hits.len() > limit {
+                break;
+            }
             if let Some(row) = self.ledger().record(key)? {
                 hits.extend(self.hit(question, row)?);
             }
@@ -142,7 +145,7 @@ impl Office {
         let record = row.record()?;
         let header = record.header();
         let among = |wanted: bool, empty: bool| empty || wanted;
-        let day = header.modified.day();
+        let day = index::day(&record);
         let passes = is_current(&record, self.now().day())
             && among(question.kinds.contains(&header.label.kind), question.kinds.is_empty())
             && among(question.owners.contains(&header.owner), question.owners.is_empty())

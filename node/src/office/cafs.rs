@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use igain_protocol::bureau::{BureauId, VerifyingKey};
-use igain_protocol::caf::{Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter, Subset};
+use igain_protocol::caf::{
+    self, Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter, Subset,
+};
+use igain_protocol::codec::text::Fault;
 use igain_protocol::label::Label;
 use igain_protocol::log::{Letter, LetterKind};
 use igain_protocol::time::Day;
@@ -42,15 +45,22 @@ pub struct NewCaf {
     pub categories: Vec<SubjectCategory>,
 }
 
+/// Answers of one member to charters that have not come yet: more than a bureau joins between two exchanges, and little
+/// to keep.
+const EARLY_LIMIT: usize = 64;
+
 /// All CAFs.
 #[derive(Debug, Default)]
 pub(super) struct Cafs {
     by_id: BTreeMap<CafId, Caf>,
+    /// Answers to charters that have not come yet: a member may be faster than the manager.
+    early: BTreeMap<(BureauId, CafId), SignedAcceptance>,
 }
 
 impl Cafs {
     pub(super) fn load(ledger: &Ledger, key_of: impl Fn(BureauId) -> Option<VerifyingKey>) -> Result<Self, Error> {
         let mut by_id = BTreeMap::new();
+        let mut early = BTreeMap::new();
         for row in ledger.cafs()? {
             let manager = SignedCharter::claimed_manager(&row.charter)?;
             let key = key_of(manager).ok_or(Error::UnknownPeer(manager))?;
@@ -61,11 +71,44 @@ impl Cafs {
             let member = SignedAcceptance::claimed_bureau(&bytes)?;
             let Some(key) = key_of(member) else { continue };
             let signed = SignedAcceptance::verify(&bytes, &key)?;
-            if let Some(caf) = by_id.get_mut(&signed.acceptance().caf) {
-                caf.acceptances.insert(member, signed);
+            match by_id.get_mut(&signed.acceptance().caf) {
+                Some(caf) => drop(caf.acceptances.insert(member, signed)),
+                None => drop(early.insert((member, signed.acceptance().caf), signed)),
             }
         }
-        Ok(Self { by_id })
+        Ok(Self { by_id, early })
+    }
+
+    /// Whether one more answer of a member may wait for its charter.
+    fn has_room_for(&self, member: BureauId) -> bool {
+        self.early.keys().filter(|(from, _)| *from == member).count() < EARLY_LIMIT
+    }
+
+    fn put_charter(&mut self, signed: SignedCharter) {
+        let id = signed.charter().id;
+        if let Some(caf) = self.by_id.get_mut(&id) {
+            caf.charter = signed;
+            return;
+        }
+        let mut waited = BTreeMap::new();
+        let mut waiting = std::mem::take(&mut self.early);
+        waiting.retain(|(member, caf), answer| {
+            let waits = *caf != id;
+            if !waits {
+                waited.insert(*member, answer.clone());
+            }
+            waits
+        });
+        self.early = waiting;
+        self.by_id.insert(id, Caf { charter: signed, acceptances: waited });
+    }
+
+    fn put_acceptance(&mut self, signed: SignedAcceptance) {
+        let (caf, member) = (signed.acceptance().caf, signed.acceptance().bureau);
+        match self.by_id.get_mut(&caf) {
+            Some(known) => drop(known.acceptances.insert(member, signed)),
+            None => drop(self.early.insert((member, caf), signed)),
+        }
     }
 }
 
@@ -126,6 +169,9 @@ impl Office {
     /// Where the charter is refused.
     pub fn create_caf(&self, actor: Actor, new: NewCaf) -> Result<Caf, Error> {
         let now = self.now();
+        if new.scope.trim().is_empty() {
+            return Err(caf::Error::Text { field: "scope", fault: Fault::Empty }.into());
+        }
         let charter = Charter {
             id: CafId::new(now, &random()?),
             name: new.name,
@@ -219,7 +265,7 @@ impl Office {
         };
         let signed = acceptance.sign(&self.secrets().signing)?;
         self.account(deed)?;
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let letter = Letter { kind: LetterKind::Acceptance, bytes: signed.as_bytes().to_vec() };
         for (member, _) in caf.charter().members.iter().filter(|(member, _)| *member != self.me()) {
@@ -239,7 +285,7 @@ impl Office {
         }
         let signed = charter.sign(&self.secrets().signing)?;
         self.account(deed.caf(id).with("serial", charter.serial))?;
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let letter = Letter { kind: LetterKind::Charter, bytes: signed.as_bytes().to_vec() };
         let earlier = before.iter().flat_map(|caf| caf.charter().members.iter());
@@ -258,11 +304,7 @@ impl Office {
         let row = CafRow { charter: signed.as_bytes().to_vec(), received: self.now() };
         self.ledger().put_caf(&mut batch, id, &row);
         self.ledger().commit(batch)?;
-        let mut cafs = write(&self.inner.cafs);
-        match cafs.by_id.get_mut(&id) {
-            Some(caf) => caf.charter = signed,
-            None => drop(cafs.by_id.insert(id, Caf { charter: signed, acceptances: BTreeMap::new() })),
-        }
+        write(&self.inner.cafs).put_charter(signed);
         Ok(())
     }
 
@@ -270,9 +312,38 @@ impl Office {
         let (caf, member) = (signed.acceptance().caf, signed.acceptance().bureau);
         self.ledger().put_acceptance(&mut batch, caf, member, signed.as_bytes());
         self.ledger().commit(batch)?;
-        if let Some(known) = write(&self.inner.cafs).by_id.get_mut(&caf) {
-            known.acceptances.insert(member, signed);
-        }
+        write(&self.inner.cafs).put_acceptance(signed);
         Ok(())
+    }
+
+    /// A member's latest answer about a CAF, also where its charter has not come yet; and whether there is room to keep
+    /// another one.
+    pub(super) fn answer_of(&self, member: BureauId, caf: CafId) -> (Option<SignedAcceptance>, bool) {
+        let cafs = read(&self.inner.cafs);
+        match cafs.by_id.get(&caf) {
+            Some(known) => (known.acceptances.get(&member).cloned(), true),
+            None => {
+                let early = cafs.early.get(&(member, caf)).cloned();
+                let room = early.is_some() || cafs.has_room_for(member);
+                (early, room)
+            }
+        }
+    }
+
+    /// Tells members that a charter names anew what this bureau has answered, which those before them were told when
+    /// it did.
+    pub(super) fn introduce(&self, before: Option<&Charter>, caf: CafId) -> Result<(), Error> {
+        let known = self.caf(caf)?;
+        let Some(answer) = known.acceptances.get(&self.me()) else { return Ok(()) };
+        let _writing = self.writing();
+        let mut batch = self.batch();
+        for (member, _) in &known.charter().members {
+            let told = before.is_some_and(|before| before.role_of(*member).is_some());
+            if !told && *member != self.me() && self.active_peer(*member).is_ok() {
+                let letter = Letter { kind: LetterKind::Acceptance, bytes: answer.as_bytes().to_vec() };
+                self.post(&mut batch, *member, letter)?;
+            }
+        }
+        Ok(self.ledger().commit(batch)?)
     }
 }

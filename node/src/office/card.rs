@@ -22,7 +22,7 @@ impl Office {
     pub fn issue_card(&self, card: &Card) -> Result<SignedCard, Error> {
         let signed = card.sign(&self.secrets().signing)?;
         self.account(Deed::new(Actor::Node, "card.issue").with("serial", card.serial))?;
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         self.ledger().put_card(&mut batch, signed.as_bytes());
         for peer in self.active_peers() {

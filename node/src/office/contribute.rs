@@ -62,6 +62,7 @@ pub struct Contribution {
     pub outcomes: Vec<Outcome>,
     /// Classes that had no record before: peers may be entitled to them.
     pub new_classes: Vec<ClassIndex>,
+    office: Office,
     pending: Option<Pending>,
 }
 
@@ -71,7 +72,8 @@ impl Contribution {
     /// # Errors
     /// Where the store cannot write; then nothing of it is acknowledged.
     pub fn wait(&mut self) -> Result<(), Error> {
-        self.pending.take().map_or(Ok(()), |pending| Ok(pending.wait().map(drop)?))
+        let done = self.pending.take().map_or(Ok(()), |pending| Ok(pending.wait().map(drop)?));
+        self.office.written(done)
     }
 }
 
@@ -79,6 +81,11 @@ impl Prepared {
     /// The records that will change.
     pub fn ids(&self) -> HashSet<RecordId> {
         self.versions.iter().map(|version| version.record.header().id).collect()
+    }
+
+    /// What will become of each draft.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
     }
 
     /// What would become of each draft, where nothing is to be appended.
@@ -201,10 +208,14 @@ impl Office {
     /// # Errors
     /// Where the audit log or the store cannot write.
     pub fn append(&self, prepared: Prepared) -> Result<Contribution, Error> {
+        self.written(self.append_all(prepared))
+    }
+
+    fn append_all(&self, prepared: Prepared) -> Result<Contribution, Error> {
         if !prepared.versions.is_empty() {
             self.account(accounted(&prepared.versions))?;
         }
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         let mut append = Append::default();
         let mut classes = write(&self.inner.classes);
@@ -238,7 +249,7 @@ impl Office {
             self.ledger().put_retention(&mut batch, *until, random()?, records);
         }
         let pending = self.ledger().store().submit(batch)?;
-        Ok(Contribution { outcomes: prepared.outcomes, new_classes, pending: Some(pending) })
+        Ok(Contribution { outcomes: prepared.outcomes, new_classes, office: self.clone(), pending: Some(pending) })
     }
 
     fn put_version(&self, batch: &mut Batch, append: &mut Append, class: ClassIndex, version: &Version) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::label::Label;
-use igain_protocol::sync::{ClassIndex, Grant};
+use igain_protocol::sync::{ClassIndex, Grant, View};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::{Caf, Office, Peer, read};
@@ -89,6 +89,14 @@ impl Office {
             }
         }
         grants
+    }
+
+    /// The part of a peer's grants that its view shows. A class that holds nothing is not shown to a peer that does not
+    /// know it: its label would tell of what is gone.
+    pub fn shown(&self, view: &View, grants: &BTreeMap<ClassIndex, Grant>) -> BTreeMap<ClassIndex, Grant> {
+        let known: BTreeSet<ClassIndex> = view.open_feeds().map(|(_, feed)| feed.class).collect();
+        let shown = |class: &ClassIndex| known.contains(class) || self.has_records(*class);
+        grants.iter().filter(|(class, _)| shown(class)).map(|(class, grant)| (*class, grant.clone())).collect()
     }
 
     /// The policy in force.

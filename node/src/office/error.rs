@@ -148,8 +148,8 @@ impl Error {
     /// The stable name of this kind of error, for machines.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Ledger(_) => "store",
-            Self::Audit(_) => "audit",
+            Self::Ledger(error) => error.code(),
+            Self::Audit(error) => error.code(),
             Self::Search(_) => "search",
             Self::Policy(_) => "policy",
             Self::Record(error) => error.code(),
@@ -179,7 +179,7 @@ impl Error {
             Self::Parcel(error) => error.code(),
             Self::Frame(sync::Error::Version(_)) => "frame.version",
             Self::Frame(sync::Error::Malformed(_)) => "frame.malformed",
-            Self::Violation(_) => "sync.violation",
+            Self::Violation(violation) => violation.code(),
             Self::Network(_) => "network",
             Self::CutOff => "exchange.cut-off",
             Self::Interrupted => "stopping",

@@ -12,6 +12,10 @@ impl Office {
     /// # Errors
     /// Where the books cannot be read or written; what is still due goes at the next call.
     pub fn expire(&self) -> Result<usize, Error> {
+        self.written(self.expire_all())
+    }
+
+    fn expire_all(&self) -> Result<usize, Error> {
         let mut gone = 0;
         loop {
             let due = self.ledger().due(self.now().day(), ROWS)?;
@@ -19,7 +23,7 @@ impl Office {
                 return Ok(gone);
             }
             for row in &due {
-                let _writing = self.writing();
+                let _writing = self.writing()?;
                 let mut batch = self.batch();
                 let mut ended = 0;
                 for key in &row.records {

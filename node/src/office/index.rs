@@ -41,10 +41,7 @@ fn doc(record: &Record) -> Doc {
     let mut skeletons: Vec<String> = tokens.iter().map(|token| text::skeleton(token)).collect();
     skeletons.sort_unstable();
     skeletons.dedup();
-    let date = record.fields().find_map(|(def, value)| match value {
-        Value::Date(date) if def.name == "date" => first_day(date),
-        _ => None,
-    });
+    let date = happened(record);
     Doc {
         id: header.id,
         owner: header.owner,
@@ -55,6 +52,18 @@ fn doc(record: &Record) -> Doc {
         names: tokens,
         skeletons,
     }
+}
+
+/// The day by which a record is found: on which what it tells of happened, or else on which it was changed.
+pub(super) fn day(record: &Record) -> Day {
+    happened(record).unwrap_or(record.header().modified.day())
+}
+
+fn happened(record: &Record) -> Option<Day> {
+    record.fields().find_map(|(def, value)| match value {
+        Value::Date(date) if def.name == "date" => first_day(date),
+        _ => None,
+    })
 }
 
 fn first_day(date: &PartialDate) -> Option<Day> {

@@ -74,13 +74,16 @@ impl Office {
         let key = self.key_of(manager).ok_or(Error::UnknownPeer(manager))?;
         let signed = SignedCharter::verify(bytes, &key)?;
         let id = signed.charter().id;
-        match self.caf(id) {
-            Ok(known) if signed.charter().serial <= known.charter().serial => return Ok(false),
-            Ok(known) => signed.charter().supersedes(known.charter())?,
-            Err(_) => {}
+        let before = self.caf(id).ok().map(|known| known.charter().clone());
+        if let Some(before) = &before {
+            if signed.charter().serial <= before.serial {
+                return Ok(false);
+            }
+            signed.charter().supersedes(before)?;
         }
         self.account(Deed::new(Actor::Bureau(sender), "caf.charter").caf(id).with("serial", signed.charter().serial))?;
         self.store_charter(self.batch(), signed)?;
+        self.introduce(before.as_ref(), id)?;
         Ok(true)
     }
 
@@ -89,12 +92,15 @@ impl Office {
         let key = self.key_of(member).ok_or(Error::UnknownPeer(member))?;
         let signed = SignedAcceptance::verify(bytes, &key)?;
         let acceptance = signed.acceptance();
-        let caf = self.caf(acceptance.caf)?;
-        if let Some(known) = caf.acceptance_of(member) {
-            if acceptance.serial <= known.serial {
+        let (known, room) = self.answer_of(member, acceptance.caf);
+        if let Some(known) = &known {
+            if acceptance.serial <= known.acceptance().serial {
                 return Ok(false);
             }
-            acceptance.supersedes(known)?;
+            acceptance.supersedes(known.acceptance())?;
+        }
+        if !room {
+            return Err(Error::UnknownCaf(acceptance.caf));
         }
         let deed = Deed::new(Actor::Bureau(sender), "caf.acceptance").caf(acceptance.caf).peer(member);
         self.account(deed.with("serial", acceptance.serial).with("only", &acceptance.only))?;
@@ -117,7 +123,7 @@ impl Office {
         Ok(self.ledger().commit(batch)?)
     }
 
-    /// Posts once more what a peer must know, when its letters begin anew.
+    /// Posts once more what a peer must know, when its letters begin anew, or it missed some while it took no part.
     ///
     /// # Errors
     /// Where the books cannot be read or written.
@@ -132,7 +138,10 @@ impl Office {
             let own = caf.acceptances.get(&self.me());
             letters.extend(own.map(|a| Letter { kind: LetterKind::Acceptance, bytes: a.as_bytes().to_vec() }));
         }
-        let _writing = self.writing();
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let _writing = self.writing()?;
         let mut batch = self.batch();
         self.post_all(&mut batch, peer, letters)?;
         Ok(self.ledger().commit(batch)?)

@@ -136,8 +136,13 @@ impl Office {
             self.account(deed.with("refused", error.code()))?;
             return Err(error);
         }
+        let took_part = self.active_peer(bureau).is_ok();
         self.account(deed)?;
-        self.put_card(card, tags)
+        let peer = self.put_card(card, tags)?;
+        if !took_part {
+            self.repost(bureau)?;
+        }
+        Ok(peer)
     }
 
     fn check_enrolment(&self, card: &SignedCard, fingerprint: Option<&str>, now: Timestamp) -> Result<(), Error> {

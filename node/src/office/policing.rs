@@ -82,7 +82,7 @@ impl Office {
     /// Where the policy is refused; the one in force then stays.
     pub fn apply_policy(&self, actor: Actor, text: &str, file: &str) -> Result<Vec<PlanRow>, Error> {
         let policy = self.check_policy(text, file)?;
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let rows = self.plan(&policy);
         let digest: String = policy.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
         self.account(Deed::new(actor, "policy.apply").with("sha256", digest).with("changes", rows.len()))?;

@@ -15,6 +15,10 @@ use super::{Actor, Deed, Error, Office, index, random, read, write};
 use crate::ledger::{ClassRow, CursorRow, LogEntry, Op, Place, RecordKey, RecordRow, TombstoneRow};
 use crate::store::Batch;
 
+/// How many refusals of one parcel are accounted for one by one; the rest is told as a number. Each waits for the disk,
+/// and a peer must neither fill it nor keep others waiting.
+const REFUSALS_TOLD: usize = 16;
+
 /// What a provider's changes brought. All of it is durable.
 #[derive(Debug, Default)]
 pub struct Received {
@@ -78,9 +82,11 @@ impl Office {
     /// Takes a provider's changes in, in order. They are durable when this returns.
     ///
     /// # Errors
-    /// Where the books cannot be read or written. A record that is refused stops nothing else.
+    /// Where the provider may not take part, or the books cannot be read or written. A record that is refused stops
+    /// nothing else.
     pub fn receive(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
-        self.take_in(provider, vec![self.examine(provider, changes)])
+        let examined = self.examine(provider, changes);
+        self.take_in(provider, vec![examined])
     }
 
     /// Verifies the records among a provider's changes, all at once.
@@ -94,37 +100,62 @@ impl Office {
     /// # Errors
     /// As for [`Office::receive`].
     pub fn take_in(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
+        self.written(self.take_all(provider, examined))
+    }
+
+    fn take_all(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
         let mut all = Received::default();
         let mut intake: Option<Intake<'_>> = None;
         for Examined { changes, verdicts } in examined {
             let mut verdicts = verdicts.into_iter();
             for change in changes {
+                // It may be revoked between two of them.
+                self.active_peer(provider)?;
                 match change {
-                    Change::Open { feed, label, groups } => {
-                        if let Some(old) = self.feed_of(provider, &label) {
-                            all.merge(&finished(intake.take())?);
-                            all.merge(&self.close_feed(provider, old)?);
+                    Change::Open { feed, label, groups } => match self.feed_of(provider, &label) {
+                        Some(old) if old == feed => {}
+                        old => {
+                            if let Some(old) = old {
+                                finish(intake.take(), &mut all)?;
+                                all.merge(&self.close_feed(provider, old)?);
+                            }
+                            self.begun(&mut intake, provider)?.open(feed, label, groups);
                         }
-                        intake.get_or_insert_with(|| Intake::new(self, provider)).open(feed, label, groups);
-                    }
+                    },
                     Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
-                        all.merge(&finished(intake.take())?);
-                        all.merge(&self.take_letters(provider, entries, to)?);
+                        finish(intake.take(), &mut all)?;
+                        all.merge(&self.take_letters(provider, entries, to, room(&all))?);
                     }
                     Change::Entries { feed, entries, to } => {
                         let verdicts: Vec<Verdict> = verdicts.by_ref().take(puts(&entries).count()).collect();
-                        let intake = intake.get_or_insert_with(|| Intake::new(self, provider));
-                        intake.entries(feed, entries, verdicts, to)?;
+                        self.begun(&mut intake, provider)?.entries(feed, entries, verdicts, to)?;
                     }
                     Change::Close { feed } => {
-                        all.merge(&finished(intake.take())?);
+                        finish(intake.take(), &mut all)?;
                         all.merge(&self.close_feed(provider, feed)?);
                     }
                 }
             }
         }
-        all.merge(&finished(intake)?);
+        finish(intake, &mut all)?;
+        if all.refused > REFUSALS_TOLD {
+            let deed = Deed::new(Actor::Bureau(provider), "record.refused").peer(provider);
+            self.account(deed.with("untold", all.refused - REFUSALS_TOLD))?;
+        }
         Ok(all)
+    }
+
+    /// The intake under way, or a new one.
+    fn begun<'i, 'a>(
+        &'a self,
+        intake: &'i mut Option<Intake<'a>>,
+        provider: BureauId,
+    ) -> Result<&'i mut Intake<'a>, Error> {
+        let ready = match intake.take() {
+            Some(ready) => ready,
+            None => Intake::new(self, provider)?,
+        };
+        Ok(intake.insert(ready))
     }
 
     /// The feed that one with the same label takes the place of. Its close may still be on its way: what comes late
@@ -135,7 +166,14 @@ impl Office {
         same.find_map(|(_, row)| row.feed).map(|(feed, _)| feed)
     }
 
-    fn take_letters(&self, sender: BureauId, entries: Vec<Entry>, to: Position) -> Result<Received, Error> {
+    /// Takes letters in; of those that are refused, the first `room` are accounted for one by one.
+    fn take_letters(
+        &self,
+        sender: BureauId,
+        entries: Vec<Entry>,
+        to: Position,
+        room: usize,
+    ) -> Result<Received, Error> {
         let mut received = Received::default();
         for entry in entries {
             let Entry::Letter(letter) = entry else { continue };
@@ -144,6 +182,9 @@ impl Office {
                 Err(error @ (Error::Ledger(_) | Error::Audit(_))) => return Err(error),
                 Err(error) => {
                     received.refused += 1;
+                    if received.refused > room {
+                        continue;
+                    }
                     let deed = Deed::new(Actor::Bureau(sender), "letter.refused").peer(sender);
                     self.account(deed.with("why", error.code()))?;
                 }
@@ -187,7 +228,7 @@ impl Office {
             self.ledger().commit(batch)?;
             return Ok(Received::default());
         }
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
             return Ok(Received::default());
         };
@@ -233,16 +274,25 @@ fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn finished(intake: Option<Intake<'_>>) -> Result<Received, Error> {
-    intake.map_or(Ok(Received::default()), Intake::finish)
+fn finish(intake: Option<Intake<'_>>, all: &mut Received) -> Result<(), Error> {
+    if let Some(intake) = intake {
+        let room = room(all);
+        all.merge(&intake.finish(room)?);
+    }
+    Ok(())
+}
+
+/// How many more refusals are accounted for one by one.
+const fn room(so_far: &Received) -> usize {
+    REFUSALS_TOLD.saturating_sub(so_far.refused)
 }
 
 impl<'a> Intake<'a> {
-    fn new(office: &'a Office, provider: BureauId) -> Self {
-        Self {
+    fn new(office: &'a Office, provider: BureauId) -> Result<Self, Error> {
+        Ok(Self {
             office,
             provider,
-            _writing: office.writing(),
+            _writing: office.writing()?,
             batch: office.batch(),
             received: Received::default(),
             runs: BTreeMap::new(),
@@ -252,7 +302,7 @@ impl<'a> Intake<'a> {
             gone: Vec::new(),
             refused: Vec::new(),
             touched: BTreeSet::new(),
-        }
+        })
     }
 
     fn open(&mut self, feed: FeedId, label: Label, groups: GroupSet) {
@@ -447,10 +497,11 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Makes all of it, its receipts and the new cursors durable in one commit.
-    fn finish(mut self) -> Result<Received, Error> {
+    /// Makes all of it, its receipts and the new cursors durable in one commit. Of what is refused, the first `room` are
+    /// accounted for one by one.
+    fn finish(mut self, room: usize) -> Result<Received, Error> {
         self.write_runs()?;
-        for (id, why) in &self.refused {
+        for (id, why) in self.refused.iter().take(room) {
             let deed = Deed::new(Actor::Bureau(self.provider), "record.refused").peer(self.provider);
             self.office.account(deed.record(*id).with("why", why))?;
         }

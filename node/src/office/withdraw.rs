@@ -13,8 +13,12 @@ impl Office {
     /// # Errors
     /// Where there is no such record of this bureau's own.
     pub fn withdraw(&self, actor: Actor, id: RecordId, reason: Reason) -> Result<(), Error> {
+        self.written(self.withdraw_one(actor, id, reason))
+    }
+
+    fn withdraw_one(&self, actor: Actor, id: RecordId, reason: Reason) -> Result<(), Error> {
         let key = RecordKey { id, owner: self.me() };
-        let _writing = self.writing();
+        let _writing = self.writing()?;
         let row = self.ledger().record(key)?.ok_or(Error::UnknownRecord(id))?;
         self.account(Deed::new(actor, "record.withdraw").record(id).with("reason", reason))?;
         let signed = Tombstone::new(id, self.me(), self.now(), reason).sign(&self.secrets().signing);

@@ -11,6 +11,7 @@ use igain_protocol::time::Timestamp;
 use tokio::sync::Notify;
 
 use super::lock;
+use super::misconduct::Meter;
 use crate::network::PeerKey;
 use crate::office::{Error, Office};
 use crate::store::Batch;
@@ -29,6 +30,8 @@ pub(super) struct Link {
     subscriber: Mutex<Option<Subscriber>>,
     last_serial: AtomicU64,
     nudging: AtomicBool,
+    /// What it did against the protocol of late.
+    pub(super) breaches: Mutex<Meter>,
     status: Mutex<Status>,
 }
 
@@ -76,6 +79,7 @@ impl Link {
             subscriber: Mutex::new(None),
             last_serial: AtomicU64::new(0),
             nudging: AtomicBool::new(false),
+            breaches: Mutex::default(),
             status: Mutex::default(),
         })
     }
@@ -84,11 +88,7 @@ impl Link {
     pub(super) fn entitle(&self, office: &Office, grants: &BTreeMap<ClassIndex, Grant>) -> Result<(), Error> {
         let mut provider = lock(&self.provider);
         let mut view = provider.view().clone();
-        // A class that holds nothing is not shown to a peer that does not know it: its label would tell of what is gone.
-        let known = view.open_classes();
-        let shown = |class: &ClassIndex| known.contains(class) || office.has_records(*class);
-        let grants =
-            grants.iter().filter(|(class, _)| shown(class)).map(|(class, grant)| (*class, grant.clone())).collect();
+        let grants = office.shown(&view, grants);
         let changed = view.entitle(self.bureau, &office.secrets().feed, &grants, office.now().as_ms());
         if changed.is_empty() {
             return Ok(());

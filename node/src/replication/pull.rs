@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::link::Link;
 use super::{Replication, blocking, lock};
 use crate::network::Exchange;
-use crate::office::{Actor, Deed, Error, Examined, Office, Received};
+use crate::office::{Error, Examined, Office, Received};
 
 /// First and longest pause after an exchange that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
@@ -30,10 +30,16 @@ const AHEAD: usize = 1;
 /// Messages that an answer has besides its parcels.
 const ENDS: usize = 2;
 
+/// Pulls in a row that a peer may answer with nothing but that there is more: it says so once or twice when its policy
+/// changes meanwhile, or feeds begin anew.
+const FRUITLESS: u32 = 8;
+
 /// One pull's outcome.
 struct Done {
     subscriber: Subscriber,
     received: Received,
+    /// It brought something.
+    applied: bool,
     more: bool,
     mirrored: bool,
 }
@@ -51,7 +57,7 @@ impl Replication {
             match self.pull_all(&link).await {
                 Ok(()) => pause = PAUSE.0,
                 Err(error) => {
-                    link.note_error(&error.to_string());
+                    self.ended_early(&link, &error).await;
                     tracing::debug!(peer = %link.bureau, %error, "a pull failed");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE.1);
@@ -66,9 +72,14 @@ impl Replication {
     /// Pulls until the peer has nothing more.
     async fn pull_all(&self, link: &Arc<Link>) -> Result<(), Error> {
         let mut exchange = self.inner.network.open(link.key).await?;
+        let mut fruitless = 0;
         loop {
             let done = self.pull_once(link, &mut exchange).await?;
             self.settle(link, &done).await?;
+            fruitless = if done.applied { 0 } else { fruitless + 1 };
+            if done.more && fruitless > FRUITLESS {
+                return Err(Error::Violation(Violation::Endless));
+            }
             let more = done.more || done.received.put + done.received.purged > 0;
             link.put_subscriber(done.subscriber);
             if !more {
@@ -95,22 +106,21 @@ impl Replication {
         let taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
         let (examined, waiting) = mpsc::channel(AHEAD);
         let taking_in = tokio::spawn(take_in(self.office().clone(), link.bureau, waiting));
-        let answered = self.take_answer(link, exchange, taker, examined).await;
+        let answered = self.take_answer(exchange, taker, examined).await;
         // What came whole is taken in, also where the rest did not come.
         let received = taking_in.await.map_err(|_| Error::Interrupted)??;
-        let (subscriber, (more, mirrored)) = answered?;
-        Ok(Done { subscriber, received, more, mirrored })
+        let (Taker { subscriber, applied, .. }, (more, mirrored)) = answered?;
+        Ok(Done { subscriber, received, applied, more, mirrored })
     }
 
     /// Takes the messages of an answer to its end. They are read as fast as they come, so that what has come whole is
     /// taken in although the connection breaks, and need not come again.
     async fn take_answer(
         &self,
-        link: &Arc<Link>,
         exchange: &mut Exchange,
         taker: Taker,
         examined: mpsc::Sender<Examined>,
-    ) -> Result<(Subscriber, (bool, bool)), Error> {
+    ) -> Result<(Taker, (bool, bool)), Error> {
         let most = usize::try_from(self.inner.settings.window).unwrap_or(usize::MAX).saturating_add(ENDS);
         let (mut come, mut broken) = (VecDeque::new(), None);
         let (mut idle, mut working) = (Some(taker), OptionFuture::default());
@@ -120,23 +130,22 @@ impl Replication {
                     exchange.send(&message.encode()).await?;
                 }
                 if let Some(done) = taker.done {
-                    return Ok((taker.subscriber, done));
+                    return Ok((taker, done));
                 }
                 let frames: Vec<Vec<u8>> = come.drain(..come.len().min(TOGETHER)).collect();
-                match broken.take() {
-                    _ if !frames.is_empty() => working = Some(Box::pin(examine(taker, frames, &examined))).into(),
-                    Some(error) => return Err(error),
-                    None => idle = Some(taker),
+                if !frames.is_empty() {
+                    working = Some(Box::pin(examine(taker, frames, &examined))).into();
+                } else if let Some(error) = broken {
+                    return Err(error);
+                } else {
+                    idle = Some(taker);
                 }
             }
             tokio::select! {
                 Some(worked) = &mut working => {
                     working = OptionFuture::default();
                     let (taker, outcome) = worked?;
-                    if let Err(error) = outcome {
-                        self.violated_by(link, &error).await?;
-                        return Err(error);
-                    }
+                    outcome?;
                     idle = Some(taker);
                 }
                 frame = exchange.recv(), if broken.is_none() && come.len() < most => match frame {
@@ -146,12 +155,6 @@ impl Replication {
                 },
             }
         }
-    }
-
-    async fn violated_by(&self, link: &Link, error: &Error) -> Result<(), Error> {
-        let deed = Deed::new(Actor::Bureau(link.bureau), "sync.violation").peer(link.bureau).with("how", error.code());
-        let office = self.office().clone();
-        blocking(move || office.account(deed)).await.map(drop)
     }
 }
 
@@ -183,11 +186,7 @@ async fn take_in(
     while let Some(first) = examined.recv().await {
         let together = std::iter::once(first).chain(examined.try_recv().ok()).collect();
         let office = office.clone();
-        let taken = blocking(move || {
-            office.active_peer(provider)?;
-            office.take_in(provider, together)
-        });
-        received.merge(&taken.await?);
+        received.merge(&blocking(move || office.take_in(provider, together)).await?);
     }
     Ok(received)
 }
@@ -200,6 +199,10 @@ struct Taker {
     outgoing: Vec<Message>,
     changes: Vec<Change>,
     examined: Option<Examined>,
+    /// The answer brought something.
+    applied: bool,
+    /// Bytes of sealed parcels that the answer may still bring.
+    room: usize,
     done: Option<(bool, bool)>,
 }
 
@@ -210,8 +213,19 @@ impl Taker {
         let news = link.has_news(&office)?;
         let serial = link.next_serial(office.now());
         let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
-        let mut taker =
-            Self { office, link, subscriber, outgoing: Vec::new(), changes: Vec::new(), examined: None, done: None };
+        // A provider counts what is in its parcels, and may go a parcel beyond; signing and sealing add to each.
+        let room = (budget_bytes as usize).saturating_add(PARCEL_LIMIT).saturating_mul(2);
+        let mut taker = Self {
+            office,
+            link,
+            subscriber,
+            outgoing: Vec::new(),
+            changes: Vec::new(),
+            examined: None,
+            applied: false,
+            room,
+            done: None,
+        };
         taker.carry_out(effects)?;
         Ok(taker)
     }
@@ -227,9 +241,13 @@ impl Taker {
     fn take_one(&mut self, frame: &[u8]) -> Result<(), Error> {
         let input = match Message::decode(frame)? {
             Message::AskCursors => SubscriberInput::AskedCursors { serial: self.link.next_serial(self.office.now()) },
-            Message::Delivery(delivery) => SubscriberInput::Parcel(self.open(&delivery.sealed)?),
+            Message::Delivery(delivery) => {
+                let room = self.room.checked_sub(delivery.sealed.len());
+                self.room = room.ok_or(Error::Violation(Violation::Overlong))?;
+                SubscriberInput::Parcel(self.open(&delivery.sealed)?)
+            }
             Message::End(end) => SubscriberInput::End(end),
-            Message::Pull(_) | Message::Notify(_) => return Err(Error::Violation(Violation::Misplaced)),
+            Message::Pull(_) | Message::Notify(_) => return Err(Error::Violation(Violation::Unasked)),
         };
         let effects = self.subscriber.handle(input);
         self.carry_out(effects)
@@ -248,7 +266,10 @@ impl Taker {
         for effect in effects {
             match effect {
                 SubscriberEffect::Send(message) => self.outgoing.push(message),
-                SubscriberEffect::Apply(changes) => self.changes.extend(changes),
+                SubscriberEffect::Apply(changes) => {
+                    self.changes.extend(changes);
+                    self.applied = true;
+                }
                 SubscriberEffect::Done { more, mirrored } => self.done = Some((more, mirrored)),
                 SubscriberEffect::Violated(violation) => return Err(Error::Violation(violation)),
             }

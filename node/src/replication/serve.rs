@@ -6,7 +6,7 @@ use std::sync::Arc;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::log::FeedId;
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::sync::{Delivery, End, Feed, Message, ProviderEffect, ProviderInput, Pull};
+use igain_protocol::sync::{Delivery, End, Feed, Message, ProviderEffect, ProviderInput, Pull, Violation};
 use tokio::sync::mpsc;
 
 use super::link::Link;
@@ -37,23 +37,13 @@ impl Replication {
                     return Ok(exchange.finish().await?);
                 }
                 Ok(Message::Pull(pull)) => self.answer(link, &mut exchange, pull).await?,
-                Ok(_) => return self.violated(link, "unasked").await,
-                Err(error) => {
-                    self.violated(link, "malformed").await?;
-                    return Err(error.into());
-                }
+                Ok(_) => return Err(Error::Violation(Violation::Unasked)),
+                Err(error) => return Err(error.into()),
             }
         }
         // The peer has said all; whether it hears our end no longer matters.
         let _ = exchange.finish().await;
         Ok(())
-    }
-
-    /// Accounts for a peer that breaks the protocol.
-    pub(super) async fn violated(&self, link: &Link, how: &'static str) -> Result<(), Error> {
-        let deed = Deed::new(Actor::Bureau(link.bureau), "sync.violation").peer(link.bureau).with("how", how);
-        let office = self.office().clone();
-        blocking(move || office.account(deed)).await.map(drop)
     }
 
     async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<(), Error> {

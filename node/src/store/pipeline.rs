@@ -69,6 +69,8 @@ enum Job {
     Commit(Batch, Arc<Ticket>),
     /// End the file being written; told when all before it is published.
     Seal(Arc<Ticket>),
+    /// Nothing; told when all before it is published or refused.
+    Settle(Arc<Ticket>),
 }
 
 #[derive(Default)]
@@ -134,6 +136,13 @@ impl Pipeline {
         ticket.wait()
     }
 
+    /// Waits until all commits before the call are published or refused; the disk need have no room for that.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        let ticket = Arc::new(Ticket::default());
+        self.shared.push(Job::Settle(Arc::clone(&ticket)), 0)?;
+        ticket.wait().map(drop)
+    }
+
     /// The last commit that is durable and visible.
     pub(crate) fn published(&self) -> u64 {
         self.shared.published.load(Ordering::Acquire)
@@ -194,9 +203,9 @@ impl Shared {
             if let Job::Commit(batch, _) = &job {
                 bytes += batch.bytes();
             }
-            let is_seal = matches!(job, Job::Seal(_));
+            let is_last = matches!(job, Job::Seal(_) | Job::Settle(_));
             group.push(job);
-            if is_seal || bytes >= GROUP_BYTES {
+            if is_last || bytes >= GROUP_BYTES {
                 break;
             }
         }
@@ -207,7 +216,7 @@ impl Shared {
 
     fn write(&self, mut appender: Appender, to_sync: &SyncSender<Step>) {
         while let Some(group) = self.next_group() {
-            let (mut batches, mut tickets, mut seal) = (Vec::new(), Vec::new(), None);
+            let (mut batches, mut tickets, mut seal, mut settle) = (Vec::new(), Vec::new(), None, None);
             for job in group {
                 match job {
                     Job::Commit(batch, ticket) => {
@@ -215,11 +224,12 @@ impl Shared {
                         tickets.push(ticket);
                     }
                     Job::Seal(ticket) => seal = Some(ticket),
+                    Job::Settle(ticket) => settle = Some(ticket),
                 }
             }
             if let Some(why) = self.stopped.get() {
                 let error = Error::Stopped { why: why.clone() };
-                tickets.iter().chain(&seal).for_each(|ticket| ticket.tell(Err(error.clone())));
+                tickets.iter().chain(&seal).chain(&settle).for_each(|ticket| ticket.tell(Err(error.clone())));
                 continue;
             }
             if !batches.is_empty() {
@@ -233,6 +243,10 @@ impl Shared {
                     Ok(()) => _ = to_sync.send(Step::Sealed(ticket)),
                     Err(error) => self.refuse(&error, &[ticket]),
                 }
+            }
+            if let Some(ticket) = settle {
+                // What was written before is synced and told first.
+                _ = to_sync.send(Step::Sealed(ticket));
             }
         }
         if self.stopped.get().is_none()
@@ -292,7 +306,7 @@ impl Shared {
         let mut queue = locked(&self.queue);
         queue.bytes = 0;
         for job in queue.jobs.drain(..) {
-            let (Job::Commit(_, ticket) | Job::Seal(ticket)) = job;
+            let (Job::Commit(_, ticket) | Job::Seal(ticket) | Job::Settle(ticket)) = job;
             ticket.tell(Err(error.clone()));
         }
         self.drained.notify_all();

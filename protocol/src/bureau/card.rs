@@ -88,9 +88,14 @@ pub enum Error {
         /// What it is, shortened.
         value: String,
     },
-    /// The transport key is no safe Ed25519 key.
-    #[error("the card's transport key is refused: {0}")]
-    Transport(super::Error),
+    /// One of its keys is no safe key.
+    #[error("the card's {of} key is refused: {why}")]
+    Key {
+        /// What it is for.
+        of: &'static str,
+        /// What is wrong with it.
+        why: super::Error,
+    },
     /// One key for two uses.
     #[error("the card names one key for signing and for transport. Its bureau must make separate keys")]
     SameKey,
@@ -143,7 +148,7 @@ impl Error {
             Self::Text { .. } => "card.text",
             Self::TooMany { .. } => "card.too-many",
             Self::Malformed { .. } => "card.malformed",
-            Self::Transport(error) => error.code(),
+            Self::Key { why, .. } => why.code(),
             Self::SameKey => "card.same-key",
             Self::Validity { .. } => "card.validity",
             Self::NotOwnKey => "card.not-own-key",
@@ -203,7 +208,7 @@ impl Card {
         if self.not_after <= self.not_before {
             return Err(Error::Validity { not_before: self.not_before, not_after: self.not_after });
         }
-        VerifyingKey::from_bytes(&self.transport).map_err(Error::Transport)?;
+        VerifyingKey::from_bytes(&self.transport).map_err(|why| Error::Key { of: "transport", why })?;
         if self.signing.as_bytes() == &self.transport {
             return Err(Error::SameKey);
         }

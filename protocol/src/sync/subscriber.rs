@@ -99,6 +99,32 @@ pub enum Violation {
     /// Cursors were asked for although the pull named them.
     #[error("asked for cursors that were given")]
     AskedTwice,
+    /// A message that answers nothing.
+    #[error("a message that nobody asked for")]
+    Unasked,
+    /// Many more bytes than [`Pull::budget_bytes`] allows.
+    #[error("an answer that is much longer than was asked for")]
+    Overlong,
+    /// [`End::more`] again and again, and nothing that came of it.
+    #[error("more was promised again and again, and never came")]
+    Endless,
+}
+
+impl Violation {
+    /// The stable name of this kind of breach, for machines.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownFeed => "sync.unknown-feed",
+            Self::Gap => "sync.gap",
+            Self::Reopened => "sync.reopened",
+            Self::TooManyFeeds => "sync.too-many-feeds",
+            Self::Misplaced => "sync.misplaced",
+            Self::AskedTwice => "sync.asked-twice",
+            Self::Unasked => "sync.unasked",
+            Self::Overlong => "sync.overlong",
+            Self::Endless => "sync.endless",
+        }
+    }
 }
 
 /// The subscriber of one provider.

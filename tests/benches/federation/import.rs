@@ -17,8 +17,8 @@ const PLACES: &str = "../../shared/data/large/geonames_cities500.csv.xz";
 /// How many there are.
 const PLACES_COUNT: usize = 234_908;
 
-/// What its columns mean.
-const MAPPING: &str = include_str!("geonames.toml");
+/// What its columns mean, as it ships.
+const MAPPING: &str = include_str!("../../../configs/mappings/geonames.toml");
 
 pub(super) fn measure(load: Load, report: &mut Report) {
     let places = Path::new(env!("CARGO_MANIFEST_DIR")).join(PLACES);

@@ -17,6 +17,7 @@ use crate::api::types::{
 use crate::api::{LISTING_LIMIT, Problem, RECORDS_LIMIT};
 use crate::ledger::{RecordKey, RecordRow};
 use crate::office::{self, Actor, Contribution, Deed, Draft, Office};
+use crate::text;
 
 pub(super) mod draft;
 
@@ -75,10 +76,14 @@ fn own(office: &Office, id: RecordId) -> Result<igain_protocol::record::Record, 
     if let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? {
         return Ok(row.record()?);
     }
-    match office.ledger().records_with_id(id)?.first() {
-        Some((key, _)) => Err(office::Error::NotOwner(key.owner)),
-        None => Err(office::Error::UnknownRecord(id)),
+    // One that may not be shown any longer is as if it were gone already.
+    let today = office.now().day();
+    for (key, row) in office.ledger().records_with_id(id)? {
+        if row.record()?.header().retain_until.is_none_or(|until| today <= until) {
+            return Err(office::Error::NotOwner(key.owner));
+        }
     }
+    Err(office::Error::UnknownRecord(id))
 }
 
 /// What became of drafts, and whether there are classes that were not there before.
@@ -87,7 +92,8 @@ struct Done {
     new_classes: bool,
 }
 
-/// Contributes what could be read, in batches in which no record comes twice, and accounts for it.
+/// Contributes what could be read, in batches in which no record comes twice. Each is accounted for before it is done:
+/// what an answer refuses because it finds no account was not done.
 fn contribute(
     office: &Office,
     actor: Actor,
@@ -100,24 +106,17 @@ fn contribute(
     for draft in drafts {
         let again = draft.as_ref().ok().and_then(|draft| draft.id).is_some_and(|id| !ids.insert(id));
         if again {
-            contribute_batch(office, &mut done, std::mem::take(&mut batch))?;
+            contribute_batch(office, Deed::new(actor.clone(), action), &mut done, std::mem::take(&mut batch))?;
         }
         batch.push(draft);
     }
-    contribute_batch(office, &mut done, batch)?;
-    let count = |kind| done.outcomes.iter().filter(|outcome| outcome.outcome == kind).count();
-    let deed = Deed::new(actor, action).with("added", count(OutcomeKind::Added));
-    let deed = deed.with("revised", count(OutcomeKind::Revised)).with("refused", count(OutcomeKind::Refused));
-    let deed = match done.outcomes.as_slice() {
-        [Outcome { id: Some(id), .. }] => deed.record(id.0),
-        _ => deed,
-    };
-    office.account(deed)?;
+    contribute_batch(office, Deed::new(actor, action), &mut done, batch)?;
     Ok(done)
 }
 
 fn contribute_batch(
     office: &Office,
+    deed: Deed,
     done: &mut Done,
     drafts: Vec<Result<Draft, office::Error>>,
 ) -> Result<(), office::Error> {
@@ -126,14 +125,64 @@ fn contribute_batch(
     for draft in drafts {
         refused.push(draft.map(|draft| good.push(draft)).err());
     }
-    let Contribution { outcomes, new_classes, .. } = office.contribute(good)?;
+    let prepared = office.prepare(good)?;
+    account(office, deed, prepared.outcomes(), refused.iter().flatten().count())?;
+    let mut contribution = office.append(prepared)?;
+    contribution.wait()?;
+    let Contribution { outcomes, new_classes, .. } = contribution;
     let mut outcomes = outcomes.into_iter();
     done.new_classes |= !new_classes.is_empty();
-    done.outcomes.extend(refused.into_iter().filter_map(|refused| match refused {
-        Some(error) => Some(outcome(office::Outcome::Refused(error))),
-        None => outcomes.next().map(outcome),
-    }));
+    for refused in refused {
+        let outcome = match refused {
+            Some(error) => Some(outcome(office::Outcome::Refused(error))),
+            None => outcomes.next().map(outcome),
+        };
+        if let Some(mut outcome) = outcome {
+            if let Some(Text(id)) = outcome.id {
+                outcome.detail = remark(office, id)?;
+            }
+            done.outcomes.push(outcome);
+        }
+    }
     Ok(())
+}
+
+/// What whoever contributed a record should know of it: what it lacks before it can be shared, and identifiers that are
+/// found only as they are written.
+fn remark(office: &Office, id: RecordId) -> Result<Option<String>, office::Error> {
+    let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? else { return Ok(None) };
+    let record = row.record()?;
+    let draft = record.header().check_shareable().err().map(|error| error.to_string());
+    let country = office.me();
+    let odd = record.fields().filter_map(|(def, value)| {
+        let (scheme, raw) = (def.identifier()?, value.as_text()?);
+        text::identifier::identifier(scheme, raw, Some(country.country())).err()
+    });
+    let odd = odd.map(|error| format!("{error}. It is kept, and found, just as it is written"));
+    let remarks: Vec<String> = draft.into_iter().chain(odd).collect();
+    Ok((!remarks.is_empty()).then(|| remarks.join(". ")))
+}
+
+/// Accounts for what is about to become of a batch, of which `unreadable` drafts were refused before.
+fn account(office: &Office, deed: Deed, outcomes: &[office::Outcome], unreadable: usize) -> Result<(), office::Error> {
+    let (mut added, mut revised, mut refused) = (0, 0, unreadable);
+    for outcome in outcomes {
+        match outcome {
+            office::Outcome::Added(_) => added += 1,
+            office::Outcome::Revised(_) => revised += 1,
+            office::Outcome::Unchanged(_) => {}
+            office::Outcome::Refused(_) => refused += 1,
+        }
+    }
+    let deed = match outcomes {
+        [office::Outcome::Added(id) | office::Outcome::Revised(id) | office::Outcome::Unchanged(id)]
+            if unreadable == 0 =>
+        {
+            deed.record(*id)
+        }
+        _ => deed,
+    };
+    office.account(deed.with("added", added).with("revised", revised).with("refused", refused)).map(drop)
 }
 
 pub(super) fn outcome(outcome: office::Outcome) -> Outcome {
@@ -210,8 +259,17 @@ pub(super) async fn withdraw(
     Ok(Json(holders))
 }
 
-pub(super) async fn holders(State(app): State<App>, Named(id): Named<RecordId>) -> Result<Json<Holders>, Problem> {
-    app.work(move |office| of(office, id)).await.map(Json)
+pub(super) async fn holders(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(id): Named<RecordId>,
+) -> Result<Json<Holders>, Problem> {
+    app.work(move |office| {
+        let holders = of(office, id)?;
+        office.account(Deed::new(actor, "record.holders").record(id))?;
+        Ok(Json(holders))
+    })
+    .await
 }
 
 fn of(office: &Office, id: RecordId) -> Result<Holders, office::Error> {

@@ -45,6 +45,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A stable name for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Taken(_) => "socket-taken",
+            Self::NotASocket(_) => "socket-not-a-socket",
+            Self::Io { .. } => "socket-io",
+        }
+    }
+}
+
 /// The listening socket. Its file goes when it is dropped.
 #[derive(Debug)]
 pub struct Socket {

@@ -226,7 +226,7 @@ pub struct Outcome {
     /// The stable name of the reason why it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The reason in words.
+    /// The reason in words; of what was taken, what a draft lacks and which identifiers look wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

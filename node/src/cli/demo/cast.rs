@@ -63,7 +63,7 @@ pub(super) const PARTS: [Part; 3] = [
         folder: "br",
         config: include_str!("../../../../configs/demo/br.toml"),
         port: 7953,
-        only: "",
+        only: "kinds=person,organisation,vehicle,vessel,aircraft,event,item,link",
         policy: include_str!("../../../../configs/policy/br.cedar"),
     },
 ];

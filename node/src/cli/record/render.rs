@@ -132,6 +132,9 @@ fn table(holders: &types::Holders, page: &mut Page) {
 }
 
 pub(super) fn listing(listing: &types::Listing, page: &mut Page) {
+    if listing.records.is_empty() && listing.next.is_none() {
+        return page.line("There is no such record here.");
+    }
     let row = |record: &types::Listed| {
         [
             record.id.to_string(),

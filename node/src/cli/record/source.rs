@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::api::BODY_LIMIT;
-use crate::api::types::NewRecord;
+use crate::api::types::{self, NewRecord};
 use crate::cli::Error;
 
 /// One record, several, or what `igain record show --json` prints.
@@ -15,7 +15,14 @@ use crate::cli::Error;
 enum Content {
     Several(Vec<NewRecord>),
     Wrapped { records: Vec<NewRecord> },
+    Shown(types::Records),
     One(Box<NewRecord>),
+}
+
+/// A record as it was shown, to be added as a version of itself: what its owner's signature says anew is left out.
+fn again(shown: types::Record) -> NewRecord {
+    let types::Record { id, label, grading, retain_until, fields, .. } = shown;
+    NewRecord { id: Some(id), key: None, source: None, label, grading, retain_until, fields }
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<NewRecord>, Error> {
@@ -37,6 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<NewRecord>, Error> {
 fn parse(text: &str) -> Result<Vec<NewRecord>, String> {
     match serde_json::from_str(text) {
         Ok(Content::Several(records) | Content::Wrapped { records }) => Ok(records),
+        Ok(Content::Shown(shown)) => Ok(shown.records.into_iter().map(again).collect()),
         Ok(Content::One(record)) => Ok(vec![*record]),
         // An untagged enum does not say what is wrong, nor where.
         Err(error) => Err(match text.trim_start().starts_with('[') {

@@ -14,7 +14,7 @@ use super::raw::{self, Text};
 use super::spot::Document;
 use super::{BLOCKS_LIMIT, Block, Ends, Error, Format, Join, MAPPING_LIMIT, Mapping};
 use crate::intake::label::LabelRule;
-use crate::intake::link::{End, Target};
+use crate::intake::link::{Each, End, Target};
 use crate::intake::read::Dialect;
 use crate::intake::template::{Scope, Template};
 
@@ -163,6 +163,7 @@ impl Compiler<'_> {
             rules,
             extracts,
             ends: None,
+            each: None,
         })
     }
 
@@ -175,19 +176,37 @@ impl Compiler<'_> {
         for field in &raw.field {
             rules.push(self.field(kind, field)?);
         }
-        let from = self.end(&raw.from, raw.from_key.as_ref(), raw.from_source.as_ref(), names)?;
-        let to = self.end(&raw.to, raw.to_key.as_ref(), raw.to_source.as_ref(), names)?;
+        let each = raw.each.as_ref().map(|each| self.each(each)).transpose()?;
+        let groups = each.as_ref().map_or(0, |each| each.pattern.captures_len().saturating_sub(1));
+        let from = self.end(&raw.from, raw.from_key.as_ref(), raw.from_source.as_ref(), names, groups)?;
+        let to = self.end(&raw.to, raw.to_key.as_ref(), raw.to_source.as_ref(), names, groups)?;
         let fields = [self.def(kind, "from", raw.from.span())?, self.def(kind, "to", raw.to.span())?];
         Ok(Block {
             name: format!("{}-{}-{}", raw.from.get_ref(), raw.r#type.get_ref(), raw.to.get_ref()),
             kind,
             when: self.when(&raw.when)?,
-            key: raw.key.as_ref().map(|key| self.template(key, 0)).transpose()?,
+            key: raw.key.as_ref().map(|key| self.template(key, groups)).transpose()?,
             label,
             rules,
             extracts: Vec::new(),
             ends: Some(Ends { from, to, fields }),
+            each,
         })
+    }
+
+    fn each(&mut self, raw: &raw::Each) -> Result<Each, Error> {
+        Ok(Each {
+            split: self.split(&raw.from, &raw.split)?,
+            from: self.template(&raw.from, 0)?,
+            pattern: self.pattern(&raw.r#match)?,
+            join: raw.join.as_ref().map(|role| self.role(role)).transpose()?,
+        })
+    }
+
+    /// What stands between two statements of a cell.
+    fn split(&self, from: &Text, split: &str) -> Result<String, Error> {
+        let message = "`split` says what stands between two statements, and cannot be empty";
+        if split.is_empty() { Err(self.error(from.span(), message)) } else { Ok(split.to_owned()) }
     }
 
     fn end(
@@ -196,6 +215,7 @@ impl Compiler<'_> {
         key: Option<&Text>,
         source: Option<&Text>,
         names: &[String],
+        groups: usize,
     ) -> Result<End, Error> {
         let known = names.contains(record.get_ref());
         if key.is_none() && !known {
@@ -204,7 +224,7 @@ impl Compiler<'_> {
             return Err(self.error(record.span(), message));
         }
         let source = source.map(|source| self.filled(source)).transpose()?;
-        let key = key.map(|key| self.template(key, 0)).transpose()?;
+        let key = key.map(|key| self.template(key, groups)).transpose()?;
         Ok(End { target: Target { record: record.get_ref().clone(), source }, key })
     }
 

@@ -116,6 +116,7 @@ pub(super) struct Link {
     pub(super) to_source: Option<Text>,
     pub(super) r#type: Text,
     pub(super) key: Option<Text>,
+    pub(super) each: Option<Each>,
     #[serde(default)]
     pub(super) when: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
@@ -128,6 +129,16 @@ pub(super) struct Link {
     pub(super) fields: BTreeMap<String, Text>,
     #[serde(default)]
     pub(super) field: Vec<Field>,
+}
+
+/// What a link is made for, where a row may ask for many.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Each {
+    pub(super) from: Text,
+    pub(super) split: String,
+    pub(super) r#match: Text,
+    pub(super) join: Option<Text>,
 }
 
 /// A rule for a field, on its own or inside an extract.
@@ -160,7 +171,7 @@ pub(super) struct Field {
     pub(super) limit: Option<usize>,
     pub(super) record: Option<Text>,
     pub(super) source: Option<Text>,
-    pub(super) keep: Option<bool>,
+    pub(super) keep: Option<Spanned<toml::Value>>,
     pub(super) go_on: Option<bool>,
 }
 

@@ -128,12 +128,29 @@ impl<R: Read> Table<R> {
             written += wrote;
             cells += ended;
             match result {
-                ReadRecordResult::Record => return Ok(Shape::Whole(cells)),
+                ReadRecordResult::Record => {
+                    self.end_line()?;
+                    return Ok(Shape::Whole(cells));
+                }
                 ReadRecordResult::End => return Ok(Shape::End),
                 _ if self.chunks.is_too_long() || cells > COLUMNS_LIMIT => return Ok(Shape::TooLong),
                 _ => {}
             }
         }
+    }
+
+    /// Takes the line feed after the carriage return that ended a row, so that the next row begins on its own line.
+    fn end_line(&mut self) -> Result<(), Error> {
+        if self.chunks.row().last() != Some(&b'\r') {
+            return Ok(());
+        }
+        if self.chunks.rest().is_empty() {
+            self.chunks.more()?;
+        }
+        if self.chunks.rest().first() == Some(&b'\n') {
+            self.chunks.advance(1);
+        }
+        Ok(())
     }
 
     /// Whether the row goes to the end of the file because of a quote.

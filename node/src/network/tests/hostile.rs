@@ -4,22 +4,13 @@
 //! the places for exchanges, the cut after a flood, the handshakes of one address, the frames of one second.
 
 use futures::{AsyncReadExt, AsyncWriteExt};
-use libp2p::Stream;
 
 use super::*;
-
-/// A stream on which a bureau can send what no [`Exchange`] would.
-async fn raw(from: &Bureau, to: &Bureau) -> Stream {
-    let peer = from.network.peers.by_key(&to.key).unwrap();
-    let (reply, answer) = oneshot::channel();
-    from.network.commands.send(Command::Open { peer, reply }).await.unwrap();
-    answer.await.unwrap().unwrap()
-}
 
 /// What the server's `recv` makes of `bytes`, after which the stream is closed or left hanging.
 async fn received(transport: Transport, bytes: &[u8], close: bool) -> Result<Option<Vec<u8>>, Error> {
     let (client, mut server) = pair(transport, brisk(500)).await;
-    let mut stream = raw(&client, &server).await;
+    let mut stream = client.network.raw(server.key).await;
     stream.write_all(bytes).await.unwrap();
     stream.flush().await.unwrap();
     let mut exchange = server.accept().await;
@@ -86,7 +77,7 @@ async fn a_stalled_sender_hits_the_deadline() {
 async fn a_trickle_hits_the_deadline() {
     for transport in BOTH {
         let (client, mut server) = pair(transport, brisk(500)).await;
-        let mut stream = raw(&client, &server).await;
+        let mut stream = client.network.raw(server.key).await;
         tokio::spawn(async move {
             stream.write_all(&20_000_u32.to_be_bytes()).await.unwrap();
             // Never silent for the length of the deadline, and never getting anywhere.

@@ -40,7 +40,7 @@ impl SignedCard {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         bounded(bytes)?;
         let signed = Signed::parse(Typ::Card, bytes)?;
-        let card = Card::from(codec::decode_version::<Wire>(signed.payload(), VERSION)?);
+        let card = codec::decode_version::<Wire>(signed.payload(), VERSION)?.read()?;
         signed.verify(&card.signing)?;
         card.check()?;
         Ok(Self { card, bytes: bytes.to_vec() })
@@ -102,10 +102,10 @@ struct Wire {
     not_before: Timestamp,
     #[n(5)]
     not_after: Timestamp,
-    #[n(6)]
-    signing: VerifyingKey,
-    #[n(7)]
-    sealing: SealingKey,
+    #[cbor(n(6), with = "minicbor::bytes")]
+    signing: [u8; 32],
+    #[cbor(n(7), with = "minicbor::bytes")]
+    sealing: [u8; 32],
     #[cbor(n(8), with = "minicbor::bytes")]
     transport: [u8; 32],
     #[n(9)]
@@ -140,8 +140,8 @@ impl From<&Card> for Wire {
             serial: card.serial,
             not_before: card.not_before,
             not_after: card.not_after,
-            signing: card.signing,
-            sealing: card.sealing,
+            signing: *card.signing.as_bytes(),
+            sealing: *card.sealing.as_bytes(),
             transport: card.transport,
             addresses: card.addresses,
             languages: card.languages,
@@ -150,21 +150,23 @@ impl From<&Card> for Wire {
     }
 }
 
-impl From<Wire> for Card {
-    fn from(wire: Wire) -> Self {
+impl Wire {
+    /// The card, its keys found to be safe ones.
+    fn read(self) -> Result<Card, Error> {
         let contact = |c: WireContact| Contact { role: c.role, name: c.name, email: c.email, phone: c.phone };
-        Self {
-            bureau: wire.bureau,
-            name: wire.name,
-            serial: wire.serial,
-            not_before: wire.not_before,
-            not_after: wire.not_after,
-            signing: wire.signing,
-            sealing: wire.sealing,
-            transport: wire.transport,
-            addresses: wire.addresses,
-            languages: wire.languages,
-            contacts: wire.contacts.into_iter().map(contact).collect(),
-        }
+        let unsafe_key = |of| move |why| Error::Key { of, why };
+        Ok(Card {
+            bureau: self.bureau,
+            name: self.name,
+            serial: self.serial,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            signing: VerifyingKey::from_bytes(&self.signing).map_err(unsafe_key("signing"))?,
+            sealing: SealingKey::from_bytes(&self.sealing).map_err(unsafe_key("sealing"))?,
+            transport: self.transport,
+            addresses: self.addresses,
+            languages: self.languages,
+            contacts: self.contacts.into_iter().map(contact).collect(),
+        })
     }
 }

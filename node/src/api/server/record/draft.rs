@@ -20,6 +20,7 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Dra
     let read = |field: &Field| read_field(kind, field, &|key| Some(derived(key)));
     let fields: Fields = new.fields.iter().map(read).collect::<Result<_, _>>()?;
     let id = id(office, &new);
+    refuse_others(office, id)?;
     let retain_until = match new.retain_until {
         Some(until) => until.0,
         None => kept_until(office, id, keep_days)?,
@@ -31,6 +32,19 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Dra
         retain_until: Some(retain_until),
         fields,
     })
+}
+
+/// Another bureau's record is not added as this one's own.
+fn refuse_others(office: &Office, id: Option<RecordId>) -> Result<(), office::Error> {
+    let Some(id) = id else { return Ok(()) };
+    let today = office.now().day();
+    for (key, row) in office.ledger().records_with_id(id)? {
+        let shown = row.record()?.header().retain_until.is_none_or(|until| today <= until);
+        if shown && key.owner != office.me() {
+            return Err(office::Error::NotOwner(key.owner));
+        }
+    }
+    Ok(())
 }
 
 /// The record that is meant, if it is named.
@@ -61,11 +75,18 @@ pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain
     let kind = header.label.kind;
     let set = read_all(kind, &revision.set)?;
     let add = read_all(kind, &revision.add)?;
-    let replaced =
-        |name: &str| set.iter().any(|(set, _)| set == name) || revision.remove.iter().any(|gone| gone == name);
-    let kept = known.fields().filter(|(def, _)| !replaced(def.name));
-    let mut fields: Fields = kept.map(|(def, value)| (def.name.to_owned(), value.clone())).collect();
-    fields.extend(set.iter().cloned());
+    let mut fields = Fields::new();
+    // What takes the place of a field stands where it stood: to set what is there already changes nothing.
+    for (def, value) in known.fields().filter(|(def, _)| !revision.remove.iter().any(|gone| gone == def.name)) {
+        let put = fields.iter().any(|(name, _)| name == def.name);
+        match set.iter().any(|(name, _)| name == def.name) {
+            true if put => {}
+            true => fields.extend(set.iter().filter(|(name, _)| name == def.name).cloned()),
+            false => fields.push((def.name.to_owned(), value.clone())),
+        }
+    }
+    let new = set.into_iter().filter(|(set, _)| known.fields().all(|(def, _)| def.name != set));
+    fields.extend(new);
     fields.extend(add);
     let before = &header.label;
     let label = Label {

@@ -6,11 +6,12 @@ use std::ops::Range;
 use igain_protocol::record::{FieldDef, FieldType};
 use igain_protocol::vocabulary::Kind;
 use regex::{Regex, RegexBuilder};
+use toml::{Spanned, Value};
 
 use super::{Compiler, Error, Text, VALUES_LIMIT, raw};
 use crate::intake::date::Format;
 use crate::intake::link::Target;
-use crate::intake::rule::{Condition, Extract, ExtractRule, Rule, Unfit};
+use crate::intake::rule::{Condition, Extract, ExtractRule, Keep, Rule, Unfit};
 use crate::intake::template::Template;
 
 /// Most bytes of a compiled pattern: the largest of those that ship takes 200 KiB, most of it for Unicode classes.
@@ -154,7 +155,7 @@ impl Compiler<'_> {
         formats.iter().map(parse).collect()
     }
 
-    fn role(&self, role: &Text) -> Result<usize, Error> {
+    pub(super) fn role(&self, role: &Text) -> Result<usize, Error> {
         let found = self.scope.joins.iter().position(|(known, _)| known == role.get_ref());
         found.ok_or_else(|| self.error(role.span(), format!("no [[join]] has the role `{}`", role.get_ref())))
     }
@@ -168,12 +169,20 @@ impl Compiler<'_> {
         })
     }
 
-    pub(super) fn extract(&mut self, kind: Kind, raw: &raw::Extract) -> Result<Extract, Error> {
-        if raw.split.is_empty() {
-            return Err(
-                self.error(raw.from.span(), "`split` says what stands between two statements, and cannot be empty")
-            );
+    fn keep(&mut self, raw: &Spanned<Value>, rule: &Rule) -> Result<Keep, Error> {
+        match raw.get_ref() {
+            Value::Boolean(true) => Ok(Keep::Whole),
+            Value::Boolean(false) => Ok(Keep::Nothing),
+            Value::String(text) => {
+                let groups = rule.pattern.as_ref().map_or(0, |pattern| pattern.captures_len().saturating_sub(1));
+                self.template(&Text::new(raw.span(), text.clone()), groups).map(Keep::Part)
+            }
+            _ => Err(self.error(raw.span(), "`keep` is true, false or what to keep of the statement, such as \"{1}\"")),
         }
+    }
+
+    pub(super) fn extract(&mut self, kind: Kind, raw: &raw::Extract) -> Result<Extract, Error> {
+        let split = self.split(&raw.from, &raw.split)?;
         let rest = raw.rest.as_ref().map(|rest| self.def(kind, rest.get_ref(), rest.span())).transpose()?;
         if let (Some((_, def)), Some(raw)) = (rest, &raw.rest)
             && def.ty != FieldType::Text
@@ -188,9 +197,16 @@ impl Compiler<'_> {
             }
             let from = self.template(&raw.from, 0)?;
             let compiled = self.rule(kind, rule, from)?;
-            let (keep, go_on) = (rule.keep.unwrap_or(false), rule.go_on.unwrap_or(false));
-            rules.push(ExtractRule { rule: compiled, keep, go_on });
+            let keep = match &rule.keep {
+                None => Keep::Nothing,
+                Some(_) if rest.is_none() => {
+                    let message = "`keep` says what to keep in the field that `rest` names, and there is no `rest`";
+                    return Err(self.error(rule.name.span(), message));
+                }
+                Some(keep) => self.keep(keep, &compiled)?,
+            };
+            rules.push(ExtractRule { rule: compiled, keep, go_on: rule.go_on.unwrap_or(false) });
         }
-        Ok(Extract { from: self.template(&raw.from, 0)?, split: raw.split.clone(), rules, rest })
+        Ok(Extract { from: self.template(&raw.from, 0)?, split, rules, rest })
     }
 }

@@ -18,16 +18,16 @@ impl Compiler<'_> {
     }
 
     fn test(&self, value: &Spanned<Value>) -> Result<Test, Error> {
-        let help =
-            "a condition is a text, a list of texts, true (filled), false (empty), { not = … } or { match = \"…\" }";
+        let help = "a condition is a text, a list of texts, true (filled), false (empty), { not = … }, { match = \"…\" } or { not-match = \"…\" }";
         let bad = || self.error(value.span(), help);
         match value.get_ref() {
             Value::Boolean(filled) => Ok(Test::Filled(*filled)),
-            Value::Table(table) => match (table.get("match"), table.get("not"), table.len()) {
-                (Some(Value::String(pattern)), None, 1) => {
-                    self.pattern(&Text::new(value.span(), pattern.clone())).map(Test::Matches)
+            Value::Table(table) => match table.iter().next().filter(|_| table.len() == 1) {
+                Some((key, Value::String(text))) if key == "match" || key == "not-match" => {
+                    let pattern = self.pattern(&Text::new(value.span(), text.clone()))?;
+                    Ok(if key == "match" { Test::Matches(pattern) } else { Test::Misses(pattern) })
                 }
-                (None, Some(refused), 1) => texts(refused).map(Test::NotIn).ok_or_else(bad),
+                Some((key, refused)) if key == "not" => texts(refused).map(Test::NotIn).ok_or_else(bad),
                 _ => Err(bad()),
             },
             allowed => texts(allowed).map(Test::In).ok_or_else(bad),

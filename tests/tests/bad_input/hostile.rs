@@ -1,0 +1,147 @@
+//! An enrolled bureau that keeps to no rule: it has sound keys and connections, and sends what no node would.
+//!
+//! Frames that are cut or too long as bytes go below what a node's network can send: `node/src/network/tests/hostile.rs`
+//! and `node/src/replication/tests.rs` have those.
+
+mod asking;
+mod giving;
+
+use std::time::{Duration, SystemTime};
+
+use igain_node::keystore::Keys;
+use igain_node::network::{Config, Exchange, Incoming, Limits, Network, PeerKey};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::sync::{Message, Pull};
+use igain_protocol::time::Timestamp;
+use igain_tests::bureau::keys;
+use igain_tests::daemon::{Bureau, PATIENCE};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::{audited, particular};
+
+/// Who it says it is.
+pub(super) const HOSTILE: &str = "BR";
+
+/// A card for these keys, valid now unless `change` says otherwise.
+pub(super) fn card(id: &str, keys: &Keys, change: impl FnOnce(&mut Card)) -> SignedCard {
+    let now = now();
+    let transport = PeerKey::of_seed(&keys.transport_seed()).expect("a key");
+    let mut card = Card {
+        bureau: id.parse().expect("a bureau"),
+        name: format!("Bureau {id}"),
+        serial: 5,
+        not_before: Timestamp::from_ms(now.as_ms() - 86_400_000),
+        not_after: now.plus_ms(86_400_000),
+        signing: keys.signing().verifying_key(),
+        sealing: keys.sealing().sealing_key(),
+        transport: *transport.as_bytes(),
+        addresses: Vec::new(),
+        languages: vec!["en".into()],
+        contacts: Vec::new(),
+    };
+    change(&mut card);
+    card.sign(&keys.signing()).expect("a card")
+}
+
+/// Now, by the machine's clock.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
+    Timestamp::from_ms(u64::try_from(since.as_millis()).expect("a time"))
+}
+
+/// A real daemon and an enrolled bureau that this test speaks for.
+struct Siege {
+    ke: Bureau,
+    /// KE's card.
+    card: Card,
+    /// The keys of the hostile bureau.
+    keys: Keys,
+    network: Network,
+    incoming: Incoming,
+    runtime: Runtime,
+}
+
+impl Siege {
+    /// KE with one record that the hostile bureau may have.
+    fn lay(seed: u8) -> Self {
+        let ke = Bureau::start("KE");
+        let runtime = Runtime::new().expect("a runtime");
+        let keys = keys(seed);
+        let listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
+        let limits = Limits { outbound_exchanges: 4_096, frames_per_s: 1_000_000, ..Limits::default() };
+        let config = Config { limits, ..Config::new(keys.transport_seed(), listen) };
+        let (network, incoming) = runtime.block_on(Network::start(config)).expect("a network");
+        let own = card(HOSTILE, &keys, |card| card.addresses = network.listening());
+        ke.write("br.card", &own.to_armor());
+        let print = own.card().signing.fingerprint().to_string();
+        ke.json(&["peer", "enrol", "br.card", "--fingerprint", &print]);
+        ke.apply("@id(\"br\") permit(principal == Bureau::\"BR\", action in Action::\"disclose\", resource);");
+        ke.json(&["record", "add", "phone", "number=+254700000001", "--tlp", "green", "--grading", "B2"]);
+        let armor = ke.json(&["card", "export"])["armor"].as_str().expect("a card").to_owned();
+        let card = SignedCard::from_armor(&armor).expect("a card").card().clone();
+        network.set_allowed(vec![(PeerKey::from_bytes(card.transport), card.addresses.clone())]);
+        Self { ke, card, keys, network, incoming, runtime }
+    }
+
+    fn ke_key(&self) -> PeerKey {
+        PeerKey::from_bytes(self.card.transport)
+    }
+
+    fn me(&self) -> BureauId {
+        HOSTILE.parse().expect("a bureau")
+    }
+
+    async fn open(&self) -> Exchange {
+        self.network.open(self.ke_key()).await.expect("an exchange")
+    }
+
+    /// What KE has accounted for of the hostile bureau, at least `count` entries of `action`.
+    fn accounts(&self, action: &str, count: usize) -> Vec<Value> {
+        igain_tests::daemon::until(&format!("{count} entries of {action}"), || {
+            let entries = audited(&self.ke, action, Some(HOSTILE));
+            (entries.len() >= count).then_some(entries)
+        })
+    }
+
+    /// Waits until KE accounts for this breach of the protocol.
+    fn breach(&self, how: &str) {
+        igain_tests::daemon::until(&format!("an account of {how}"), || {
+            let entries = audited(&self.ke, "sync.violation", Some(HOSTILE));
+            entries.iter().any(|entry| particular(entry, "how") == how).then_some(())
+        });
+    }
+
+    /// What `igain peer show` says went wrong last.
+    fn last_error(&self) -> String {
+        let link = &self.ke.json(&["peer", "show", HOSTILE])["link"];
+        link["last_error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// KE answers its users, and has lost nothing and taken nothing in.
+    fn assert_sound(&self) {
+        super::assert_sound(&self.ke, 1);
+        let status = self.ke.json(&["status"]);
+        let foreign = status["records"].as_array().expect("counts").iter();
+        assert_eq!(foreign.filter(|row| row["owner"] == HOSTILE && row["records"] != 0).count(), 0, "{status}");
+    }
+
+    /// KE still serves the bureau that had been hostile, as it would any other.
+    fn assert_served(&self) {
+        self.runtime.block_on(async {
+            let mut exchange = self.open().await;
+            exchange.send(&Message::Pull(pull(now().as_ms())).encode()).await.expect("sent");
+            let answer = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("an answer");
+            Message::decode(&answer.expect("a frame")).expect("a message");
+        });
+    }
+}
+
+/// A pull that says nothing in particular.
+fn pull(serial: u64) -> Pull {
+    Pull { serial, digest: [9; 16], cursors: None, budget_bytes: 1 << 20, mirror: [0; 16], news: false }
+}
+
+/// How long KE waits for a frame before it gives an exchange up, and some more.
+const STALL: Duration = Duration::from_secs(40);
