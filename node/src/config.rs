@@ -80,7 +80,7 @@ pub struct Retention {
 pub struct Replication {
     /// Seconds between two looks at a quiet peer.
     pub interval_s: u32,
-    /// Requests that may be under way to one peer.
+    /// Parcels that a peer is asked for at a time.
     pub window: u32,
 }
 

@@ -21,6 +21,7 @@ mod tombstones;
 pub use cafs::CafRow;
 pub use classes::{ClassRow, DRAFTS};
 pub use cursors::CursorRow;
+pub use feeds::Deliveries;
 pub use identifiers::IdentifierKey;
 pub use letters::LetterRow;
 pub use log::{LogEntry, Op};

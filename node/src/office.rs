@@ -24,7 +24,7 @@ mod receive;
 mod sent;
 mod withdraw;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
@@ -46,7 +46,7 @@ pub use holders::{Holder, HolderState};
 pub use index::Indexer;
 pub use peers::Peer;
 pub use policing::PlanRow;
-pub use receive::Received;
+pub use receive::{Examined, Received};
 
 use crate::audit::AuditLog;
 use crate::keystore::Keys;
@@ -123,6 +123,8 @@ struct Inner {
     classes: RwLock<classes::Classes>,
     policy: RwLock<Arc<Policy>>,
     writing: Mutex<()>,
+    /// Questions that wait for the name index.
+    asking: AtomicUsize,
     /// A write failed after memory had counted what it would have brought.
     doubtful: AtomicBool,
 }
@@ -156,6 +158,7 @@ impl Office {
             classes: RwLock::new(classes),
             policy: RwLock::new(Arc::new(policy)),
             writing: Mutex::new(()),
+            asking: AtomicUsize::new(0),
             doubtful: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })

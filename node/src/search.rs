@@ -203,7 +203,13 @@ impl Search {
         guarded(|| self.inner.refresh())
     }
 
-    /// The store's position that the last commit gave.
+    /// Notes that nothing up to the store's position concerns the index. It is remembered with the next commit; where
+    /// something waits for that, this does nothing.
+    pub fn pass(&self, position: [u8; 16]) {
+        self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner).pass(position);
+    }
+
+    /// The store's position up to which the index has come: that of the last commit, or one that was passed since.
     pub fn position(&self) -> Option<[u8; 16]> {
         self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner).position()
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use igain_node::keystore::Keys;
+use igain_node::ledger::Deliveries;
 use igain_node::office::{Actor, Draft, Notes, Office, Outcome, Secrets, Wanted};
 use igain_node::store::Batch;
 use igain_protocol::bureau::BureauId;
@@ -172,18 +173,20 @@ impl Wire {
         let mut effects =
             VecDeque::from(self.provider.handle(ProviderInput::Pull { pull, heads: &heads, mirror: [0; 16] }));
         let mut answers = Vec::new();
-        let mut notes = Notes::default();
+        let (mut notes, mut deliveries) = (Notes::default(), Deliveries::new(self.peer));
         while let Some(effect) = effects.pop_front() {
             match effect {
                 ProviderEffect::Read { feed, class, groups, after, again, room } => {
                     let wanted = Wanted { feed, class, groups, after, again, room };
-                    let read = office.disclose(self.peer, self.provider.view(), wanted, &mut notes);
+                    let open = self.provider.view().open_classes();
+                    let read = office.disclose(self.peer, &open, wanted, &mut notes, &mut deliveries);
                     let read = read.expect("the books");
                     effects.extend(self.provider.handle(ProviderInput::Read(read)));
                 }
                 ProviderEffect::Persist { feeds, delivered } => {
                     let notes = std::mem::take(&mut notes);
-                    let batch = office.note_sent(self.peer, &mut self.provider, &feeds, &delivered, &notes);
+                    let batch =
+                        office.note_sent(self.peer, &mut self.provider, &feeds, &delivered, &notes, &mut deliveries);
                     office.ledger().commit(batch.expect("the books")).expect("a commit");
                 }
                 ProviderEffect::Forget(id, _) => office.forget_feed(self.peer, id).expect("the books"),

@@ -25,7 +25,7 @@ fn the_least_file_has_every_default() {
     assert_eq!(config.api, Path::new("/etc/igain/data/api.sock"));
     assert_eq!(config.keystore(), Path::new("/etc/igain/data/keys.age"));
     assert_eq!(config.retention, Retention { default_days: 1_095, erase_within_s: 3_600 });
-    assert_eq!(config.replication, Replication { interval_s: 60, window: 4 });
+    assert_eq!(config.replication, Replication { interval_s: 60, window: 16 });
     assert_eq!(config.log.level, Level::Info);
 }
 
@@ -84,9 +84,9 @@ fn what_is_wrong_is_placed() {
     let (line, column, problem) = refused(&LEAST.replace("[]", "[\"/ip4/0.0.0.0/tcp/1\", \"0.0.0.0:80\"]"));
     assert_eq!((line, column, problem), (4, 33, Problem::Address("0.0.0.0:80".into())));
 
-    let (line, column, problem) = refused(&format!("{LEAST}[replication]\nwindow = 17\n"));
+    let (line, column, problem) = refused(&format!("{LEAST}[replication]\nwindow = 129\n"));
     assert_eq!((line, column), (6, 10));
-    assert!(matches!(problem, Problem::Range { key: "window", value: 17, least: 1, most: 16, .. }));
+    assert!(matches!(problem, Problem::Range { key: "window", value: 129, least: 1, most: 128, .. }));
 
     assert_eq!(refused("name = \"x\"\n").2, Problem::MissingKey("bureau".into()));
     assert_eq!(refused(&LEAST.replace("NCB Nairobi", "  ")).2, Problem::Text { key: "name", fault: "is empty" });

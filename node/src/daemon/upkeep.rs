@@ -12,7 +12,6 @@ use super::open::Opened;
 use crate::office::{Indexer, Office};
 use crate::replication::Replication;
 use crate::search::{self, Search};
-use crate::store::Position;
 
 /// How long a new record may wait for the name index to look again. A question waits for the index, so this is also
 /// about the longest that a question is held up.
@@ -67,9 +66,8 @@ impl Upkeep {
             thread.map_err(|cause| Error::System { what: "another thread", cause })
         };
         let index = {
-            let (indexer, search, office) = (opened.indexer(), opened.search.clone(), opened.office.clone());
-            let stop = Arc::clone(&stop);
-            spawn("igain-index", Box::new(move || follow(indexer, &search, &office, &stop)))?
+            let (indexer, office, stop) = (opened.indexer(), opened.office.clone(), Arc::clone(&stop));
+            spawn("igain-index", Box::new(move || follow(indexer, &office, &stop)))?
         };
         let minute = {
             let rounds = Rounds {
@@ -98,22 +96,23 @@ impl Upkeep {
 }
 
 /// Keeps the name index in step with the store.
-fn follow(mut indexer: Indexer, search: &Search, office: &Office, stop: &Stop) {
+fn follow(mut indexer: Indexer, office: &Office, stop: &Stop) {
     loop {
-        let rest = match indexer.catch_up() {
-            Ok(_) => {
-                // What the index has seen, merges need not keep for it.
-                search.position().into_iter().for_each(|at| office.ledger().store().pin(Position::from_bytes(at)));
-                FOLLOW_EVERY
-            }
+        let rest = match indexer.follow() {
+            Ok(()) => FOLLOW_EVERY,
             Err(error) => {
                 tracing::error!(%error, "the name index could not follow the store");
                 REST
             }
         };
+        // What the index has seen, merges need not keep for it.
+        office.ledger().store().pin(indexer.committed());
         if stop.after(rest) {
-            return;
+            break;
         }
+    }
+    if let Err(error) = indexer.commit() {
+        tracing::error!(%error, "the name index could not be brought up to date; it will be after the next start");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What peers may see and have seen: the view of each, and which records were delivered to it.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::label::{ClassId, Label};
@@ -74,33 +75,6 @@ impl Ledger {
         batch.delete(table::FEEDS, feed_key(peer, id));
     }
 
-    /// Notes that slots of a class were delivered to a peer.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn put_delivered(
-        &self,
-        batch: &mut Batch,
-        peer: BureauId,
-        class: ClassIndex,
-        slots: &[u64],
-    ) -> Result<(), Error> {
-        let pages: BTreeSet<u64> = slots.iter().map(|slot| slot / SLOTS).collect();
-        for page in pages {
-            let mut bitmap = self.delivered_page(peer, class, page)?;
-            let before = bitmap.len();
-            bitmap.extend(slots.iter().filter(|slot| *slot / SLOTS == page).map(|slot| low(*slot)));
-            if bitmap.len() > before {
-                bitmap.optimize();
-                let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-                // INVARIANT: writing to a Vec cannot fail.
-                let _ = bitmap.serialize_into(&mut bytes);
-                batch.put(table::DELIVERED, delivered_key(peer, class, page), encode(&ByteVec::from(bytes)));
-            }
-        }
-        Ok(())
-    }
-
     /// Whether a slot of a class was ever delivered to a peer.
     ///
     /// # Errors
@@ -123,6 +97,58 @@ impl Ledger {
         let bytes: ByteVec = decode(NAME, &bytes)?;
         RoaringBitmap::deserialize_from(bytes.as_slice())
             .map_err(|error| Error::Row { table: NAME, why: error.to_string() })
+    }
+}
+
+/// What was delivered to one peer, while an answer to it is made: what is noted here counts at once, also before it is
+/// durable.
+#[derive(Debug)]
+pub struct Deliveries {
+    peer: BureauId,
+    pages: BTreeMap<(ClassIndex, u64), RoaringBitmap>,
+}
+
+impl Deliveries {
+    /// What was delivered to `peer`.
+    pub const fn new(peer: BureauId) -> Self {
+        Self { peer, pages: BTreeMap::new() }
+    }
+
+    /// Notes that slots of a class are delivered.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn note(&mut self, ledger: &Ledger, batch: &mut Batch, class: ClassIndex, slots: &[u64]) -> Result<(), Error> {
+        let pages: BTreeSet<u64> = slots.iter().map(|slot| slot / SLOTS).collect();
+        for page in pages {
+            let key = delivered_key(self.peer, class, page);
+            let bitmap = self.page(ledger, class, page)?;
+            let before = bitmap.len();
+            bitmap.extend(slots.iter().filter(|slot| *slot / SLOTS == page).map(|slot| low(*slot)));
+            if bitmap.len() > before {
+                bitmap.optimize();
+                let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+                // INVARIANT: writing to a Vec cannot fail.
+                let _ = bitmap.serialize_into(&mut bytes);
+                batch.put(table::DELIVERED, key, encode(&ByteVec::from(bytes)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a slot of a class was ever delivered.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn contains(&mut self, ledger: &Ledger, class: ClassIndex, slot: u64) -> Result<bool, Error> {
+        Ok(self.page(ledger, class, slot / SLOTS)?.contains(low(slot)))
+    }
+
+    fn page(&mut self, ledger: &Ledger, class: ClassIndex, page: u64) -> Result<&mut RoaringBitmap, Error> {
+        Ok(match self.pages.entry((class, page)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(ledger.delivered_page(self.peer, class, page)?),
+        })
     }
 }
 
@@ -188,3 +214,6 @@ impl MarkRow {
         Mark { at: self.at, through: self.through, again: self.again }
     }
 }
+
+#[cfg(test)]
+mod tests;

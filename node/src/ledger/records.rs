@@ -7,7 +7,7 @@ use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
 use super::{Error, Ledger, part, table};
-use crate::store::Batch;
+use crate::store::{Batch, Table};
 
 const NAME: &str = "records";
 
@@ -84,6 +84,9 @@ impl RecordKey {
 }
 
 impl Ledger {
+    /// The table of the records, for who follows what changes in it.
+    pub const RECORDS: Table = table::RECORDS;
+
     /// One record.
     ///
     /// # Errors
@@ -137,7 +140,7 @@ impl Ledger {
     /// # Errors
     /// Where the row cannot be read.
     pub fn replayed_record(
-        table: crate::store::Table,
+        table: Table,
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<Option<(RecordKey, Option<RecordRow>)>, Error> {

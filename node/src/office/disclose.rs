@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::log::{Entry, FeedId};
 use igain_protocol::record::{RecordId, redact_bytes};
-use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read, View};
+use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::{Error, Office, read};
-use crate::ledger::{LogEntry, Op, RecordKey, RecordRow};
+use crate::ledger::{Deliveries, LogEntry, Op, RecordKey, RecordRow};
 
 /// What a peer's feed wants to read.
 #[derive(Debug, Clone, Copy)]
@@ -42,21 +42,37 @@ pub struct Notes {
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     peer: BureauId,
-    view: &'a View,
+    /// Classes that it may have: it may know of the records in them.
+    open: &'a BTreeSet<ClassIndex>,
     wanted: Wanted,
+}
+
+impl Notes {
+    /// Whether references are withheld from the peer.
+    pub fn withhold(&self) -> bool {
+        !self.withheld.is_empty()
+    }
 }
 
 impl Office {
     /// Reads on in a class log for a peer: live records, redacted, and the ends of records that it was sent; then the
-    /// records that it is to be sent once more. `notes` are for [`Office::note_sent`].
+    /// records that it is to be sent once more. `open` are the classes that the peer may have; `notes` are for
+    /// [`Office::note_sent`].
     ///
     /// # Errors
     /// Where the books cannot be read.
-    pub fn disclose(&self, peer: BureauId, view: &View, wanted: Wanted, notes: &mut Notes) -> Result<Read, Error> {
+    pub fn disclose(
+        &self,
+        peer: BureauId,
+        open: &BTreeSet<ClassIndex>,
+        wanted: Wanted,
+        notes: &mut Notes,
+        deliveries: &mut Deliveries,
+    ) -> Result<Read, Error> {
         if wanted.class == LETTERS_CLASS {
             return self.read_letters(peer, wanted);
         }
-        let reader = Reader { peer, view, wanted };
+        let reader = Reader { peer, open, wanted };
         let Wanted { feed, after, again, mut room, .. } = wanted;
         let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
         loop {
@@ -65,7 +81,7 @@ impl Office {
                 break;
             }
             for entry in run {
-                if !take(&mut read, &mut room, self.disclose_entry(reader, entry, notes)?) {
+                if !take(&mut read, &mut room, self.disclose_entry(reader, entry, notes, deliveries)?) {
                     return Ok(read);
                 }
                 read.through = entry.seq;
@@ -114,7 +130,7 @@ impl Office {
         let Wanted { class, groups, .. } = reader.wanted;
         let withheld = RefCell::new(&mut notes.withheld);
         let may_refer = |to| {
-            let may = self.may_refer(reader.peer, reader.view, to);
+            let may = self.may_refer(reader, to);
             if !may {
                 withheld.borrow_mut().entry(to).or_default().insert(id);
             }
@@ -130,6 +146,7 @@ impl Office {
         reader: Reader<'_>,
         entry: LogEntry,
         notes: &mut Notes,
+        deliveries: &mut Deliveries,
     ) -> Result<Option<(Entry, Option<u64>)>, Error> {
         let class = reader.wanted.class;
         let key = RecordKey { id: entry.id, owner: self.me() };
@@ -140,7 +157,7 @@ impl Office {
             };
             return self.disclose_record(reader, entry.id, &row, notes).map(Some);
         }
-        if !self.ledger().was_delivered(reader.peer, class, entry.slot)? {
+        if !deliveries.contains(self.ledger(), class, entry.slot)? {
             return Ok(None);
         }
         let wire = match entry.op {
@@ -165,11 +182,11 @@ impl Office {
 
     /// Whether a peer may know of the record that a field refers to: one of this bureau's own, in a class that is open to
     /// the peer, or one of the peer's own.
-    fn may_refer(&self, peer: BureauId, view: &View, id: RecordId) -> bool {
+    fn may_refer(&self, reader: Reader<'_>, id: RecordId) -> bool {
         let row = self.ledger().record(RecordKey { id, owner: self.me() });
         let class = row.ok().flatten().map(|row| row.place.class);
-        class.is_some_and(|class| view.open_feeds().any(|(_, feed)| feed.class == class))
-            || self.ledger().has_record(RecordKey { id, owner: peer }).unwrap_or(false)
+        class.is_some_and(|class| reader.open.contains(&class))
+            || self.ledger().has_record(RecordKey { id, owner: reader.peer }).unwrap_or(false)
     }
 
     fn read_letters(&self, peer: BureauId, wanted: Wanted) -> Result<Read, Error> {

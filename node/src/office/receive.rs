@@ -1,6 +1,7 @@
 //! Taking in what another bureau sends: verified, durable, accounted for; and purging what it takes back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::MutexGuard;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::label::Label;
@@ -44,22 +45,37 @@ impl Received {
     }
 }
 
-/// One run of a feed on its way into the books.
+/// Changes whose records were verified.
+#[derive(Debug)]
+pub struct Examined {
+    changes: Vec<Change>,
+    /// What was found of each record among them, in order.
+    verdicts: Vec<Verdict>,
+}
+
+/// A record that is its owner's word; or which it claims to be, and why it is not.
+type Verdict = Result<Record, (Option<RecordId>, record::Error)>;
+
+/// Changes on their way into the books, in one commit.
 struct Intake<'a> {
     office: &'a Office,
     provider: BureauId,
-    class: ClassIndex,
-    label: Label,
     batch: Batch,
     received: Received,
-    /// Entries of this node's own log of the feed.
-    run: Vec<LogEntry>,
+    /// Entries of this node's own logs of the feeds.
+    runs: BTreeMap<ClassIndex, Vec<LogEntry>>,
+    /// Records more, or fewer, in each log.
+    counts: BTreeMap<ClassIndex, i64>,
+    /// How far each feed has come.
+    cursors: BTreeMap<FeedId, CursorRow>,
     retained: BTreeMap<Day, Vec<RecordKey>>,
     /// Records that are gone: a receipt is due.
     gone: Vec<RecordId>,
     refused: Vec<(RecordId, String)>,
     /// Records that the batch touches: reading them shows what was before.
     touched: BTreeSet<RecordKey>,
+    /// Held until all is durable: what is read here must not change meanwhile.
+    _writing: MutexGuard<'a, ()>,
 }
 
 impl Office {
@@ -69,24 +85,59 @@ impl Office {
     /// Where the provider may not take part, or the books cannot be read or written. A record that is refused stops
     /// nothing else.
     pub fn receive(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
-        self.written(self.take_in(provider, changes))
+        let examined = self.examine(provider, changes);
+        self.take_in(provider, vec![examined])
     }
 
-    fn take_in(&self, provider: BureauId, changes: Vec<Change>) -> Result<Received, Error> {
+    /// Verifies the records among a provider's changes, all at once.
+    pub fn examine(&self, provider: BureauId, changes: Vec<Change>) -> Examined {
+        let verdicts = self.verify(provider, &changes);
+        Examined { changes, verdicts }
+    }
+
+    /// Takes in what was examined, in order and in as few commits as can be. All is durable when this returns.
+    ///
+    /// # Errors
+    /// As for [`Office::receive`].
+    pub fn take_in(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
+        self.written(self.take_all(provider, examined))
+    }
+
+    fn take_all(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
         let mut all = Received::default();
-        for change in changes {
-            // It may be revoked between two of them.
-            self.active_peer(provider)?;
-            let room = REFUSALS_TOLD.saturating_sub(all.refused);
-            all.merge(&match change {
-                Change::Open { feed, label, groups } => self.open_feed(provider, feed, label, groups)?,
-                Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
-                    self.take_letters(provider, entries, to, room)?
+        let mut intake: Option<Intake<'_>> = None;
+        for Examined { changes, verdicts } in examined {
+            let mut verdicts = verdicts.into_iter();
+            for change in changes {
+                // It may be revoked between two of them.
+                self.active_peer(provider)?;
+                match change {
+                    Change::Open { feed, label, groups } => match self.feed_of(provider, &label) {
+                        Some(old) if old == feed => {}
+                        old => {
+                            if let Some(old) = old {
+                                finish(intake.take(), &mut all)?;
+                                all.merge(&self.close_feed(provider, old)?);
+                            }
+                            self.begun(&mut intake, provider)?.open(feed, label, groups);
+                        }
+                    },
+                    Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => {
+                        finish(intake.take(), &mut all)?;
+                        all.merge(&self.take_letters(provider, entries, to, room(&all))?);
+                    }
+                    Change::Entries { feed, entries, to } => {
+                        let verdicts: Vec<Verdict> = verdicts.by_ref().take(puts(&entries).count()).collect();
+                        self.begun(&mut intake, provider)?.entries(feed, entries, verdicts, to)?;
+                    }
+                    Change::Close { feed } => {
+                        finish(intake.take(), &mut all)?;
+                        all.merge(&self.close_feed(provider, feed)?);
+                    }
                 }
-                Change::Entries { feed, entries, to } => self.take_entries(provider, feed, entries, to, room)?,
-                Change::Close { feed } => self.close_feed(provider, feed)?,
-            });
+            }
         }
+        finish(intake, &mut all)?;
         if all.refused > REFUSALS_TOLD {
             let deed = Deed::new(Actor::Bureau(provider), "record.refused").peer(provider);
             self.account(deed.with("untold", all.refused - REFUSALS_TOLD))?;
@@ -94,23 +145,25 @@ impl Office {
         Ok(all)
     }
 
-    /// Begins a feed. It takes the place of one with the same label, whose close may still be on its way: what comes
-    /// late through that one must not take records with it.
-    fn open_feed(&self, owner: BureauId, feed: FeedId, label: Label, groups: GroupSet) -> Result<Received, Error> {
-        let same = |row: &ClassRow| row.owner == owner && row.label == label;
-        let old = read(&self.inner.classes).rows().find(|(_, row)| same(row)).and_then(|(_, row)| row.feed);
-        let received = match old {
-            Some((old, _)) if old == feed => return Ok(Received::default()),
-            Some((old, _)) => self.close_feed(owner, old)?,
-            None => Received::default(),
+    /// The intake under way, or a new one.
+    fn begun<'i, 'a>(
+        &'a self,
+        intake: &'i mut Option<Intake<'a>>,
+        provider: BureauId,
+    ) -> Result<&'i mut Intake<'a>, Error> {
+        let ready = match intake.take() {
+            Some(ready) => ready,
+            None => Intake::new(self, provider)?,
         };
-        let _writing = self.writing()?;
-        let mut batch = self.batch();
-        let row = ClassRow { owner, label, feed: Some((feed, groups)) };
-        let class = write(&self.inner.classes).add(self.me(), row, self.ledger(), &mut batch);
-        self.ledger().put_cursor(&mut batch, owner, feed, CursorRow { at: Position::default(), class });
-        self.ledger().commit(batch)?;
-        Ok(received)
+        Ok(intake.insert(ready))
+    }
+
+    /// The feed that one with the same label takes the place of. Its close may still be on its way: what comes late
+    /// through it must not take records with it.
+    fn feed_of(&self, owner: BureauId, label: &Label) -> Option<FeedId> {
+        let classes = read(&self.inner.classes);
+        let mut same = classes.rows().filter(|(_, row)| row.owner == owner && row.label == *label);
+        same.find_map(|(_, row)| row.feed).map(|(feed, _)| feed)
     }
 
     /// Takes letters in; of those that are refused, the first `room` are accounted for one by one.
@@ -144,58 +197,24 @@ impl Office {
         Ok(received)
     }
 
-    /// Takes a run of records in; of those that are refused, the first `room` are accounted for one by one.
-    fn take_entries(
-        &self,
-        provider: BureauId,
-        feed: FeedId,
-        entries: Vec<Entry>,
-        to: Position,
-        room: usize,
-    ) -> Result<Received, Error> {
-        let verified = self.verify(provider, &entries);
-        let _writing = self.writing()?;
-        let Some(class) = self.ledger().cursor(provider, feed)?.map(|row| row.class) else {
-            return Ok(Received::default());
-        };
-        let Some(label) = read(&self.inner.classes).row(class).map(|row| row.label.clone()) else {
-            return Ok(Received::default());
-        };
-        let mut intake = Intake::new(self, provider, class, label);
-        let mut verified = verified.into_iter();
-        for entry in entries {
-            match entry {
-                Entry::Put(_) => match verified.next() {
-                    Some(Ok(record)) => intake.put(&record)?,
-                    Some(Err((id, error))) => intake.refuse(id, error.code()),
-                    None => {}
-                },
-                Entry::Withdraw(bytes) => intake.withdraw(&bytes)?,
-                Entry::Expire(id) => intake.expire(id)?,
-                Entry::Leave(id) => intake.leave(id)?,
-                Entry::Letter(_) => {}
-            }
-        }
-        intake.finish(feed, to, room)
-    }
-
-    /// Verifies all records of a run at once.
-    fn verify(&self, provider: BureauId, entries: &[Entry]) -> Vec<Result<Record, (Option<RecordId>, record::Error)>> {
+    fn verify(&self, provider: BureauId, changes: &[Change]) -> Vec<Verdict> {
         let key = self.key_of(provider);
-        let puts = entries.iter().filter_map(|entry| match entry {
-            Entry::Put(bytes) => Some(Unverified::decode(bytes)),
-            _ => None,
+        let runs = changes.iter().filter_map(|change| match change {
+            Change::Entries { entries, .. } => Some(entries),
+            Change::Open { .. } | Change::Close { .. } => None,
         });
-        let decoded: Vec<Result<Unverified, record::Error>> = puts.collect();
-        let good: Vec<Unverified> = decoded.iter().filter_map(|record| record.as_ref().ok().cloned()).collect();
-        let key_of = |owner: BureauId| key.filter(|_| owner == provider);
-        let mut verdicts = record::verify_batch(good, key_of).into_iter();
-        let judge = |record: Result<Unverified, record::Error>| match record {
+        let mut good = Vec::new();
+        let mut judge = |bytes: &[u8]| {
+            let unverified = Unverified::decode(bytes)?;
+            let id = unverified.header().id;
+            good.push(unverified);
+            Ok(id)
+        };
+        let decoded: Vec<Result<RecordId, record::Error>> = runs.flat_map(|run| puts(run)).map(&mut judge).collect();
+        let mut verdicts = record::verify_batch(good, |owner| key.filter(|_| owner == provider)).into_iter();
+        let judge = |id: Result<RecordId, record::Error>| match id {
             Err(error) => Err((None, error)),
-            Ok(unverified) => {
-                let verdict = verdicts.next().unwrap_or(Err(record::Error::UnknownOwner));
-                verdict.map_err(|error| (Some(unverified.header().id), error))
-            }
+            Ok(id) => verdicts.next().unwrap_or(Err(record::Error::UnknownOwner)).map_err(|error| (Some(id), error)),
         };
         decoded.into_iter().map(judge).collect()
     }
@@ -247,21 +266,82 @@ impl Office {
     }
 }
 
+/// The records among entries.
+fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
+    entries.iter().filter_map(|entry| match entry {
+        Entry::Put(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    })
+}
+
+fn finish(intake: Option<Intake<'_>>, all: &mut Received) -> Result<(), Error> {
+    if let Some(intake) = intake {
+        let room = room(all);
+        all.merge(&intake.finish(room)?);
+    }
+    Ok(())
+}
+
+/// How many more refusals are accounted for one by one.
+const fn room(so_far: &Received) -> usize {
+    REFUSALS_TOLD.saturating_sub(so_far.refused)
+}
+
 impl<'a> Intake<'a> {
-    fn new(office: &'a Office, provider: BureauId, class: ClassIndex, label: Label) -> Self {
-        Self {
+    fn new(office: &'a Office, provider: BureauId) -> Result<Self, Error> {
+        Ok(Self {
             office,
             provider,
-            class,
-            label,
+            _writing: office.writing()?,
             batch: office.batch(),
             received: Received::default(),
-            run: Vec::new(),
+            runs: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            cursors: BTreeMap::new(),
             retained: BTreeMap::new(),
             gone: Vec::new(),
             refused: Vec::new(),
             touched: BTreeSet::new(),
+        })
+    }
+
+    fn open(&mut self, feed: FeedId, label: Label, groups: GroupSet) {
+        let row = ClassRow { owner: self.provider, label, feed: Some((feed, groups)) };
+        let (office, ledger) = (self.office, self.office.ledger());
+        let class = write(&office.inner.classes).add(office.me(), row, ledger, &mut self.batch);
+        self.cursors.insert(feed, CursorRow { at: Position::default(), class });
+    }
+
+    fn entries(
+        &mut self,
+        feed: FeedId,
+        entries: Vec<Entry>,
+        verdicts: Vec<Verdict>,
+        to: Position,
+    ) -> Result<(), Error> {
+        let row = match self.cursors.get(&feed) {
+            Some(row) => Some(*row),
+            None => self.office.ledger().cursor(self.provider, feed)?,
+        };
+        let Some(class) = row.map(|row| row.class) else { return Ok(()) };
+        let label = read(&self.office.inner.classes).row(class).map(|row| row.label.clone());
+        let Some(label) = label else { return Ok(()) };
+        let mut verdicts = verdicts.into_iter();
+        for entry in entries {
+            match entry {
+                Entry::Put(_) => match verdicts.next() {
+                    Some(Ok(record)) => self.put(class, &label, &record)?,
+                    Some(Err((id, error))) => self.refuse(id, error.code()),
+                    None => {}
+                },
+                Entry::Withdraw(bytes) => self.withdraw(&bytes)?,
+                Entry::Expire(id) => self.expire(class, id)?,
+                Entry::Leave(id) => self.leave(class, id)?,
+                Entry::Letter(_) => {}
+            }
         }
+        self.cursors.insert(feed, CursorRow { at: to, class });
+        Ok(())
     }
 
     fn key(&self, id: RecordId) -> RecordKey {
@@ -273,20 +353,20 @@ impl<'a> Intake<'a> {
         self.refused.push((id.unwrap_or(RecordId::from_bytes([0; 16])), why.to_owned()));
     }
 
-    /// What the books hold of a record, with what this run has done to it so far.
+    /// What the books hold of a record, with what was done to it here so far.
     fn held(&mut self, key: RecordKey) -> Result<Option<RecordRow>, Error> {
         if !self.touched.insert(key) {
-            self.write_run()?;
+            self.write_runs()?;
             let batch = std::mem::replace(&mut self.batch, self.office.batch());
             self.office.ledger().commit(batch)?;
         }
         Ok(self.office.ledger().record(key)?)
     }
 
-    fn put(&mut self, record: &Record) -> Result<(), Error> {
+    fn put(&mut self, class: ClassIndex, label: &Label, record: &Record) -> Result<(), Error> {
         let header = record.header();
         let key = self.key(header.id);
-        if let Some(why) = self.objection(record, key)? {
+        if let Some(why) = self.objection(label, record, key)? {
             self.refuse(Some(key.id), why);
             return Ok(());
         }
@@ -297,9 +377,9 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         self.find_by(key, known.as_ref(), record);
-        let seq = self.count_in(held.map(|row| row.place.class));
-        self.run.push(LogEntry { seq, op: Op::Put, id: key.id, slot: seq });
-        let place = Place { class: self.class, seq, slot: seq, stored: self.office.now(), earlier: Vec::new() };
+        let seq = self.count_in(class, held.map(|row| row.place.class));
+        self.runs.entry(class).or_default().push(LogEntry { seq, op: Op::Put, id: key.id, slot: seq });
+        let place = Place { class, seq, slot: seq, stored: self.office.now(), earlier: Vec::new() };
         self.office.ledger().put_record(&mut self.batch, key, &place, record.as_bytes());
         if let Some(until) = header.retain_until {
             self.retained.entry(until).or_default().push(key);
@@ -309,11 +389,11 @@ impl<'a> Intake<'a> {
     }
 
     /// Why a record is not taken in, whatever is held already.
-    fn objection(&self, record: &Record, key: RecordKey) -> Result<Option<&'static str>, Error> {
+    fn objection(&self, label: &Label, record: &Record, key: RecordKey) -> Result<Option<&'static str>, Error> {
         let header = record.header();
         Ok(if let Err(error) = header.check_shareable() {
             Some(error.code())
-        } else if header.label != self.label {
+        } else if header.label != *label {
             Some("record.label")
         } else if header.retain_until.is_none_or(|until| until < self.office.now().day()) {
             Some("record.outdated")
@@ -334,18 +414,17 @@ impl<'a> Intake<'a> {
         fresh.iter().for_each(|identifier| ledger.put_identifier(&mut self.batch, *identifier, key));
     }
 
-    /// Counts a record into the class, out of the one it came from, and gives its number.
-    fn count_in(&mut self, came: Option<ClassIndex>) -> u64 {
-        let mut classes = write(&self.office.inner.classes);
-        let ledger = self.office.ledger();
-        if came != Some(self.class) {
-            classes.count(self.class, 1, ledger, &mut self.batch);
+    /// Counts a record into its class, out of the one it came from, and gives its number.
+    fn count_in(&mut self, class: ClassIndex, came: Option<ClassIndex>) -> u64 {
+        if came != Some(class) {
+            *self.counts.entry(class).or_default() += 1;
             if let Some(came) = came {
-                classes.count(came, -1, ledger, &mut self.batch);
+                *self.counts.entry(came).or_default() -= 1;
             }
         }
-        let seq = classes.head(self.class) + 1;
-        classes.set_head(self.class, seq);
+        let mut classes = write(&self.office.inner.classes);
+        let seq = classes.head(class) + 1;
+        classes.set_head(class, seq);
         seq
     }
 
@@ -363,14 +442,14 @@ impl<'a> Intake<'a> {
     }
 
     /// The date that the owner signed has passed; a record whose date has not is only dropped.
-    fn expire(&mut self, id: RecordId) -> Result<(), Error> {
+    fn expire(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
         let key = self.key(id);
         let until = match self.held(key)? {
             Some(row) => row.record()?.header().retain_until,
             None => None,
         };
         match until {
-            Some(until) if until >= self.office.now().day() => self.leave(id),
+            Some(until) if until >= self.office.now().day() => self.leave(class, id),
             _ => self.end(id, None),
         }
     }
@@ -389,9 +468,9 @@ impl<'a> Intake<'a> {
     }
 
     /// The record has left this class; if it came here through another feed since, it stays.
-    fn leave(&mut self, id: RecordId) -> Result<(), Error> {
+    fn leave(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
         let key = self.key(id);
-        if let Some(row) = self.held(key)?.filter(|row| row.place.class == self.class) {
+        if let Some(row) = self.held(key)?.filter(|row| row.place.class == class) {
             self.remove(key, &row)?;
             self.gone.push(id);
         }
@@ -399,23 +478,29 @@ impl<'a> Intake<'a> {
     }
 
     fn remove(&mut self, key: RecordKey, row: &RecordRow) -> Result<(), Error> {
-        write(&self.office.inner.classes).count(row.place.class, -1, self.office.ledger(), &mut self.batch);
+        *self.counts.entry(row.place.class).or_default() -= 1;
         self.received.purged += 1;
         self.office.remove_record(&mut self.batch, key, row)
     }
 
-    fn write_run(&mut self) -> Result<(), Error> {
-        let run = std::mem::take(&mut self.run);
-        self.office.ledger().append_log(&mut self.batch, self.class, &run);
+    fn write_runs(&mut self) -> Result<(), Error> {
+        let ledger = self.office.ledger();
+        for (class, run) in std::mem::take(&mut self.runs) {
+            ledger.append_log(&mut self.batch, class, &run);
+        }
+        for (class, more) in std::mem::take(&mut self.counts) {
+            write(&self.office.inner.classes).count(class, more, ledger, &mut self.batch);
+        }
         for (until, records) in std::mem::take(&mut self.retained) {
-            self.office.ledger().put_retention(&mut self.batch, until, random()?, &records);
+            ledger.put_retention(&mut self.batch, until, random()?, &records);
         }
         Ok(())
     }
 
-    /// Makes the run, its receipts and the new cursor durable in one commit.
-    fn finish(mut self, feed: FeedId, to: Position, room: usize) -> Result<Received, Error> {
-        self.write_run()?;
+    /// Makes all of it, its receipts and the new cursors durable in one commit. Of what is refused, the first `room` are
+    /// accounted for one by one.
+    fn finish(mut self, room: usize) -> Result<Received, Error> {
+        self.write_runs()?;
         for (id, why) in self.refused.iter().take(room) {
             let deed = Deed::new(Actor::Bureau(self.provider), "record.refused").peer(self.provider);
             self.office.account(deed.record(*id).with("why", why))?;
@@ -427,8 +512,9 @@ impl<'a> Intake<'a> {
         let letters = self.office.purge_receipts(self.provider, None, &self.gone)?;
         self.received.posted = !letters.is_empty();
         self.office.post_all(&mut self.batch, self.provider, letters)?;
-        let row = CursorRow { at: to, class: self.class };
-        self.office.ledger().put_cursor(&mut self.batch, self.provider, feed, row);
+        for (feed, row) in &self.cursors {
+            self.office.ledger().put_cursor(&mut self.batch, self.provider, *feed, *row);
+        }
         self.office.ledger().commit(self.batch)?;
         Ok(self.received)
     }

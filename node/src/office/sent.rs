@@ -10,7 +10,7 @@ use igain_protocol::sync::{ClassIndex, Feed, Provider};
 
 use super::disclose::Notes;
 use super::{Error, Office};
-use crate::ledger::RecordKey;
+use crate::ledger::{Deliveries, RecordKey};
 use crate::store::Batch;
 
 /// Records to be sent once more that are looked at together.
@@ -29,6 +29,7 @@ impl Office {
         feeds: &[(FeedId, Feed)],
         delivered: &[(FeedId, u64)],
         notes: &Notes,
+        deliveries: &mut Deliveries,
     ) -> Result<Batch, Error> {
         let ledger = self.ledger();
         let mut batch = Batch::default();
@@ -38,7 +39,7 @@ impl Office {
             slots.entry(feed.class).or_default().extend(of_feed);
         }
         for (class, slots) in &slots {
-            ledger.put_delivered(&mut batch, peer, *class, slots)?;
+            deliveries.note(ledger, &mut batch, *class, slots)?;
         }
         for (to, from) in &notes.withheld {
             from.iter().for_each(|from| ledger.put_withheld(&mut batch, peer, *to, *from));

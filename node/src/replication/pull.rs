@@ -1,20 +1,34 @@
 //! Following a peer: pulling what is new, again and again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::OptionFuture;
+use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::Item;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
-use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput, Violation};
+use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Violation};
+use tokio::sync::mpsc;
 
 use super::link::Link;
 use super::{Replication, blocking, lock};
 use crate::network::Exchange;
-use crate::office::{Error, Office, Received};
+use crate::office::{Error, Examined, Office, Received};
 
 /// First and longest pause after an exchange that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
+
+/// Parcels that are opened and verified together, where so many have come: their records fill a batch of signatures.
+const TOGETHER: usize = 3;
+
+/// What is verified and waits to be taken in, so that verifying goes on while the disk is busy. A connection that breaks
+/// loses nothing of it.
+const AHEAD: usize = 1;
+
+/// Messages that an answer has besides its parcels.
+const ENDS: usize = 2;
 
 /// Pulls in a row that a peer may answer with nothing but that there is more: it says so once or twice when its policy
 /// changes meanwhile, or feeds begin anew.
@@ -89,34 +103,103 @@ impl Replication {
     async fn pull_once(&self, link: &Arc<Link>, exchange: &mut Exchange) -> Result<Done, Error> {
         let (office, from) = (self.office().clone(), Arc::clone(link));
         let budget_bytes = self.inner.settings.window.saturating_mul(u32::try_from(PARCEL_LIMIT).unwrap_or(u32::MAX));
-        let mut taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
+        let taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
+        let (examined, waiting) = mpsc::channel(AHEAD);
+        let taking_in = tokio::spawn(take_in(self.office().clone(), link.bureau, waiting));
+        let answered = self.take_answer(exchange, taker, examined).await;
+        // What came whole is taken in, also where the rest did not come.
+        let received = taking_in.await.map_err(|_| Error::Interrupted)??;
+        let (Taker { subscriber, applied, .. }, (more, mirrored)) = answered?;
+        Ok(Done { subscriber, received, applied, more, mirrored })
+    }
+
+    /// Takes the messages of an answer to its end. They are read as fast as they come, so that what has come whole is
+    /// taken in although the connection breaks, and need not come again.
+    async fn take_answer(
+        &self,
+        exchange: &mut Exchange,
+        taker: Taker,
+        examined: mpsc::Sender<Examined>,
+    ) -> Result<(Taker, (bool, bool)), Error> {
+        let most = usize::try_from(self.inner.settings.window).unwrap_or(usize::MAX).saturating_add(ENDS);
+        let (mut come, mut broken) = (VecDeque::new(), None);
+        let (mut idle, mut working) = (Some(taker), OptionFuture::default());
         loop {
-            for message in std::mem::take(&mut taker.outgoing) {
-                exchange.send(&message.encode()).await?;
+            if let Some(mut taker) = idle.take() {
+                for message in std::mem::take(&mut taker.outgoing) {
+                    exchange.send(&message.encode()).await?;
+                }
+                if let Some(done) = taker.done {
+                    return Ok((taker, done));
+                }
+                let frames: Vec<Vec<u8>> = come.drain(..come.len().min(TOGETHER)).collect();
+                if !frames.is_empty() {
+                    working = Some(Box::pin(examine(taker, frames, &examined))).into();
+                } else if let Some(error) = broken {
+                    return Err(error);
+                } else {
+                    idle = Some(taker);
+                }
             }
-            if let Some((more, mirrored)) = taker.done {
-                let Taker { subscriber, received, applied, .. } = taker;
-                return Ok(Done { subscriber, received, applied, more, mirrored });
+            tokio::select! {
+                Some(worked) = &mut working => {
+                    working = OptionFuture::default();
+                    let (taker, outcome) = worked?;
+                    outcome?;
+                    idle = Some(taker);
+                }
+                frame = exchange.recv(), if broken.is_none() && come.len() < most => match frame {
+                    Ok(Some(frame)) => come.push_back(frame),
+                    Ok(None) => broken = Some(Error::CutOff),
+                    Err(error) => broken = Some(error.into()),
+                },
             }
-            let Some(frame) = exchange.recv().await? else { return Err(Error::CutOff) };
-            let (back, outcome) = blocking(move || {
-                let outcome = taker.take(&frame);
-                Ok((taker, outcome))
-            })
-            .await?;
-            taker = back;
-            outcome?;
         }
     }
 }
 
-/// Takes the messages of one answer in, on blocking threads.
+/// Has frames opened and verified, and hands on what they change.
+async fn examine(
+    mut taker: Taker,
+    frames: Vec<Vec<u8>>,
+    to: &mpsc::Sender<Examined>,
+) -> Result<(Taker, Result<(), Error>), Error> {
+    let (mut taker, outcome) = blocking(move || {
+        let outcome = taker.take(&frames);
+        Ok((taker, outcome))
+    })
+    .await?;
+    if let Some(examined) = taker.examined.take() {
+        // Where taking in has failed, that is the error to tell.
+        to.send(examined).await.map_err(|_| Error::Interrupted)?;
+    }
+    Ok((taker, outcome))
+}
+
+/// Takes in what was examined, as it comes: all that waits in one commit.
+async fn take_in(
+    office: Office,
+    provider: BureauId,
+    mut examined: mpsc::Receiver<Examined>,
+) -> Result<Received, Error> {
+    let mut received = Received::default();
+    while let Some(first) = examined.recv().await {
+        let together = std::iter::once(first).chain(examined.try_recv().ok()).collect();
+        let office = office.clone();
+        received.merge(&blocking(move || office.take_in(provider, together)).await?);
+    }
+    Ok(received)
+}
+
+/// Opens and verifies the messages of one answer, on blocking threads.
 struct Taker {
     office: Office,
     link: Arc<Link>,
     subscriber: Subscriber,
     outgoing: Vec<Message>,
-    received: Received,
+    changes: Vec<Change>,
+    examined: Option<Examined>,
+    /// The answer brought something.
     applied: bool,
     /// Bytes of sealed parcels that the answer may still bring.
     room: usize,
@@ -132,13 +215,30 @@ impl Taker {
         let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
         // A provider counts what is in its parcels, and may go a parcel beyond; signing and sealing add to each.
         let room = (budget_bytes as usize).saturating_add(PARCEL_LIMIT).saturating_mul(2);
-        let (outgoing, received) = (Vec::new(), Received::default());
-        let mut taker = Self { office, link, subscriber, outgoing, received, applied: false, room, done: None };
+        let mut taker = Self {
+            office,
+            link,
+            subscriber,
+            outgoing: Vec::new(),
+            changes: Vec::new(),
+            examined: None,
+            applied: false,
+            room,
+            done: None,
+        };
         taker.carry_out(effects)?;
         Ok(taker)
     }
 
-    fn take(&mut self, frame: &[u8]) -> Result<(), Error> {
+    /// Takes frames, and examines what they change; also what came before one that is wrong.
+    fn take(&mut self, frames: &[Vec<u8>]) -> Result<(), Error> {
+        let taken = frames.iter().try_for_each(|frame| self.take_one(frame));
+        let changes = std::mem::take(&mut self.changes);
+        self.examined = (!changes.is_empty()).then(|| self.office.examine(self.link.bureau, changes));
+        taken
+    }
+
+    fn take_one(&mut self, frame: &[u8]) -> Result<(), Error> {
         let input = match Message::decode(frame)? {
             Message::AskCursors => SubscriberInput::AskedCursors { serial: self.link.next_serial(self.office.now()) },
             Message::Delivery(delivery) => {
@@ -167,8 +267,7 @@ impl Taker {
             match effect {
                 SubscriberEffect::Send(message) => self.outgoing.push(message),
                 SubscriberEffect::Apply(changes) => {
-                    let received = self.office.receive(self.link.bureau, changes)?;
-                    self.received.merge(&received);
+                    self.changes.extend(changes);
                     self.applied = true;
                 }
                 SubscriberEffect::Done { more, mirrored } => self.done = Some((more, mirrored)),

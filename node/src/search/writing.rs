@@ -78,6 +78,12 @@ impl Writing {
         self.settle(removed)
     }
 
+    pub(super) fn pass(&mut self, position: [u8; 16]) {
+        if self.pending == 0 {
+            self.position = Some(position);
+        }
+    }
+
     pub(super) fn commit(&mut self, position: [u8; 16]) -> Result<(), Error> {
         self.commit_at(Some(position))
     }

@@ -1,6 +1,6 @@
 //! Telling again what happened, for what is built on the store: the search index.
 
-use super::journal::frame::Put;
+use super::journal::frame::{Put, Site};
 use super::pipeline::locked;
 use super::{Error, Store, Table};
 
@@ -51,24 +51,44 @@ impl Store {
     /// [`Store::pin`]): then what was built must be built anew from [`Position::START`]. A replay that began there can go
     /// on in steps, as long as the store stays open.
     pub fn replay(&self, from: Position, limit: usize, each: &mut Told<'_>) -> Result<Position, Error> {
+        self.tell(from, limit, &|_| true, each)
+    }
+
+    /// As [`Store::replay`], of one table only: the values of others are not read.
+    ///
+    /// # Errors
+    /// As for [`Store::replay`].
+    pub fn replay_table(
+        &self,
+        table: Table,
+        from: Position,
+        limit: usize,
+        each: &mut Told<'_>,
+    ) -> Result<Position, Error> {
+        self.tell(from, limit, &|other| other == table, each)
+    }
+
+    fn tell(
+        &self,
+        from: Position,
+        limit: usize,
+        wanted: &dyn Fn(Table) -> bool,
+        each: &mut Told<'_>,
+    ) -> Result<Position, Error> {
         let (journal, end) = (&self.state().journal, self.position());
-        let known = from.store == end.store && from.commit <= end.commit;
-        let forgotten = journal.list().forgotten;
-        let mut begun = locked(&self.state().replaying);
-        if from == Position::START {
-            // Removals that were forgotten before this are of keys that it never tells. From here on none may be.
-            *locked(&self.state().pinned) = 0;
-            *begun = Some(forgotten);
-        } else if !known || (from.commit < forgotten && *begun != Some(forgotten)) {
-            return Err(Error::Forgotten);
-        }
-        drop(begun);
+        self.check_remembered(from, end)?;
         let (mut seen, mut told) = (from.commit, 0);
         for (file, bytes) in journal.after(from.commit)? {
             let mut scan = file.scan(bytes);
-            while let Some(frame) = scan.next()? {
+            if let Some(site) = self.left_off(seen, file.id) {
+                scan.site = site;
+            }
+            loop {
+                let site = scan.site;
+                let Some(frame) = scan.next()? else { break };
                 let commit = frame.header.seq;
                 if commit > end.commit {
+                    self.leave_off(seen, site);
                     return Ok(end);
                 }
                 // A file that was merged while this ran tells again what was told.
@@ -77,22 +97,54 @@ impl Store {
                 }
                 for op in &frame.ops {
                     let Some((table, key)) = op.key.split_first() else { continue };
+                    let table = Table(*table);
                     match &op.put {
-                        None => each(Table(*table), key, None),
-                        Some(Put::Inline(value)) => each(Table(*table), key, Some(value)),
+                        _ if !wanted(table) => {}
+                        None => each(table, key, None),
+                        Some(Put::Inline(value)) => each(table, key, Some(value)),
                         Some(Put::Value { offset, length }) => {
-                            each(Table(*table), key, Some(&file.value(*offset, *length, &op.key)?));
+                            each(table, key, Some(&file.value(*offset, *length, &op.key)?));
                         }
                     }
                 }
                 seen = commit;
                 told += frame.ops.len();
                 if told >= limit {
+                    self.leave_off(seen, scan.site);
                     return Ok(Position { commit, ..end });
                 }
             }
+            self.leave_off(seen, scan.site);
         }
         Ok(end)
+    }
+
+    /// Whether what came after `from` can still be told.
+    fn check_remembered(&self, from: Position, end: Position) -> Result<(), Error> {
+        let known = from.store == end.store && from.commit <= end.commit;
+        let forgotten = self.state().journal.list().forgotten;
+        let mut begun = locked(&self.state().replaying);
+        if from == Position::START {
+            // Removals that were forgotten before this are of keys that it never tells. From here on none may be.
+            *locked(&self.state().pinned) = 0;
+            *begun = Some(forgotten);
+            Ok(())
+        } else if !known || (from.commit < forgotten && *begun != Some(forgotten)) {
+            Err(Error::Forgotten)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Where the commit after `commit` is in a file, if the last replay ended there: a follower that looks often must
+    /// not read the whole file each time.
+    fn left_off(&self, commit: u64, file: u32) -> Option<Site> {
+        let place = *locked(&self.state().left_off);
+        place.filter(|(seen, site)| *seen == commit && site.file == file).map(|(_, site)| site)
+    }
+
+    fn leave_off(&self, commit: u64, site: Site) {
+        *locked(&self.state().left_off) = Some((commit, site));
     }
 
     /// Lets merges drop the removals up to `position`: whoever replays has seen them. Without a pin all are kept.

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::directory::{Census, Change, Dead, Directory, Growth, Marker};
 use super::entry::Entry;
 use super::journal::Journal;
-use super::journal::frame::Changes;
+use super::journal::frame::{Changes, Site};
 use super::overlay::{Layer, Overlay};
 use super::pipeline::{Pipeline, locked};
 use super::{Error, Options, Stats};
@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) pinned: Mutex<u64>,
     /// Up to where removals were forgotten when a replay from the start began.
     pub(crate) replaying: Mutex<Option<u64>>,
+    /// The last commit that was told in a replay, and the place after it.
+    pub(crate) left_off: Mutex<Option<(u64, Site)>>,
     /// One merge at a time.
     pub(crate) merging: Mutex<()>,
 }
@@ -99,6 +101,7 @@ impl State {
             pipeline: OnceLock::new(),
             pinned: Mutex::new(0),
             replaying: Mutex::new(None),
+            left_off: Mutex::new(None),
             merging: Mutex::new(()),
         }
     }

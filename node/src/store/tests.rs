@@ -341,6 +341,26 @@ fn tells_again_what_happened() {
     assert!(matches!(store.replay(middle, 1, &mut |_, _, _| {}), Err(Error::Forgotten)));
 }
 
+/// Across files that end and files that are merged while the follower stands in them.
+#[test]
+fn a_follower_goes_on_where_it_left_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let mut at = Position::START;
+    for n in 0..200_u8 {
+        let mut batch = Batch::new();
+        batch.put(T, *b"same", vec![n; 700]);
+        batch.put(OTHER, [n], vec![n; 700]);
+        store.commit(batch).unwrap();
+        if n % 60 == 59 {
+            store.merge().unwrap();
+        }
+        let mut told = Vec::new();
+        at = store.replay_table(T, at, 1, &mut |table, _, value| told.push((table, value.unwrap()[0]))).unwrap();
+        assert_eq!((told, at), (vec![(T, n)], store.position()));
+    }
+}
+
 #[test]
 fn writers_and_readers_at_once() {
     let dir = tempfile::tempdir().unwrap();

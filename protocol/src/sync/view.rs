@@ -168,7 +168,7 @@ impl View {
         let granted = |feed: &Feed| grants.get(&feed.class).is_some_and(|grant| grant.groups == feed.groups);
         let lost: Vec<FeedId> = self.open_feeds().filter(|(_, feed)| !granted(feed)).map(|(id, _)| id).collect();
         lost.iter().for_each(|id| self.end(*id));
-        let served: BTreeSet<ClassIndex> = self.open_feeds().map(|(_, feed)| feed.class).collect();
+        let served = self.open_classes();
         let new: Vec<_> = grants.iter().filter(|(class, _)| !served.contains(class)).collect();
         let begun = new.into_iter().map(|(class, grant)| self.begin(peer, secret, *class, grant, now_ms));
         let begun: Vec<FeedId> = begun.collect();
@@ -197,6 +197,11 @@ impl View {
     pub fn open_feeds(&self) -> impl Iterator<Item = (FeedId, &Feed)> {
         let classes = self.feeds.iter().filter(|(id, _)| **id != FeedId::LETTERS);
         classes.filter(|(_, feed)| feed.phase == Phase::Open).map(|(id, feed)| (*id, feed))
+    }
+
+    /// Classes that the peer may have.
+    pub fn open_classes(&self) -> BTreeSet<ClassIndex> {
+        self.open_feeds().map(|(_, feed)| feed.class).collect()
     }
 
     fn end(&mut self, id: FeedId) {
