@@ -82,7 +82,7 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::Row { .. } => "store-row",
+            Self::Row { .. } => "store.row",
         }
     }
 }

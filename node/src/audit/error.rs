@@ -59,8 +59,8 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::File { .. } => "audit-file",
-            Self::Checkpoint(_) | Self::NoCheckpoint | Self::CutOff { .. } | Self::Broken(_) => "audit-broken",
+            Self::File { .. } => "audit.file",
+            Self::Checkpoint(_) | Self::NoCheckpoint | Self::CutOff { .. } | Self::Broken(_) => "audit.broken",
         }
     }
 }

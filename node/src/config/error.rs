@@ -94,8 +94,8 @@ impl Error {
     /// A stable name for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Missing(_) => "config-missing",
-            Self::Io { .. } => "config-io",
+            Self::Missing(_) => "config.missing",
+            Self::Io { .. } => "config.io",
             Self::Invalid { problem, .. } => problem.code(),
         }
     }
@@ -104,11 +104,11 @@ impl Error {
 impl Problem {
     const fn code(&self) -> &'static str {
         match self {
-            Self::Toml(_) => "config-malformed",
-            Self::UnknownKey { .. } => "config-unknown-key",
-            Self::MissingKey(_) => "config-missing-key",
+            Self::Toml(_) => "config.malformed",
+            Self::UnknownKey { .. } => "config.unknown-key",
+            Self::MissingKey(_) => "config.missing-key",
             Self::Bureau(_) | Self::Address(_) | Self::Text { .. } | Self::Range { .. } | Self::TooMany { .. } => {
-                "config-value"
+                "config.value"
             }
         }
     }

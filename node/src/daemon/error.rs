@@ -56,7 +56,7 @@ impl Error {
     /// A stable name for scripts: that of the part that failed, where it has one.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoFolder(_) => "daemon-no-folder",
+            Self::NoFolder(_) => "daemon.no-folder",
             Self::Keystore(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Ledger(error) => error.code(),

@@ -81,18 +81,18 @@ impl Error {
     /// A stable name for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Exists(_) => "keystore-exists",
-            Self::Missing(_) => "keystore-missing",
-            Self::Open { .. } => "keystore-open-to-others",
-            Self::WrongPassphrase(_) => "passphrase-wrong",
-            Self::Damaged { .. } => "keystore-damaged",
-            Self::Excessive { .. } => "keystore-excessive",
-            Self::TooShort { .. } => "passphrase-too-short",
-            Self::Passphrase { .. } => "passphrase-malformed",
-            Self::Mismatch => "passphrase-mismatch",
-            Self::NoTerminal(_) => "passphrase-no-terminal",
+            Self::Exists(_) => "keystore.exists",
+            Self::Missing(_) => "keystore.missing",
+            Self::Open { .. } => "keystore.open-to-others",
+            Self::WrongPassphrase(_) => "passphrase.wrong",
+            Self::Damaged { .. } => "keystore.damaged",
+            Self::Excessive { .. } => "keystore.excessive",
+            Self::TooShort { .. } => "passphrase.too-short",
+            Self::Passphrase { .. } => "passphrase.malformed",
+            Self::Mismatch => "passphrase.mismatch",
+            Self::NoTerminal(_) => "passphrase.no-terminal",
             Self::Randomness(_) => "randomness",
-            Self::Io { .. } => "keystore-io",
+            Self::Io { .. } => "keystore.io",
         }
     }
 }

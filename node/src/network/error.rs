@@ -106,19 +106,19 @@ impl Error {
     /// A name for the error that does not change between versions.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Address(_) => "network-address",
-            Self::Taken { .. } => "network-address-taken",
-            Self::Listen { .. } => "network-listen",
-            Self::KeyLog => "network-key-log",
-            Self::Key => "network-key",
-            Self::NotAllowed { .. } => "peer-not-allowed",
-            Self::Unreachable { .. } => "peer-unreachable",
-            Self::Unsupported { .. } => "peer-unsupported",
-            Self::Deadline { .. } => "peer-too-slow",
-            Self::FrameTooLarge { .. } => "frame-too-large",
-            Self::Truncated { .. } => "frame-truncated",
-            Self::Closed { .. } => "exchange-closed",
-            Self::Stopped => "network-stopped",
+            Self::Address(_) => "network.address",
+            Self::Taken { .. } => "network.address-taken",
+            Self::Listen { .. } => "network.listen",
+            Self::KeyLog => "network.key-log",
+            Self::Key => "network.key",
+            Self::NotAllowed { .. } => "peer.not-allowed",
+            Self::Unreachable { .. } => "peer.unreachable",
+            Self::Unsupported { .. } => "peer.unsupported",
+            Self::Deadline { .. } => "peer.too-slow",
+            Self::FrameTooLarge { .. } => "frame.too-large",
+            Self::Truncated { .. } => "frame.truncated",
+            Self::Closed { .. } => "exchange.closed",
+            Self::Stopped => "network.stopped",
         }
     }
 

@@ -252,7 +252,7 @@ async fn one_lost_peer_disturbs_no_other() {
     let (absence, _) = tokio::join!(client.network.open(absent), client.converse(&mut server));
     let error = absence.unwrap_err();
     assert!(matches!(&error, Error::Unreachable { cause, .. } if cause.contains("refused")), "{error}");
-    assert_eq!((error.code(), error.fault()), ("peer-unreachable", Fault::Peer));
+    assert_eq!((error.code(), error.fault()), ("peer.unreachable", Fault::Peer));
     let state = client.network.peers().into_iter().find(|state| state.key == absent).unwrap();
     assert!(!state.connected && state.last_error.is_some_and(|failure| failure.message.contains("refused")));
 }

@@ -69,10 +69,10 @@ async fn frames_that_are_cut_or_too_long_and_a_frame_that_stalls_are_accounted_f
     // The first exchange waits until there is a connection.
     drop(hostile.open(key).await.unwrap());
     for (bytes, close, action, how) in [
-        (u32::MAX.to_be_bytes().to_vec(), false, "sync.violation", "frame-too-large"),
-        (vec![0, 0, 0, 9, 1, 2, 3], true, "exchange.failed", "frame-truncated"),
-        (vec![0, 0], true, "exchange.failed", "frame-truncated"),
-        (vec![0, 0, 0, 9, 1, 2, 3], false, "exchange.failed", "peer-too-slow"),
+        (u32::MAX.to_be_bytes().to_vec(), false, "sync.violation", "frame.too-large"),
+        (vec![0, 0, 0, 9, 1, 2, 3], true, "exchange.failed", "frame.truncated"),
+        (vec![0, 0], true, "exchange.failed", "frame.truncated"),
+        (vec![0, 0, 0, 9, 1, 2, 3], false, "exchange.failed", "peer.too-slow"),
     ] {
         let entries = || {
             let filter = Filter { action: Some(action.into()), peer: Some("BR".into()), ..Filter::default() };

@@ -108,17 +108,17 @@ impl Error {
     /// A stable name for scripts and metrics.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "store-io",
-            Self::Full { .. } => "store-full",
-            Self::Locked { .. } => "store-locked",
-            Self::WrongKey { .. } => "store-wrong-key",
-            Self::Damaged { .. } => "store-damaged",
-            Self::Version { .. } => "store-version",
-            Self::Directory { .. } => "store-directory",
-            Self::Stopped { .. } => "store-stopped",
-            Self::Closed => "store-closed",
-            Self::TooLarge { .. } => "store-too-large",
-            Self::Forgotten => "store-forgotten",
+            Self::Io { .. } => "store.io",
+            Self::Full { .. } => "store.full",
+            Self::Locked { .. } => "store.locked",
+            Self::WrongKey { .. } => "store.wrong-key",
+            Self::Damaged { .. } => "store.damaged",
+            Self::Version { .. } => "store.version",
+            Self::Directory { .. } => "store.directory",
+            Self::Stopped { .. } => "store.stopped",
+            Self::Closed => "store.closed",
+            Self::TooLarge { .. } => "store.too-large",
+            Self::Forgotten => "store.forgotten",
         }
     }
 }

@@ -91,12 +91,12 @@ fn a_full_disk() {
             refusal
         });
         let refusal = refusal.expect("a disk that is full at some time");
-        refusal.expect("store-full", &["is full; nothing was lost", "Free space and try again"]);
+        refusal.expect("store.full", &["is full; nothing was lost", "Free space and try again"]);
         let ask = ["query", "--phone", "+254700000000", "--purpose", "investigation", "--case", "disk"];
         // A question that cannot be accounted for gets no answer (L12).
         let asked = (0..1_000).find(|_| bureau.igain(&ask).code != Some(0));
         assert!(asked.is_some(), "a question is answered while there is no room for its account");
-        refused(&bureau, &ask).expect("store-full", &["Free space and try again"]);
+        refused(&bureau, &ask).expect("store.full", &["Free space and try again"]);
         assert_eq!(own_records(&bureau), added, "round {round}: the daemon answers, and counts what it has");
         assert!(enclosure.done("rm data/filler"));
         add(&bureau, added).expect("room again");

@@ -32,9 +32,9 @@ fn starts_again(mut bureau: Bureau) {
 fn a_wrong_passphrase() {
     let bureau = stopped();
     bureau.write("passphrase", "incorrect horse battery staple");
-    refused(&bureau, &RUN).expect("passphrase-wrong", &["keys.age", "Type it again"]);
+    refused(&bureau, &RUN).expect("passphrase.wrong", &["keys.age", "Type it again"]);
     bureau.write("passphrase", "");
-    refused(&bureau, &RUN).expect("passphrase-malformed", &["is empty", "Give one line of text"]);
+    refused(&bureau, &RUN).expect("passphrase.malformed", &["is empty", "Give one line of text"]);
     bureau.write("passphrase", PASSPHRASE);
     starts_again(bureau);
 }
@@ -49,7 +49,7 @@ fn wrong_permissions_on_secrets() {
         for mode in [0o640, 0o604, 0o660] {
             set(mode);
             let words = [secret, &format!("{mode:04o}"), "chmod 600"];
-            refused(&bureau, &RUN).expect("keystore-open-to-others", &words);
+            refused(&bureau, &RUN).expect("keystore.open-to-others", &words);
         }
         set(0o600);
     }
@@ -64,10 +64,10 @@ fn a_damaged_or_missing_key_file() {
     let put = |bytes: &[u8]| std::fs::write(&path, bytes).expect("keys");
     for cut in [0, 10, whole.len() / 2, whole.len() - 1] {
         put(&whole[..cut]);
-        refused(&bureau, &RUN).expect("keystore-damaged", &["keys.age", "Restore it from its backup"]);
+        refused(&bureau, &RUN).expect("keystore.damaged", &["keys.age", "Restore it from its backup"]);
     }
     std::fs::remove_file(&path).expect("removed");
-    refused(&bureau, &RUN).expect("keystore-missing", &["keys.age", "igain init", "backup"]);
+    refused(&bureau, &RUN).expect("keystore.missing", &["keys.age", "igain init", "backup"]);
     bureau.write("data/keys.age", "");
     put(&whole);
     starts_again(bureau);
@@ -81,20 +81,20 @@ fn an_unknown_config_key() {
     let line = good.lines().position(|line| line == "[replication]").expect("a section") + 2;
     bureau.configure(|text| text.replace("[replication]", "[replication]\nintervall_s = 5"));
     let place = format!("igain.toml:{line}:1");
-    refused(&bureau, &RUN).expect("config-unknown-key", &[&place, "`intervall_s`", "Did you mean `interval_s`?"]);
+    refused(&bureau, &RUN).expect("config.unknown-key", &[&place, "`intervall_s`", "Did you mean `interval_s`?"]);
     // Commands that only talk to the daemon say so too.
-    refused(&bureau, &["status"]).expect("config-unknown-key", &[&place]);
+    refused(&bureau, &["status"]).expect("config.unknown-key", &[&place]);
     for (from, to, code, words) in [
-        ("[replication]", "[replikation]", "config-unknown-key", ["replikation", "replication"]),
-        ("interval_s = 1", "interval_s = 0", "config-value", ["interval_s", "outside 1 to 86400"]),
-        ("interval_s = 1", "interval_s = \"1\"", "config-malformed", ["igain.toml", "Correct the line"]),
-        ("[log]", "[log", "config-malformed", ["igain.toml", "Correct the line"]),
+        ("[replication]", "[replikation]", "config.unknown-key", ["replikation", "replication"]),
+        ("interval_s = 1", "interval_s = 0", "config.value", ["interval_s", "outside 1 to 86400"]),
+        ("interval_s = 1", "interval_s = \"1\"", "config.malformed", ["igain.toml", "Correct the line"]),
+        ("[log]", "[log", "config.malformed", ["igain.toml", "Correct the line"]),
     ] {
         bureau.write("igain.toml", &good.replace(from, to));
         refused(&bureau, &RUN).expect(code, &words);
     }
     std::fs::write(bureau.path("igain.toml"), b"bureau = \"K\xff\"").expect("written");
-    refused(&bureau, &RUN).expect("config-malformed", &["igain.toml:1:12", "UTF-8"]);
+    refused(&bureau, &RUN).expect("config.malformed", &["igain.toml:1:12", "UTF-8"]);
     bureau.write("igain.toml", &good);
     starts_again(bureau);
 }
@@ -107,10 +107,10 @@ fn a_taken_port() {
     let words = [&port.to_string(), "already in use", "another port in `listen`"];
     let words = words.map(|word| word as &str);
     let udp = UdpSocket::bind(("127.0.0.1", port)).expect("a free port");
-    refused(&bureau, &RUN).expect("network-address-taken", &words);
+    refused(&bureau, &RUN).expect("network.address-taken", &words);
     drop(udp);
     let tcp = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
-    refused(&bureau, &RUN).expect("network-address-taken", &words);
+    refused(&bureau, &RUN).expect("network.address-taken", &words);
     drop(tcp);
     starts_again(bureau);
 }
@@ -119,7 +119,7 @@ fn a_taken_port() {
 fn a_second_daemon() {
     let mut bureau = stopped();
     bureau.run();
-    refused(&bureau, &RUN).expect("store-locked", &["in use by another process", "Stop the other node first"]);
+    refused(&bureau, &RUN).expect("store.locked", &["in use by another process", "Stop the other node first"]);
     assert_eq!(own_records(&bureau), 1);
 }
 

@@ -57,7 +57,7 @@ fn init_says_what_to_do_next() {
 #[test]
 fn init_refuses_what_would_be_unsafe_or_wrong() {
     let (_folder, short) = init("KE", "hunter2", &["--json"]);
-    assert_eq!((short.code, &short.problem()["code"]), (Some(1), &"keystore".into()));
+    assert_eq!((short.code, &short.problem()["code"]), (Some(1), &"passphrase.too-short".into()));
     assert!(short.err.contains("needs 15"), "{}", short.err);
     let (_folder, empty) = init("KE", "", &[]);
     assert_eq!(empty.code, Some(1), "{empty:?}");
@@ -192,7 +192,7 @@ fn without_a_configuration_or_a_daemon_a_command_says_what_to_do() {
     assert_eq!(ke.refused(&["status"]), (3, "daemon.unreachable".into()));
     let said = ke.igain(&["status"]);
     assert!(said.err.contains("igain run"), "{}", said.err);
-    assert_eq!(ke.refused(&["status", "--config", "nowhere.toml"]), (1, "config".into()));
+    assert_eq!(ke.refused(&["status", "--config", "nowhere.toml"]), (1, "config.missing".into()));
     assert_eq!(ke.refused(&["status", "--socket", "nowhere.sock"]), (3, "daemon.unreachable".into()));
 }
 

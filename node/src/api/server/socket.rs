@@ -49,9 +49,9 @@ impl Error {
     /// A stable name for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Taken(_) => "socket-taken",
-            Self::NotASocket(_) => "socket-not-a-socket",
-            Self::Io { .. } => "socket-io",
+            Self::Taken(_) => "socket.taken",
+            Self::NotASocket(_) => "socket.not-a-socket",
+            Self::Io { .. } => "socket.io",
         }
     }
 }

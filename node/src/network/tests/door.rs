@@ -126,10 +126,10 @@ async fn a_taken_port_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_cannot_be_listened_on_is_named() {
     for (listen, code) in [
-        ("nonsense", "network-address"),
-        ("/dns4/ncb.example/tcp/7411", "network-address"),
-        ("/ip4/203.0.113.9/tcp/7411", "network-listen"),
-        ("/ip4/203.0.113.9/udp/7411/quic-v1", "network-listen"),
+        ("nonsense", "network.address"),
+        ("/dns4/ncb.example/tcp/7411", "network.address"),
+        ("/ip4/203.0.113.9/tcp/7411", "network.listen"),
+        ("/ip4/203.0.113.9/udp/7411/quic-v1", "network.listen"),
     ] {
         let config = Config::new(Zeroizing::new([1; 32]), vec![listen.into()]);
         let error = Network::start(config).await.map(drop).unwrap_err();

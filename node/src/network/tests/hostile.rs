@@ -48,7 +48,7 @@ async fn an_oversized_frame_is_not_sent() {
     let (client, mut server) = pair(Transport::Quic, Limits::default()).await;
     let (mut mine, mut theirs) = client.converse(&mut server).await;
     let error = mine.send(&vec![0; FRAME_LIMIT + 1]).await.unwrap_err();
-    assert_eq!(error.code(), "frame-too-large");
+    assert_eq!(error.code(), "frame.too-large");
     mine.send(b"short").await.unwrap();
     assert_eq!(theirs.recv().await.unwrap().unwrap(), b"short");
 }
@@ -58,7 +58,7 @@ async fn a_truncated_frame_is_an_error() {
     for transport in BOTH {
         for bytes in [&[0, 0][..], &[0, 0, 0, 9], &[0, 0, 0, 9, 1, 2, 3]] {
             let error = received(transport, bytes, true).await.unwrap_err();
-            assert_eq!(error.code(), "frame-truncated", "{bytes:?} over {transport}: {error}");
+            assert_eq!(error.code(), "frame.truncated", "{bytes:?} over {transport}: {error}");
         }
     }
 }
@@ -68,7 +68,7 @@ async fn a_stalled_sender_hits_the_deadline() {
     for transport in BOTH {
         for bytes in [&[0, 0][..], &[0, 0, 0, 9], &[0, 0, 0, 9, 1, 2, 3]] {
             let error = received(transport, bytes, false).await.unwrap_err();
-            assert_eq!(error.code(), "peer-too-slow", "{bytes:?} over {transport}: {error}");
+            assert_eq!(error.code(), "peer.too-slow", "{bytes:?} over {transport}: {error}");
         }
     }
 }
@@ -87,7 +87,7 @@ async fn a_trickle_hits_the_deadline() {
         });
         let mut exchange = server.accept().await;
         let received = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("the wait ends");
-        assert_eq!(received.unwrap_err().code(), "peer-too-slow");
+        assert_eq!(received.unwrap_err().code(), "peer.too-slow");
     }
 }
 
@@ -105,7 +105,7 @@ async fn a_reader_that_never_reads_hits_the_deadline() {
             }
             assert!(sent < 64 * 1024 * 1024, "a peer that reads nothing made this node buffer {sent} bytes");
         };
-        assert_eq!(error.code(), "peer-too-slow", "{error}");
+        assert_eq!(error.code(), "peer.too-slow", "{error}");
         drop(theirs);
     }
 }

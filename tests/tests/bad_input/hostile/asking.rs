@@ -119,7 +119,7 @@ fn stalling() {
     });
     // It says nothing more, and does not hang up.
     let last = siege.accounts("exchange.failed", 1).pop().expect("an entry");
-    assert_eq!(particular(&last, "how"), "peer-too-slow");
+    assert_eq!(particular(&last, "how"), "peer.too-slow");
     assert!(siege.last_error().contains("Try again when the link is better"), "{}", siege.last_error());
     drop(held);
     siege.assert_served();
