@@ -47,7 +47,7 @@ const ROWS: u64 = 1_050;
 const FEW: u64 = 200;
 
 /// The first of so many rounds imports the whole file.
-const WHOLE_EVERY: u64 = 5;
+const WHOLE_EVERY: u64 = 8;
 
 /// How many rows the file of a round has.
 const fn rows(round: u64) -> u64 {
@@ -191,6 +191,8 @@ fn watch(api: &Api, stop: &AtomicBool) -> Held {
             Ok((held, _)) => seen = held,
             Err(_) => break,
         }
+        // FR has more to do than to answer this.
+        std::thread::sleep(Duration::from_millis(10));
     }
     seen
 }

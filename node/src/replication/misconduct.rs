@@ -38,11 +38,14 @@ impl Meter {
     }
 }
 
+/// What only a peer can be at fault for.
+const BROKEN: &str = "sync.violation";
+/// What may as well be the link's doing.
+const FAILED: &str = "exchange.failed";
+
 /// What the audit log calls an error that the peer is at fault for, or may be: a frame that ends early or stalls can
 /// come of a bad link as well, and is told as just that. A connection that ends between frames is nobody's fault.
 fn breach(error: &Error) -> Option<(&'static str, &'static str)> {
-    const BROKEN: &str = "sync.violation";
-    const FAILED: &str = "exchange.failed";
     match error {
         Error::Violation(_) | Error::Parcel(_) | Error::Frame(_) => Some((BROKEN, error.code())),
         Error::Network(error) => match error {
@@ -55,17 +58,19 @@ fn breach(error: &Error) -> Option<(&'static str, &'static str)> {
 }
 
 impl Replication {
-    /// Notes why an exchange ended early, and accounts for it where the peer is at fault.
-    pub(super) async fn ended_early(&self, link: &Link, error: &Error) {
+    /// Notes why an exchange ended early, and accounts for it where the peer is, or may be, at fault; answers whether
+    /// nobody else can be.
+    pub(super) async fn ended_early(&self, link: &Link, error: &Error) -> bool {
         link.note_error(&error.to_string());
-        let Some((action, how)) = breach(error) else { return };
-        let Some(untold) = lock(&link.breaches).tell(Instant::now()) else { return };
+        let Some((action, how)) = breach(error) else { return false };
+        let Some(untold) = lock(&link.breaches).tell(Instant::now()) else { return action == BROKEN };
         let deed = Deed::new(Actor::Bureau(link.bureau), action).peer(link.bureau).with("how", how);
         let deed = if untold > 0 { deed.with("untold", untold) } else { deed };
         let office = self.office().clone();
         if let Err(error) = blocking(move || office.account(deed)).await {
             tracing::error!(%error, "a breach of the protocol could not be accounted for");
         }
+        action == BROKEN
     }
 }
 

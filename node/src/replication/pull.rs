@@ -57,9 +57,9 @@ impl Replication {
             match self.pull_all(&link).await {
                 Ok(()) => pause = PAUSE.0,
                 Err(error) => {
-                    self.ended_early(&link, &error).await;
+                    let at_fault = self.ended_early(&link, &error).await;
                     tracing::debug!(peer = %link.bureau, %error, "a pull failed");
-                    tokio::time::sleep(pause).await;
+                    rest(&link, pause, at_fault).await;
                     pause = (pause * 2).min(PAUSE.1);
                     if pause < PAUSE.1 / 4 {
                         link.wake.notify_one();
@@ -189,6 +189,20 @@ async fn take_in(
         received.merge(&blocking(move || office.take_in(provider, together)).await?);
     }
     Ok(received)
+}
+
+/// Pauses after an exchange that failed. Where the link was at fault, a connection that comes up or a hint of the peer
+/// ends the pause, but for its shortest part; a peer that breaks the protocol must not drive this bureau so.
+async fn rest(link: &Link, pause: Duration, at_fault: bool) {
+    let rest = tokio::time::sleep(pause);
+    if at_fault {
+        return rest.await;
+    }
+    tokio::time::sleep(PAUSE.0).await;
+    tokio::select! {
+        () = rest => {}
+        () = link.wake.notified() => link.wake.notify_one(),
+    }
 }
 
 /// Opens and verifies the messages of one answer, on blocking threads.

@@ -52,6 +52,8 @@ impl Writing {
         let mut policy = LogMergePolicy::default();
         policy.set_max_docs_before_merge(MERGED_DOCS);
         writer.set_merge_policy(Box::new(policy));
+        // What a killed run left half written is in the way of files of the same name, and looks like damage.
+        writer.garbage_collect_files().wait()?;
         Ok(Self { writer, position: position.flatten(), pending: 0 })
     }
 
