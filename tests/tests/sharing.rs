@@ -4,11 +4,15 @@
 
 use igain_node::audit::Filter;
 use igain_node::ledger::RecordKey;
-use igain_node::office::{Actor, HolderState, Question};
+use igain_node::office::{Actor, HolderState, NewCaf, Office, Question};
+use igain_protocol::caf::{Role, Subset};
 use igain_protocol::label::Label;
+use igain_protocol::log::{Entry, FeedId, Position};
 use igain_protocol::record::{Record, RecordId, Value};
-use igain_protocol::vocabulary::{Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
-use igain_tests::bureau::{Bureau, draft, eventually};
+use igain_protocol::sync::Change;
+use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
+use igain_tests::bureau::{Bureau, NOON, draft, eventually, office};
+use igain_tests::wire::know;
 
 const ALL_TO_FR: &str = r#"
 @id("fr-all")
@@ -115,4 +119,38 @@ async fn l11_a_revoked_bureau_gets_nothing_more() {
     eventually("KE has turned FR away", || !ke.office.audit().list(since, 1, &refused).expect("the log").is_empty())
         .await;
     assert!(held(&fr, &ke, second).is_none());
+}
+
+/// All letters of one bureau for another, as they would arrive.
+fn letters(from: &Office, to: &Office) -> Vec<Change> {
+    let rows = from.ledger().letters_after(to.me(), 0, 100).expect("the books");
+    let entries = rows.into_iter().map(|row| Entry::Letter(row.letter)).collect();
+    vec![Change::Entries { feed: FeedId::LETTERS, entries, to: Position::default() }]
+}
+
+#[test]
+fn an_acceptance_that_comes_before_its_charter_waits_for_it() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let [ke, fr, br] =
+        [("KE", 1, 0), ("FR", 2, 1), ("BR", 3, 2)].map(|(id, seed, at)| office(id, seed, folders[at].path()));
+    for (one, others) in [(&ke, [("FR", 2), ("BR", 3)]), (&fr, [("KE", 1), ("BR", 3)]), (&br, [("KE", 1), ("FR", 2)])] {
+        others.into_iter().for_each(|(id, seed)| know(one, id.parse().expect("a bureau"), seed));
+    }
+    let new = NewCaf {
+        name: "Test".into(),
+        purpose: Purpose::CrimeAnalysis,
+        crime_area: CrimeArea::Other,
+        scope: "Tests".into(),
+        closes: NOON.day().plus_days(100),
+        kinds: Vec::new(),
+        categories: Vec::new(),
+    };
+    let id = ke.create_caf(Actor::Node, new).expect("a CAF").charter().id;
+    ke.invite(Actor::Node, id, &[(fr.me(), Role::Contributor), (br.me(), Role::Contributor)]).expect("an invitation");
+    assert_eq!(br.receive(ke.me(), letters(&ke, &br)).expect("the books").refused, 0);
+    br.join(Actor::Node, id, Subset::default()).expect("a membership");
+    assert_eq!(fr.receive(br.me(), letters(&br, &fr)).expect("the books").refused, 0);
+    assert!(fr.caf(id).is_err(), "an answer alone makes no CAF");
+    fr.receive(ke.me(), letters(&ke, &fr)).expect("the books");
+    assert_eq!(fr.caf(id).expect("the CAF").role_of(br.me()), Some(Role::Contributor));
 }
