@@ -1,4 +1,4 @@
-//! The laws of control after sharing: L8 and L11.
+//! The laws of control after sharing: L8 and L11, and what is there of L7.
 
 #![allow(
     clippy::expect_used,
@@ -8,7 +8,7 @@
     reason = "a test fails loudly"
 )]
 
-use igain_node::office::{Actor, Error, NameQuery, Office, Question};
+use igain_node::office::{Actor, Error, HolderState, NameQuery, Office, Question};
 use igain_protocol::label::Label;
 use igain_protocol::log::{Entry, FeedId, Letter, LetterKind, Position};
 use igain_protocol::record::{RecordId, Tombstone, Value};
@@ -17,7 +17,7 @@ use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
 use igain_tests::bureau::{self, NOON, copy, draft, keys, office, open};
 use igain_tests::daemon::{Bureau as Daemon, federation, until};
-use igain_tests::wire::{Pair, know};
+use igain_tests::wire::{Pair, Wire, know};
 
 const PHONE: &str = "+254 700 000 001";
 
@@ -31,6 +31,25 @@ fn suspect() -> Label {
 
 fn named(name: &str) -> [(&'static str, Value); 1] {
     [("name", Value::name(name))]
+}
+
+/// L7, where a whole feed is taken back: each of its records is receipted, in the commit in which it goes. Seen to fail
+/// when the receipts were those of the last commit alone.
+#[test]
+fn l7_every_record_of_a_feed_that_ends_is_receipted() {
+    const RECORDS: usize = 1_200;
+    let mut pair = Pair::new(ALL_TO_FR);
+    let drafts: Vec<_> = (0..RECORDS).map(|n| draft(&format!("r{n}"), suspect(), &named("Amina"))).collect();
+    let ids: Vec<RecordId> = drafts.iter().map(|draft| draft.id.unwrap()).collect();
+    pair.ke.contribute(drafts).unwrap();
+    pair.carry();
+    pair.ke.apply_policy(Actor::Node, "", "test.cedar").unwrap();
+    pair.carry();
+    assert!(ids.iter().all(|id| pair.fr.show(Actor::Node, *id, None).is_err()));
+    let letters = Wire::open(&pair.fr, &keys(2), pair.ke.me()).pull(&pair.fr).changes;
+    pair.ke.receive(pair.fr.me(), letters).unwrap();
+    let purged = |id: &RecordId| matches!(pair.ke.holders(*id).unwrap()[0].state, HolderState::Purged(_));
+    assert_eq!(ids.iter().filter(|id| purged(id)).count(), RECORDS);
 }
 
 /// L8: not from an old parcel, and not from its owner under the same id. Seen to fail when tombstones are not looked

@@ -15,7 +15,7 @@ use super::page::Page;
 use super::words::{count, plural};
 use super::{Error, ask};
 use crate::api::Problem;
-use crate::api::types::{Explanation, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+use crate::api::types::{Explanation, Label, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
 use crate::policy;
 
 #[derive(Debug, Subcommand)]
@@ -157,7 +157,7 @@ fn render(change: &PolicyChange, page: &mut Page) {
             sign(row).to_owned(),
             row.peer.to_string(),
             count(row.records),
-            row.label.kind.to_string(),
+            subject(&row.label),
             row.banner.clone(),
             [groups("+", row.gained.0), groups("-", row.lost.0)].join(" ").trim().to_owned(),
             row.label.caf.map(|caf| caf.to_string()).unwrap_or_default(),
@@ -179,6 +179,14 @@ fn render(change: &PolicyChange, page: &mut Page) {
         (true, _) => page.line(
             "The policy is in force. What was lost is being purged: `igain record holders` shows who has answered.",
         ),
+    }
+}
+
+/// What records are about: their kind, and what the persons among them are to the matter.
+fn subject(label: &Label) -> String {
+    match label.category {
+        Some(category) => format!("{} ({category})", label.kind),
+        None => label.kind.to_string(),
     }
 }
 

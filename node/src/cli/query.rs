@@ -12,7 +12,7 @@ use super::marking::texts;
 use super::output::Output;
 use super::page::Page;
 use super::record::{banner_line, headline, render_record};
-use super::words::{age, plural};
+use super::words::{age, grading, plural};
 use crate::api::types::{Answer, Hit, Identifier, Question, Text};
 
 #[derive(Debug, Args)]
@@ -144,7 +144,7 @@ fn render_table(answer: &Answer, page: &mut Page) {
         [
             hit.banner.clone(),
             hit.owner.to_string(),
-            hit.grading.map_or_else(|| "-".into(), |grading| grading.to_string()),
+            hit.grading.map_or_else(|| "-".into(), |given| grading(given.0)),
             age(hit.age_s),
             hit.label.kind.to_string(),
             hit.id.to_string(),

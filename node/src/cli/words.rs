@@ -1,4 +1,6 @@
-//! How people read numbers and times.
+//! How people read numbers, times and gradings.
+
+use igain_protocol::vocabulary::Grading;
 
 /// A number of bytes.
 pub(super) fn bytes(bytes: u64) -> String {
@@ -38,6 +40,14 @@ pub(super) fn age(seconds: u64) -> String {
     }
 }
 
+/// A grading: on the 4x4 scale, and as it was given where that is another one.
+pub(super) fn grading(grading: Grading) -> String {
+    match grading.admiralty {
+        Some(given) => format!("{} (Admiralty {given})", grading.four_by_four()),
+        None => grading.to_string(),
+    }
+}
+
 /// One thing or many.
 pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {many}", count(number)) }
@@ -53,6 +63,8 @@ mod tests {
         assert_eq!(bytes(u64::MAX), "16777215.9 TiB");
         assert_eq!([count(7), count(1_000), count(234_908)], ["7", "1,000", "234,908"]);
         assert_eq!([age(59), age(3_599), age(90_000), age(63_072_000)], ["59 s", "59 min", "1 d", "2 y"]);
+        assert_eq!(grading("B2".parse().unwrap()), "B2");
+        assert_eq!(grading("admiralty:D5".parse().unwrap()), "C4 (Admiralty D5)");
         assert_eq!([plural(1, "hit", "hits"), plural(0, "hit", "hits")], ["1 hit", "0 hits"]);
     }
 }

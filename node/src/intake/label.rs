@@ -176,7 +176,8 @@ mod tests {
         for text in ["admiralty D3", "admiralty:D3", "Admiralty: d3"] {
             let grading = grading(text).unwrap();
             let given = grading.admiralty.map(|given| given.to_string());
-            assert_eq!((grading.to_string().as_str(), given.as_deref()), ("C3", Some("D3")), "{text}");
+            let mapped = grading.four_by_four().to_string();
+            assert_eq!((mapped.as_str(), given.as_deref()), ("C3", Some("D3")), "{text}");
         }
         assert!(grading("Q9").is_err());
     }

@@ -233,35 +233,39 @@ impl Office {
             return Ok(Received::default());
         };
         let purged = self.purge_class(provider, class)?;
-        self.account(Deed::new(Actor::Bureau(provider), "feed.close").peer(provider).with("records", purged.len()))?;
+        self.account(Deed::new(Actor::Bureau(provider), "feed.close").peer(provider).with("records", purged))?;
         let mut batch = self.batch();
-        let letters = self.purge_receipts(provider, Some(*feed.as_bytes()), &purged)?;
+        let letters = self.purge_receipts(provider, Some(*feed.as_bytes()), &[])?;
         self.post_all(&mut batch, provider, letters)?;
         self.ledger().end_feed(&mut batch, provider, feed);
         self.ledger().delete_class(&mut batch, class);
         self.ledger().commit(batch)?;
         write(&self.inner.classes).remove(class);
-        Ok(Received { purged: purged.len(), posted: true, ..Received::default() })
+        Ok(Received { purged, posted: true, ..Received::default() })
     }
 
-    /// Removes every record of a received log, run by run, each run in one commit.
-    fn purge_class(&self, owner: BureauId, class: ClassIndex) -> Result<Vec<RecordId>, Error> {
-        let mut purged = Vec::new();
+    /// Removes every record of a received log, run by run, each run with its receipts in one commit. Returns how many.
+    fn purge_class(&self, owner: BureauId, class: ClassIndex) -> Result<usize, Error> {
+        let mut purged = 0;
         let mut after = 0;
         loop {
             let run = self.ledger().log_after(class, after)?;
             let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(purged) };
             let mut batch = self.batch();
-            for entry in &run {
-                let key = RecordKey { id: entry.id, owner };
+            let mut gone = Vec::new();
+            for id in run.iter().map(|entry| entry.id).collect::<BTreeSet<_>>() {
+                let key = RecordKey { id, owner };
                 if let Some(row) = self.ledger().record(key)?.filter(|row| row.place.class == class) {
                     self.remove_record(&mut batch, key, &row)?;
-                    purged.push(entry.id);
+                    gone.push(id);
                 }
             }
             self.ledger().delete_run(&mut batch, class, first.seq);
             after = last.seq;
+            let letters = self.purge_receipts(owner, None, &gone)?;
+            self.post_all(&mut batch, owner, letters)?;
             self.ledger().commit(batch)?;
+            purged += gone.len();
         }
     }
 }

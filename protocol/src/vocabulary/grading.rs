@@ -35,7 +35,7 @@ pub struct Admiralty {
 
 /// How a record is graded: 4x4, such as `B2`, and the Admiralty grading that it was made from, where it was.
 ///
-/// Written `B2`, or `admiralty:C3` for one to be mapped.
+/// Written `B2`, or `admiralty:C3` for one that is mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct Grading {
@@ -54,6 +54,12 @@ impl Grading {
     /// A 4x4 grading.
     pub const fn new(reliability: Reliability, accuracy: Accuracy) -> Self {
         Self { reliability, accuracy, admiralty: None }
+    }
+
+    /// The grading on the 4x4 scale alone, whatever it was made from.
+    #[must_use]
+    pub const fn four_by_four(self) -> Self {
+        Self::new(self.reliability, self.accuracy)
     }
 
     /// The grading of an Admiralty one such as `C3`, which is kept beside it.
@@ -115,8 +121,12 @@ impl<'b, C> Decode<'b, C> for Admiralty {
 }
 
 impl fmt::Display for Grading {
+    /// As it was given, so that it reads back as the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}{}", self.reliability, self.accuracy))
+        match self.admiralty {
+            Some(given) => f.pad(&format!("admiralty:{given}")),
+            None => f.pad(&format!("{}{}", self.reliability, self.accuracy)),
+        }
     }
 }
 

@@ -54,7 +54,8 @@ fn gradings_print_as_they_parse_and_keep_the_admiralty_scale() {
     assert_eq!(grading.to_string(), "B2");
     for (given, mapped) in [("A1", "A1"), ("B3", "B3"), ("C3", "C3"), ("D5", "C4"), ("E2", "C2"), ("F6", "X4")] {
         let grading: Grading = format!("admiralty:{given}").parse().unwrap();
-        assert_eq!(grading.to_string(), mapped);
+        assert_eq!(grading.four_by_four().to_string(), mapped);
+        assert_eq!(grading.to_string().parse(), Ok(grading));
         assert_eq!(grading.admiralty.unwrap().to_string(), given);
         assert_eq!(codec::decode::<Grading>(&codec::encode(&grading)), Ok(grading));
     }

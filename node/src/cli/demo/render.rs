@@ -6,7 +6,7 @@ use super::stage::Stage;
 use crate::api::types::{Decision, Holders, Record};
 use crate::cli::page::Page;
 use crate::cli::record::{banner_line, headline};
-use crate::cli::words::count;
+use crate::cli::words::{count, grading};
 
 /// Writes all that was shown.
 pub(super) fn report(report: &Report, page: &mut Page) {
@@ -108,7 +108,7 @@ fn found(found: &Found, page: &mut Page) {
         [
             hit.banner.clone(),
             hit.owner.to_string(),
-            hit.grading.map_or_else(|| "-".into(), |grading| grading.to_string()),
+            hit.grading.map_or_else(|| "-".into(), |given| grading(given.0)),
             hit.label.kind.to_string(),
             hit.id.to_string(),
             headline(&hit.fields),

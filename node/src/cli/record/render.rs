@@ -2,7 +2,7 @@
 
 use crate::api::types::{self, Field, OutcomeKind};
 use crate::cli::page::{Page, one_line};
-use crate::cli::words::{age, plural};
+use crate::cli::words::{age, grading, plural};
 
 /// Fields that tell best what a record is about, in the order in which one is chosen.
 const TELLING: [&str; 16] = [
@@ -36,9 +36,9 @@ pub(in crate::cli) fn headline(fields: &[Field]) -> String {
 
 /// What must be seen first of a record.
 pub(in crate::cli) fn banner_line(record: &types::Record, page: &Page) -> String {
-    let grading = record.grading.map_or_else(|| "ungraded".to_owned(), |grading| grading.to_string());
+    let graded = record.grading.map_or_else(|| "ungraded".to_owned(), |given| grading(given.0));
     let mut line = format!(
-        "{}  {}  owner {}  grading {grading}  {} old",
+        "{}  {}  owner {}  grading {graded}  {} old",
         page.banner(&record.banner),
         record.label.kind,
         page.strong(&record.owner.to_string()),
@@ -141,7 +141,7 @@ pub(super) fn listing(listing: &types::Listing, page: &mut Page) {
             record.label.kind.to_string(),
             record.owner.to_string(),
             record.banner.clone(),
-            record.grading.map_or_else(|| "-".into(), |grading| grading.to_string()),
+            record.grading.map_or_else(|| "-".into(), |given| grading(given.0)),
             age(record.age_s),
             record.retain_until.map(|until| until.to_string()).unwrap_or_default(),
             if record.draft { "draft".into() } else { String::new() },
