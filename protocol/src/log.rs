@@ -7,7 +7,6 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -358,11 +357,6 @@ fn expect_array(d: &mut Decoder<'_>, len: u64) -> Result<(), decode::Error> {
 fn bytes16(d: &mut Decoder<'_>) -> Result<[u8; 16], decode::Error> {
     let at = d.position();
     d.bytes()?.try_into().map_err(|_| decode::Error::message("expected 16 bytes").at(at))
-}
-
-/// Encodes an item for [`crate::parcel::Parcel::items`].
-pub fn encode_item(item: &Item) -> ByteVec {
-    crate::codec::encode(item).into()
 }
 
 #[cfg(test)]

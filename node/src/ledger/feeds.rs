@@ -83,13 +83,6 @@ impl Ledger {
         Ok(self.delivered_page(peer, class, slot / SLOTS)?.contains(low(slot)))
     }
 
-    /// Forgets what was delivered of a class: the peer has purged all of it.
-    pub fn delete_delivered(&self, batch: &mut Batch, peer: BureauId, class: ClassIndex, head: u64) {
-        for page in 0..=head / SLOTS {
-            batch.delete(table::DELIVERED, delivered_key(peer, class, page));
-        }
-    }
-
     fn delivered_page(&self, peer: BureauId, class: ClassIndex, page: u64) -> Result<RoaringBitmap, Error> {
         let Some(bytes) = self.store().get(table::DELIVERED, &delivered_key(peer, class, page))? else {
             return Ok(RoaringBitmap::new());

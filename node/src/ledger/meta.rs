@@ -1,6 +1,5 @@
 //! Single values: the clock's high-water mark, the policy in force, counters.
 
-use igain_protocol::bureau::BureauId;
 use igain_protocol::time::Timestamp;
 
 use super::{Error, Ledger, decode, encode, table};
@@ -46,19 +45,6 @@ impl Ledger {
     /// Notes the card in use.
     pub fn put_card(&self, batch: &mut Batch, card: &[u8]) {
         batch.put(table::META, *b"card", card);
-    }
-
-    /// The serial of the last pull to `provider`.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn pull_serial(&self, provider: BureauId) -> Result<u64, Error> {
-        self.number(&[b"pull/", provider.as_bytes().as_slice()].concat())
-    }
-
-    /// Notes the serial of the last pull to `provider`.
-    pub fn put_pull_serial(&self, batch: &mut Batch, provider: BureauId, serial: u64) {
-        batch.put(table::META, [b"pull/", provider.as_bytes().as_slice()].concat(), encode(&serial));
     }
 
     fn number(&self, key: &[u8]) -> Result<u64, Error> {
