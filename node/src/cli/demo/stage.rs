@@ -28,6 +28,9 @@ pub(super) const POLL: Duration = Duration::from_millis(20);
 /// How long a daemon may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Bytes of the folder's path: a Unix socket's has at most 107 (unix(7)), and its name in a bureau's folder takes some.
+const FOLDER_LIMIT: usize = 80;
+
 /// The folder and the bureaus in it.
 pub(super) struct Stage {
     folder: PathBuf,
@@ -54,6 +57,11 @@ impl Stage {
         getrandom::fill(&mut name).map_err(|error| Error::Found(error.to_string()))?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("igain-demo-{name}"));
+        if folder.as_os_str().len() > FOLDER_LIMIT {
+            let detail =
+                format!("`{}` is too long for sockets in it. Set TMPDIR to a shorter folder", folder.display());
+            return Err(Error::Usage(detail));
+        }
         make_folder(&folder)?;
         let mut stage = Self { folder, bureaus: Vec::new() };
         for part in &cast::PARTS {
@@ -106,6 +114,7 @@ impl Drop for Stage {
 impl Bureau {
     fn make(part: &'static Part, folder: PathBuf) -> Result<Self, Error> {
         let id: BureauId = part.id.parse().map_err(|error| Error::Found(format!("{}: {error}", part.id)))?;
+        make_folder(&folder)?;
         make_folder(&folder.join("data"))?;
         write(&folder.join("igain.toml"), &configuration(part)?)?;
         let text = passphrase()?;
@@ -177,7 +186,7 @@ fn passphrase() -> Result<String, Error> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), Error> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    let made = fs::DirBuilder::new().mode(0o700).create(folder);
     made.map_err(Error::file("make the folder", folder))
 }
 
