@@ -15,8 +15,8 @@ use super::steps::Steps;
 use crate::api::client;
 use crate::api::types::{
     Answer, AuditEntries, AuditSummary, Caf, Card, Enrolment, Explanation, HolderState, Holders, Identifier,
-    Invitation, Invited, Join, NewCaf, Peer, PolicyChange, PolicyText, Question, Record, Records, Status, Text,
-    Withdrawal,
+    Invitation, Invited, Join, MemberState, NewCaf, Peer, PolicyChange, PolicyText, Question, Record, Records, Status,
+    Text, Withdrawal,
 };
 use crate::cli::{Error, import};
 
@@ -117,12 +117,16 @@ async fn open_caf(stage: &Stage) -> Result<Caf, Error> {
         let join = Join { only: Text(bureau.part.only.parse().map_err(|error| Error::Found(format!("{error}")))?) };
         let _: Caf = bureau.client.post(&format!("{call}/join"), &join).await?;
     }
-    until("the acceptances came", async || {
-        let caf: Caf = ke.client.get(&call).await?;
-        let joined = caf.members.iter().filter(|member| member.state == crate::api::types::MemberState::Joined);
-        Ok((joined.count() == guests().count()).then_some(caf))
-    })
-    .await
+    for bureau in stage.bureaus() {
+        let what = format!("{} knew who joined", bureau.id);
+        until(&what, async || {
+            let caf: Caf = bureau.client.get(&call).await?;
+            let joined = caf.members.iter().filter(|member| member.state == MemberState::Joined);
+            Ok((joined.count() == guests().count()).then_some(()))
+        })
+        .await?;
+    }
+    Ok(caf)
 }
 
 /// Nothing where the daemon does not know what was asked for.
