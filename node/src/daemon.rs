@@ -37,6 +37,19 @@ struct Node {
     card: SignedCard,
 }
 
+/// Makes the books of a new bureau, the first thing in them its card.
+///
+/// # Errors
+/// Where the data folder cannot be written, or has books already that another key sealed.
+pub fn found(config: &Config, keys: &Keys) -> Result<SignedCard, Error> {
+    let opened = open::open(config, keys, &|_| {})?;
+    let office = opened.office;
+    let card = card::Issuer::new(config, keys)?.renew(&office)?;
+    office.audit().close(office.now())?;
+    office.ledger().store().close()?;
+    Ok(card)
+}
+
 /// Runs the node until it is told to stop. `progress` hears how far the store has opened, `ready` once peers and users
 /// can be served.
 ///

@@ -13,7 +13,7 @@ use super::Error;
 use super::context::Context;
 use super::output::Output;
 use super::page::Page;
-use super::words::count;
+use super::words::{count, plural};
 use crate::api::Problem;
 use crate::api::client::{self, Client};
 use crate::api::types::{ImportEvent, ImportReport, ImportRequest};
@@ -22,8 +22,8 @@ use crate::intake::mapping::MAPPING_LIMIT;
 use rejects::RejectsFile;
 use upload::Files;
 
-/// Warnings that are shown; the rest are counted.
-const WARNINGS_SHOWN: u64 = 20;
+/// Warnings, and rows set aside, that are shown; the rest are counted, and the rows are all in the rejects file.
+const SHOWN: u64 = 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -76,7 +76,7 @@ impl Import {
         let client = context.client()?;
         let mut report = None;
         let mut problem = None;
-        let mut warnings = 0;
+        let (mut warnings, mut rejected) = (0, 0);
         context.block_on(async {
             let body = upload::body(&request, files)?;
             let each = |event: ImportEvent| {
@@ -85,10 +85,18 @@ impl Import {
                         bar.set_position(progress.bytes);
                         bar.set_message(format!("{} records", count(progress.records)));
                     }
-                    ImportEvent::Reject(reject) => rejects.put(&reject)?,
+                    ImportEvent::Reject(reject) => {
+                        rejected += 1;
+                        if rejected <= SHOWN {
+                            let column = reject.column.as_ref().map(|column| format!(", column `{column}`"));
+                            let place = format!("line {}{}", reject.line, column.unwrap_or_default());
+                            bar.suspend(|| output.say(&format!("{place}, set aside: {}", reject.reason)));
+                        }
+                        rejects.put(&reject)?;
+                    }
                     ImportEvent::Warning(warning) => {
                         warnings += 1;
-                        if warnings <= WARNINGS_SHOWN {
+                        if warnings <= SHOWN {
                             bar.suspend(|| output.say(&format!("line {}: {}", warning.line, warning.text)));
                         }
                     }
@@ -212,9 +220,12 @@ fn bar(files: &Files) -> ProgressBar {
 
 fn render(report: &ImportReport, page: &mut Page) {
     let seconds = report.took_ms / 1_000;
-    let verb = if report.dry_run { "Would be" } else { "" };
-    let title = format!("{} rows read in {seconds}.{:03} s. {verb}", count(report.rows), report.took_ms % 1_000);
-    page.line(title.trim());
+    let dry = if report.dry_run { ". Nothing was written; it would be" } else { "" };
+    page.line(&format!(
+        "{} read in {seconds}.{:03} s{dry}:",
+        plural(report.rows, "row", "rows"),
+        report.took_ms % 1_000
+    ));
     page.facts(&[
         ("added", count(report.added)),
         ("revised", count(report.revised)),

@@ -13,6 +13,7 @@ use super::context::Context;
 use super::output::Output;
 use super::page::Page;
 use crate::config::{self, Config};
+use crate::daemon;
 use crate::keystore::{self, Cost, Keys, Source};
 
 const POLICY: &str = include_str!("init/policy.cedar");
@@ -67,6 +68,7 @@ struct Made {
     data: PathBuf,
     keys: PathBuf,
     policy: PathBuf,
+    card: PathBuf,
     fingerprint: String,
     words: Vec<String>,
 }
@@ -98,13 +100,17 @@ impl Init {
             write_new(&config.policy, POLICY)?;
         }
         write_new(&path, &text)?;
-        let print = keys.signing().verifying_key().fingerprint();
+        let signed = daemon::found(&config, &keys)?;
+        let card = config.data.join(format!("{}.card", self.bureau));
+        write_new(&card, &signed.to_armor())?;
+        let print = signed.card().signing.fingerprint();
         let made = Made {
             bureau: self.bureau.to_string(),
             keys: config.keystore(),
             data: config.data,
             policy: config.policy,
             config: path,
+            card,
             fingerprint: print.to_string(),
             words: print.words().map(str::to_owned).to_vec(),
         };
@@ -145,6 +151,7 @@ fn render(made: &Made, page: &mut Page) {
         ("configuration", made.config.display().to_string()),
         ("keys", made.keys.display().to_string()),
         ("policy", made.policy.display().to_string()),
+        ("card", made.card.display().to_string()),
         ("fingerprint", made.fingerprint.clone()),
         ("in words", made.words.join(" ")),
     ]);
@@ -157,7 +164,7 @@ fn render(made: &Made, page: &mut Page) {
     page.line("What to do next:");
     page.line("  1. Back up the key file and the passphrase, apart from each other.");
     page.line(&format!(
-        "  2. Set `listen`, and `addresses` and `contacts` under [card], in {}.",
+        "  2. Set `listen`, and `addresses` and `contacts` under [card], in {}: the next start makes a new card of them.",
         made.config.display()
     ));
     page.line(&format!("  3. igain run{option}"));

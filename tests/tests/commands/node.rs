@@ -35,7 +35,7 @@ fn init_makes_what_only_its_user_may_read() {
     assert_eq!(made["bureau"], "KE");
     assert_eq!(list(&made["words"]).len(), 12);
     assert_eq!(text(&made["fingerprint"]).split(' ').count(), 16);
-    for file in ["igain.toml", "data/keys.age", "data/policy.cedar"] {
+    for file in ["igain.toml", "data/keys.age", "data/policy.cedar", "data/KE.card"] {
         assert_eq!(mode(&folder.path().join(file)), 0o600, "{file}");
     }
     assert_eq!(mode(&folder.path().join("data")), 0o700);
@@ -43,6 +43,24 @@ fn init_makes_what_only_its_user_may_read() {
     assert!(config.contains("# Seconds between two looks at a quiet peer."), "{config}");
     let keys = std::fs::read(folder.path().join("data/keys.age")).expect("keys");
     assert!(keys.starts_with(b"age-encryption.org/v1"), "the keys are sealed");
+    assert!(folder.path().join("data/store/journal").is_dir(), "the store is there");
+}
+
+/// Seen to fail when `init` left the card to the first start.
+#[test]
+fn the_card_that_init_makes_is_enrolled_and_superseded_once_the_configuration_says_more() {
+    let (fr, mut ke) = (Bureau::start("FR"), Bureau::init("KE"));
+    let first = std::fs::read_to_string(ke.path("data/KE.card")).expect("a card");
+    fr.write("KE.card", &first);
+    let config = std::fs::read_to_string(ke.path("igain.toml")).expect("a configuration");
+    assert!(config.contains("[card]\naddresses"), "the harness has set addresses since: {config}");
+    ke.run();
+    let now = ke.json(&["card", "show"]);
+    let enrolled = fr.json(&["peer", "enrol", "KE.card", "--fingerprint", &text(&now["fingerprint"])]);
+    assert_eq!(list(&enrolled["card"]["addresses"]).len(), 0);
+    assert!(now["serial"].as_u64() > enrolled["card"]["serial"].as_u64(), "{now} {enrolled}");
+    fr.enrol(&ke);
+    assert_eq!(fr.json(&["peer", "show", "KE"])["card"]["addresses"], now["addresses"]);
 }
 
 #[test]
