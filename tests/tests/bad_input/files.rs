@@ -66,6 +66,20 @@ fn an_unreadable_mapping() {
     assert_sound(&bureau, 0);
 }
 
+/// Seen to fail when the reasons were only in the rejects file.
+#[test]
+fn a_dry_run_says_row_by_row_what_is_wrong_and_writes_nothing() {
+    let bureau = bureau();
+    let rows = b"1,+254700000001,a\n2,+254700000002\n,+254700000003,c\n";
+    std::fs::write(bureau.path("in.csv"), [HEADER, rows].concat()).expect("a file");
+    let said = bureau.igain(&["import", "in.csv", "--mapping", "mapping.toml", "--dry-run"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("line 3, set aside: the row has 2 columns"), "{}", said.err);
+    assert!(said.err.contains("line 4, column `id`, set aside: the row has no key"), "{}", said.err);
+    assert!(said.out.contains("Nothing was written"), "{}", said.out);
+    assert_sound(&bureau, 0);
+}
+
 /// L16. Seen to fail with cells that may hold NUL bytes, and when a sound name index was called damaged while it grew.
 #[test]
 fn files_of_odd_shapes() {
