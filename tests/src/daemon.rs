@@ -236,6 +236,11 @@ impl Bureau {
         }
     }
 
+    /// Whether the daemon has ended by itself, or was killed by another.
+    pub fn has_ended(&mut self) -> bool {
+        self.daemon.as_mut().is_some_and(|daemon| !matches!(daemon.try_wait(), Ok(None)))
+    }
+
     /// The number of the daemon's process.
     pub fn pid(&self) -> Option<u32> {
         self.daemon.as_ref().map(Child::id)

@@ -245,7 +245,7 @@ const INTERVAL: Number = Number {
     why: "Peers announce what is new; this is how often to look where no announcement came",
 };
 const WINDOW: Number =
-    Number { key: "window", otherwise: 16, least: 1, most: 128, why: "What is asked for must fit the memory" };
+    Number { key: "window", otherwise: 4, least: 1, most: 128, why: "What is asked for must fit the memory" };
 const PEERS: Number =
     Number { key: "peers", otherwise: 256, least: 1, most: 1_024, why: "There are 196 member countries" };
 const API_REQUESTS: Number = Number {

@@ -25,7 +25,7 @@ fn the_least_file_has_every_default() {
     assert_eq!(config.api, Path::new("/etc/igain/data/api.sock"));
     assert_eq!(config.keystore(), Path::new("/etc/igain/data/keys.age"));
     assert_eq!(config.retention, Retention { default_days: 1_095, erase_within_s: 3_600 });
-    assert_eq!(config.replication, Replication { interval_s: 60, window: 16 });
+    assert_eq!(config.replication, Replication { interval_s: 60, window: 4 });
     assert_eq!(config.log.level, Level::Info);
 }
 
