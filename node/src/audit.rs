@@ -8,10 +8,9 @@
 mod checkpoint;
 mod entry;
 mod error;
-mod queue;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::VerifyingKey;
 use igain_protocol::time::Timestamp;
@@ -19,10 +18,9 @@ use igain_protocol::time::Timestamp;
 use checkpoint::Checkpoint;
 pub use entry::{Entry, Filter, Numbered};
 pub use error::{Broken, Error};
-use queue::Queue;
 
 use crate::store::pipeline::locked;
-use crate::store::{self, Batch, Options, Store, StoreKey, Table};
+use crate::store::{self, Batch, Epoch, Options, Pending, Store, StoreKey, Table, With};
 
 const ENTRIES: Table = Table(1);
 
@@ -43,9 +41,10 @@ pub struct AuditLog {
     store: Store,
     signer: Signer,
     checkpoint: PathBuf,
+    /// The end of what was handed to the store; held while entries are chained to it.
+    handed: Mutex<Handed>,
     /// The durable end. Entries that could not be written never move it.
-    head: Mutex<Head>,
-    queue: Queue,
+    head: Arc<Mutex<Head>>,
     /// What the last checkpoint vouches for; held while one is written.
     vouched: Mutex<Vouched>,
 }
@@ -55,6 +54,14 @@ pub struct AuditLog {
 struct Head {
     seq: u64,
     hash: [u8; 32],
+}
+
+/// The end of what was handed over to be written. It holds in one epoch of the store: once anything could not be
+/// written, the end is what the store has.
+#[derive(Debug, Clone, Copy)]
+struct Handed {
+    epoch: Epoch,
+    head: Head,
 }
 
 /// Where and when the last checkpoint was signed.
@@ -83,16 +90,14 @@ impl AuditLog {
     pub fn open(dir: &Path, key: &StoreKey, own: &VerifyingKey, signer: Signer) -> Result<Self, Error> {
         let options = Options { cache_bytes: 8 << 20, overlay_bytes: 4 << 20, append_only: true, ..Options::default() };
         let (store, opened) = Store::open(dir, key, options, &|_| {})?;
-        let mut head = Head::default();
-        if let Some((key, bytes)) = store.last(ENTRIES, &[])? {
-            head = Head { seq: entry::seq_of(&key)?, hash: entry::hash(&bytes) };
-        }
+        let head = durable_end(&store)?;
+        let handed = Handed { epoch: store.epoch(), head };
         let log = Self {
             store,
             signer,
             checkpoint: dir.join("checkpoint"),
-            head: Mutex::new(head),
-            queue: Queue::default(),
+            handed: Mutex::new(handed),
+            head: Arc::new(Mutex::new(head)),
             vouched: Mutex::default(),
         };
         if let Some(lost) = opened.torn_tail {
@@ -122,27 +127,67 @@ impl AuditLog {
     /// Where it cannot be written: then what it accounts for must not happen.
     pub fn append(&self, entry: Entry) -> Result<u64, Error> {
         let at = entry.at;
-        let seq = self.queue.append(entry, |entries| self.write(entries))?;
-        let vouched = *locked(&self.vouched);
-        let waited_ms = vouched.at.map_or(u64::MAX, |last| at.as_ms().saturating_sub(last.as_ms()));
-        if seq >= vouched.seq + CHECKPOINT_EVERY || waited_ms >= CHECKPOINT_EVERY_MS {
-            self.checkpoint(at)?;
-        }
+        let (seq, pending) = self.submit(vec![entry])?;
+        pending.wait()?;
+        self.checkpoint_if_due(at)?;
         Ok(seq)
     }
 
-    /// Chains entries to the durable end and commits them; answers the number of the first.
-    fn write(&self, entries: &[Entry]) -> Result<u64, store::Error> {
-        let first = *locked(&self.head);
-        let (mut head, mut batch) = (first, Batch::new());
+    /// Chains entries to the end and hands them over to be written as one; answers the number of the first. They are
+    /// durable, or refused together, when the commit is. Whoever does not [`append`](Self::append) calls
+    /// [`checkpoint_if_due`](Self::checkpoint_if_due) afterwards.
+    ///
+    /// # Errors
+    /// Where nothing can be written: then what they account for must not happen.
+    pub fn submit(&self, entries: Vec<Entry>) -> Result<(u64, Pending), Error> {
+        /// A write fails between the look at the end and the submit; not again and again.
+        const ATTEMPTS: usize = 4;
+        let mut handed = locked(&self.handed);
+        for _ in 1..ATTEMPTS {
+            match self.chain(&mut handed, &entries) {
+                Err(Error::Store(store::Error::Superseded)) => {}
+                chained => return chained,
+            }
+        }
+        self.chain(&mut handed, &entries)
+    }
+
+    fn chain(&self, handed: &mut Handed, entries: &[Entry]) -> Result<(u64, Pending), Error> {
+        let epoch = self.store.epoch();
+        let mut batch = Batch::of(epoch);
+        if handed.epoch != epoch {
+            // What was written before the failure may be on its way still.
+            self.store.settle()?;
+            *handed = Handed { epoch, head: durable_end(&self.store)? };
+        }
+        let mut head = handed.head;
         for entry in entries {
             let bytes = entry::encode(entry, head.hash);
             head = Head { seq: head.seq + 1, hash: entry::hash(&bytes) };
             batch.put(ENTRIES, head.seq.to_be_bytes(), bytes);
         }
-        self.store.commit(batch)?;
-        *locked(&self.head) = head;
-        Ok(first.seq + 1)
+        let durable = Arc::clone(&self.head);
+        let told = move |outcome: &Result<u64, store::Error>| {
+            if outcome.is_ok() {
+                *locked(&durable) = head;
+            }
+        };
+        let with = With { after: Vec::new(), told: Some(Box::new(told)) };
+        let pending = self.store.submit_with(batch, with)?;
+        let first = handed.head.seq + 1;
+        handed.head = head;
+        Ok((first, pending))
+    }
+
+    /// Signs a checkpoint where enough durable entries or enough time have come since the last one.
+    ///
+    /// # Errors
+    /// Where the checkpoint cannot be written.
+    pub fn checkpoint_if_due(&self, now: Timestamp) -> Result<(), Error> {
+        let vouched = *locked(&self.vouched);
+        let waited_ms = vouched.at.map_or(u64::MAX, |last| now.as_ms().saturating_sub(last.as_ms()));
+        let due = self.last() >= vouched.seq + CHECKPOINT_EVERY || waited_ms >= CHECKPOINT_EVERY_MS;
+        if due { self.checkpoint(now) } else { Ok(()) }
     }
 
     /// Signs the end of the log as it is now, if it has grown since the last time.
@@ -182,7 +227,7 @@ impl AuditLog {
         Ok(found)
     }
 
-    /// The number of the last entry.
+    /// The number of the last durable entry.
     pub fn last(&self) -> u64 {
         locked(&self.head).seq
     }
@@ -241,9 +286,20 @@ impl AuditLog {
     /// # Errors
     /// Where it cannot be written.
     pub fn close(&self, now: Timestamp) -> Result<(), Error> {
+        // What is on its way is vouched for too, unless it is refused.
+        let _ = self.store.settle();
         self.checkpoint(now)?;
         Ok(self.store.close()?)
     }
+}
+
+/// The last entry that the store has.
+fn durable_end(store: &Store) -> Result<Head, Error> {
+    let last = store.last(ENTRIES, &[])?;
+    last.map_or_else(
+        || Ok(Head::default()),
+        |(key, bytes)| Ok(Head { seq: entry::seq_of(&key)?, hash: entry::hash(&bytes) }),
+    )
 }
 
 /// The end of the chain after one more entry.

@@ -31,14 +31,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use batch::{BATCH_LIMIT, Batch, KEY_LIMIT, Table, VALUE_LIMIT};
+pub use batch::{BATCH_LIMIT, Batch, Epoch, KEY_LIMIT, Table, VALUE_LIMIT};
 pub use crypt::StoreKey;
 pub use error::Error;
 pub use merge::Merged;
-pub use pipeline::Pending;
-pub use replay::{Position, Told};
+#[cfg(test)]
+pub(crate) use pipeline::Promise;
+pub use pipeline::{Pending, Told, With};
+pub use replay::{Each, Position};
 pub use verify::Report;
 
+use pipeline::Pipeline;
 use state::State;
 
 /// How the store works. The default is meant for a bureau.
@@ -149,25 +152,42 @@ impl Store {
         self.submit(batch)?.wait().map(|_| ())
     }
 
+    /// Begins a batch that builds on what the store holds now: it is refused with [`Error::Superseded`] once any write
+    /// fails. Begin it before reading what it builds on.
+    pub fn begin(&self) -> Batch {
+        Batch::of(self.epoch())
+    }
+
+    /// Changes whenever something could not be written: whatever was counted or numbered in memory must be read again.
+    pub fn epoch(&self) -> Epoch {
+        // A store that is closed writes nothing in any epoch.
+        self.state().pipeline().map_or_else(|_| Epoch::default(), Pipeline::epoch)
+    }
+
     /// Queues a batch. Batches become durable in the order of the submits; when one fails, so do all after it that
-    /// were queued by then. Waits while too much is queued.
+    /// were queued by then, and all that were begun by then. Waits while too much is queued.
     ///
     /// # Errors
-    /// Where the batch is too large or the store no longer writes.
+    /// Where the batch is too large, [`Error::Superseded`], or the store no longer writes.
     pub fn submit(&self, batch: Batch) -> Result<Pending, Error> {
-        self.state().pipeline()?.submit(batch)
+        self.submit_with(batch, With::default())
+    }
+
+    /// As [`Store::submit`], with what must be durable before, and with whom to tell. Where this fails, `told` is
+    /// dropped without having been called.
+    ///
+    /// # Errors
+    /// As for [`Store::submit`].
+    pub fn submit_with(&self, batch: Batch, with: With) -> Result<Pending, Error> {
+        self.state().pipeline()?.submit(batch, with)
     }
 
     /// Waits until every batch that was submitted before is durable or refused. A full disk does not keep it from that.
     ///
     /// # Errors
-    /// Where the store no longer writes, or batches are refused all the while.
+    /// Where the store no longer writes.
     pub fn settle(&self) -> Result<(), Error> {
-        /// A wait is refused together with a batch before it; not as long as nobody submits.
-        const ATTEMPTS: usize = 8;
-        let pipeline = self.state().pipeline()?;
-        let settled = (1..ATTEMPTS).find_map(|_| pipeline.settle().ok());
-        settled.map_or_else(|| pipeline.settle(), Ok)
+        self.state().pipeline()?.settle()
     }
 
     /// What the store takes and does.

@@ -112,6 +112,50 @@ fn many_callers_get_numbers_of_their_own_in_one_chain() {
     assert!(summary.checkpointed >= 1_024);
 }
 
+/// L14: an entry that could not be written leaves no gap, and nothing that is chained to it is written. Seen to fail
+/// when the end was not read again after a failure.
+#[test]
+fn entries_go_on_from_the_durable_end_after_one_was_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    log.append(entry("query")).unwrap();
+    let (first, written) = log.submit(vec![entry("record.add"), entry("record.add")]).unwrap();
+    // The next write of the log's store fails, and with it what waits behind it.
+    let (promise, failure) = store::Promise::alone();
+    let with = With { after: vec![failure], told: None };
+    let refused = log.store.submit_with(log.store.begin(), with).unwrap();
+    let (behind, refused_too) = log.submit(vec![entry("query")]).unwrap();
+    assert_eq!((first, behind), (2, 4));
+    promise.keep(&Err(store::Error::Full { path: dir.path().into() }));
+    assert_eq!(refused.wait().unwrap_err().code(), "store.full");
+    assert_eq!(refused_too.wait().unwrap_err().code(), "store.full");
+    written.wait().unwrap();
+    assert_eq!(log.last(), 3);
+    assert_eq!(log.append(entry("query")).unwrap(), 4);
+    assert_eq!(log.verify(&key().verifying_key()).unwrap().entries, 4);
+}
+
+/// L14: a checkpoint speaks of durable entries only. Seen to fail with a checkpoint of the end that was handed over.
+#[test]
+fn a_checkpoint_vouches_for_what_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    log.append(entry("query")).unwrap();
+    let (promise, holding) = store::Promise::alone();
+    let with = With { after: vec![holding], told: None };
+    let held = log.store.submit_with(log.store.begin(), with).unwrap();
+    let (_, pending) = log.submit(vec![entry("query"), entry("query")]).unwrap();
+    log.checkpoint(Timestamp::from_ms(5)).unwrap();
+    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 1);
+    promise.keep(&Ok(1));
+    held.wait().unwrap();
+    pending.wait().unwrap();
+    log.checkpoint_if_due(Timestamp::from_ms(6)).unwrap();
+    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 1);
+    log.checkpoint_if_due(Timestamp::from_ms(5 + CHECKPOINT_EVERY_MS)).unwrap();
+    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 3);
+}
+
 /// L14: without its checkpoint, the log could be cut anywhere. Seen to fail when only long logs had to have one.
 #[test]
 fn a_log_without_its_checkpoint_is_refused() {

@@ -45,17 +45,35 @@ pub(crate) struct Op {
     pub(crate) value: Option<Vec<u8>>,
 }
 
+/// Which writes had failed when something was read: what was made in one epoch of a store is not written in another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    pub(crate) const fn raise(&mut self) {
+        self.0 += 1;
+    }
+}
+
 /// Writes that become durable and visible together. Later ones win over earlier ones.
 #[derive(Debug, Default, Clone)]
 pub struct Batch {
     pub(crate) ops: Vec<Op>,
     bytes: usize,
+    /// When it was begun; none where that is not checked.
+    epoch: Option<Epoch>,
 }
 
 impl Batch {
-    /// Nothing yet.
+    /// Nothing yet, of no epoch: written whatever failed before. For the store's own tests; others begin a batch with
+    /// [`Store::begin`](super::Store::begin).
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Nothing yet, to be written in this epoch only.
+    pub(crate) fn of(epoch: Epoch) -> Self {
+        Self { epoch: Some(epoch), ..Self::default() }
     }
 
     /// Sets the value of a key. An empty value is a value.
@@ -85,9 +103,10 @@ impl Batch {
         self.bytes
     }
 
-    /// Adds all of another batch.
+    /// Adds all of another batch. The earlier epoch of the two counts.
     pub fn append(&mut self, other: Self) {
         self.bytes += other.bytes;
+        self.epoch = self.epoch.into_iter().chain(other.epoch).min();
         self.ops.extend(other.ops);
     }
 
@@ -95,6 +114,11 @@ impl Batch {
         key.insert(0, table.0);
         self.bytes += key.len() + OVERHEAD;
         self.ops.push(Op { key, value });
+    }
+
+    /// Whether nothing failed since it was begun.
+    pub(crate) fn check_epoch(&self, now: Epoch) -> Result<(), Error> {
+        if self.epoch.is_none_or(|begun| begun == now) { Ok(()) } else { Err(Error::Superseded) }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

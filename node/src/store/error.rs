@@ -70,6 +70,9 @@ pub enum Error {
         /// The first failure.
         why: String,
     },
+    /// A write that this one may build on failed.
+    #[error("a write before this one failed, so nothing of this was written. Try again")]
+    Superseded,
     /// The store was closed.
     #[error("the store is closed. Restart the node")]
     Closed,
@@ -116,6 +119,7 @@ impl Error {
             Self::Version { .. } => "store.version",
             Self::Directory { .. } => "store.directory",
             Self::Stopped { .. } => "store.stopped",
+            Self::Superseded => "store.superseded",
             Self::Closed => "store.closed",
             Self::TooLarge { .. } => "store.too-large",
             Self::Forgotten => "store.forgotten",

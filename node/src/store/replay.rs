@@ -34,7 +34,7 @@ impl Position {
 }
 
 /// Hears of one operation: its table, its key, and the value unless the key was removed.
-pub type Told<'a> = dyn FnMut(Table, &[u8], Option<&[u8]>) + 'a;
+pub type Each<'a> = dyn FnMut(Table, &[u8], Option<&[u8]>) + 'a;
 
 impl Store {
     /// The place after the last visible commit.
@@ -50,7 +50,7 @@ impl Store {
     /// [`Error::Forgotten`] where `from` is not a place of this store, or merges have dropped removals after it (see
     /// [`Store::pin`]): then what was built must be built anew from [`Position::START`]. A replay that began there can go
     /// on in steps, as long as the store stays open.
-    pub fn replay(&self, from: Position, limit: usize, each: &mut Told<'_>) -> Result<Position, Error> {
+    pub fn replay(&self, from: Position, limit: usize, each: &mut Each<'_>) -> Result<Position, Error> {
         self.tell(from, limit, &|_| true, each)
     }
 
@@ -63,7 +63,7 @@ impl Store {
         table: Table,
         from: Position,
         limit: usize,
-        each: &mut Told<'_>,
+        each: &mut Each<'_>,
     ) -> Result<Position, Error> {
         self.tell(from, limit, &|other| other == table, each)
     }
@@ -73,7 +73,7 @@ impl Store {
         from: Position,
         limit: usize,
         wanted: &dyn Fn(Table) -> bool,
-        each: &mut Told<'_>,
+        each: &mut Each<'_>,
     ) -> Result<Position, Error> {
         let (journal, end) = (&self.state().journal, self.position());
         self.check_remembered(from, end)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 
 mod crash;
+mod epochs;
 mod faults;
 
 const T: Table = Table::new(7);

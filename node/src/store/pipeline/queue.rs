@@ -1,0 +1,222 @@
+//! What waits to be written, in the order of the submits, and what all parts of a pipeline share.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::pending::{Pending, Promise};
+use super::{Error, locked};
+use crate::store::batch::{Batch, Epoch};
+
+/// Bytes of batches that may wait to be written. Who submits more waits.
+const QUEUE_BYTES: usize = 16 << 20;
+/// Batches that may wait, however small.
+const QUEUE_BATCHES: usize = 4_096;
+/// Bytes that are written as one group: enough to make the sync cheap, little enough to keep it short.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// Numbers pipelines, so that each knows its own commits.
+static PIPELINES: AtomicU64 = AtomicU64::new(1);
+
+/// A batch that waits to be written.
+pub(super) struct Waiting {
+    pub(super) batch: Batch,
+    /// Commits of other stores that must be durable first.
+    pub(super) after: Vec<Pending>,
+    pub(super) promise: Promise,
+}
+
+impl Waiting {
+    /// The first commit of another store that is neither durable nor refused yet.
+    fn held_by(&self) -> Option<&Pending> {
+        self.after.iter().find(|pending| pending.outcome().is_none())
+    }
+
+    /// Whether it may be written in this epoch, now that all that it waits for is known.
+    pub(super) fn check(&self, epoch: Epoch) -> Result<(), Error> {
+        self.after.iter().try_for_each(|pending| pending.wait().map(drop))?;
+        self.batch.check_epoch(epoch)
+    }
+}
+
+pub(super) enum Job {
+    Commit(Waiting),
+    /// End the file being written; told when all before it is published.
+    Seal(Promise),
+    /// Nothing; told when all before it is published or refused.
+    Settle(Promise),
+}
+
+impl Job {
+    fn held_by(&self) -> Option<&Pending> {
+        match self {
+            Self::Commit(waiting) => waiting.held_by(),
+            Self::Seal(_) | Self::Settle(_) => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Commit(waiting) => waiting.batch.bytes(),
+            Self::Seal(_) | Self::Settle(_) => 0,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) jobs: VecDeque<Job>,
+    pub(super) bytes: usize,
+    pub(super) closed: bool,
+    /// Raised whenever something could not be written: in the same step in which the queue is emptied, so that nothing
+    /// that was made before comes to stand in it afterwards.
+    pub(super) epoch: Epoch,
+}
+
+/// Jobs that are written together.
+pub(super) struct Group {
+    pub(super) jobs: Vec<Job>,
+    /// The epoch in which they were taken.
+    pub(super) epoch: Epoch,
+}
+
+/// What the threads of a pipeline and all its callers share.
+pub(super) struct Shared {
+    /// The number of this pipeline.
+    pub(super) number: u64,
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    drained: Condvar,
+    /// The first failure that stopped writing for good.
+    stopped: OnceLock<String>,
+    /// The last commit that is durable and visible.
+    pub(super) published: AtomicU64,
+    pub(super) last_sync_us: AtomicU64,
+}
+
+impl Shared {
+    /// Continues after commit `seq`.
+    pub(super) fn new(seq: u64) -> Self {
+        Self {
+            number: PIPELINES.fetch_add(1, Ordering::Relaxed),
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            drained: Condvar::new(),
+            stopped: OnceLock::new(),
+            published: AtomicU64::new(seq),
+            last_sync_us: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
+        locked(&self.queue)
+    }
+
+    /// Why nothing more is written, if that is so.
+    pub(super) fn stopped(&self) -> Result<(), Error> {
+        self.stopped.get().map_or(Ok(()), |why| Err(Error::Stopped { why: why.clone() }))
+    }
+
+    /// Queues a batch. Waits while the queue is full.
+    pub(super) fn submit(
+        &self,
+        batch: Batch,
+        after: Vec<Pending>,
+        promise: impl FnOnce() -> (Promise, Pending),
+    ) -> Result<Pending, Error> {
+        let mut queue = self.room(batch.bytes())?;
+        batch.check_epoch(queue.epoch)?;
+        // Made only now: from here on its outcome is told.
+        let (promise, pending) = promise();
+        queue.bytes += batch.bytes();
+        queue.jobs.push_back(Job::Commit(Waiting { batch, after, promise }));
+        self.filled.notify_one();
+        Ok(pending)
+    }
+
+    /// Queues something that is not written.
+    pub(super) fn push(&self, job: Job) -> Result<(), Error> {
+        self.room(0)?.jobs.push_back(job);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// The queue, with room for so many bytes more.
+    fn room(&self, bytes: usize) -> Result<MutexGuard<'_, Queue>, Error> {
+        let mut queue = self.queue();
+        while !queue.closed
+            && !queue.jobs.is_empty()
+            && (queue.bytes + bytes > QUEUE_BYTES || queue.jobs.len() >= QUEUE_BATCHES)
+        {
+            queue = self.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.stopped()?;
+        if queue.closed { Err(Error::Closed) } else { Ok(queue) }
+    }
+
+    /// The next group; none when the pipeline is closed and drained. Waits for what its first batch must follow; one
+    /// further back that must still wait begins the next group.
+    pub(super) fn next_group(&self) -> Option<Group> {
+        let mut queue = self.queue();
+        loop {
+            let held = match queue.jobs.front() {
+                None if queue.closed => return None,
+                None => {
+                    queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+                Some(job) => job.held_by().filter(|_| self.stopped().is_ok()).cloned(),
+            };
+            let Some(held) = held else { break };
+            drop(queue);
+            // What became of it is looked at when the batch is written.
+            let _ = held.wait();
+            queue = self.queue();
+        }
+        let group = take_group(&mut queue);
+        self.drained.notify_all();
+        Some(group)
+    }
+
+    /// Something could not be written: all that waits may build on it. Raises the epoch and empties the queue as one.
+    pub(super) fn fail(&self) -> Vec<Job> {
+        let mut queue = self.queue();
+        queue.epoch.raise();
+        queue.bytes = 0;
+        let jobs = queue.jobs.drain(..).collect();
+        self.drained.notify_all();
+        jobs
+    }
+
+    /// Nobody knows what is on the disk now: nothing more is written. What waits is refused by the writer in its turn.
+    pub(super) fn stop(&self, error: &Error) {
+        let mut queue = self.queue();
+        if self.stopped.set(error.to_string()).is_ok() {
+            queue.epoch.raise();
+            tracing::error!(%error, "the store stopped writing");
+        }
+    }
+
+    /// Takes no more jobs.
+    pub(super) fn close(&self) {
+        self.queue().closed = true;
+        self.filled.notify_all();
+        self.drained.notify_all();
+    }
+}
+
+fn take_group(queue: &mut Queue) -> Group {
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
+    while queue.jobs.front().is_some_and(|job| jobs.is_empty() || job.held_by().is_none())
+        && let Some(job) = queue.jobs.pop_front()
+    {
+        bytes += job.bytes();
+        let is_last = matches!(job, Job::Seal(_) | Job::Settle(_));
+        jobs.push(job);
+        if is_last || bytes >= GROUP_BYTES {
+            break;
+        }
+    }
+    queue.bytes = queue.bytes.saturating_sub(bytes);
+    Group { jobs, epoch: queue.epoch }
+}
