@@ -133,7 +133,7 @@ impl Node {
         };
         let replication = Replication::start(opened.office.clone(), network.clone(), incoming, settings).await?;
         let erase_within = Duration::from_secs(config.retention.erase_within_s.into());
-        let upkeep = Upkeep::start(&opened, &replication, issuer, erase_within)?;
+        let upkeep = Upkeep::start(&opened, issuer, erase_within)?;
         Ok(Self { config, office: opened.office, search: opened.search, network, replication, upkeep, card })
     }
 

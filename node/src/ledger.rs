@@ -25,12 +25,13 @@ pub use feeds::Deliveries;
 pub use identifiers::IdentifierKey;
 pub use letters::LetterRow;
 pub use log::{LogEntry, Op};
-pub use peers::PeerRow;
+pub use peers::{PeerRow, RevokedRow};
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
 pub use retention::Due;
 pub use tombstones::TombstoneRow;
 
+use igain_protocol::sync::ClassIndex;
 use minicbor::{Decode, Encode};
 
 use crate::store::{self, Batch, Store, Table};
@@ -59,6 +60,9 @@ mod table {
     pub(super) const COUNTS: Table = Table(18);
     pub(super) const WITHHELD: Table = Table(19);
     pub(super) const AGAIN: Table = Table(20);
+    pub(super) const REVOKED: Table = Table(21);
+    pub(super) const SYNCED: Table = Table(22);
+    pub(super) const KNOWN: Table = Table(23);
 }
 
 /// Why a table cannot be read or written.
@@ -67,6 +71,14 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A log lacks entries before its end.
+    #[error("log {class} lacks what follows entry {after}, which is not its end. Run `igain store verify`, which mends it")]
+    Hole {
+        /// The log.
+        class: ClassIndex,
+        /// The last entry before the hole.
+        after: u64,
+    },
     /// A row is not what its table holds.
     #[error("a row of table `{table}` cannot be read: {why}. Run `igain store verify`")]
     Row {
@@ -82,6 +94,7 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
+            Self::Hole { .. } => "store.hole",
             Self::Row { .. } => "store.row",
         }
     }

@@ -212,6 +212,18 @@ impl Network {
         Err(OpenFailure::Closed("the connection closed".into()).into_error(key))
     }
 
+    /// Closes the connections with a peer. When this returns they are closed: what was handed over and had not left yet
+    /// does not leave any more. The peer may connect anew at once.
+    pub async fn cut(&self, key: PeerKey) {
+        /// A connection that does not close by then is gone for all that it can still carry.
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let Some(peer) = self.peers.by_key(&key) else { return };
+        let (done, closed) = oneshot::channel();
+        if self.commands.send(Command::Cut { peer, done }).await.is_ok() {
+            let _ = tokio::time::timeout(PATIENCE, closed).await;
+        }
+    }
+
     /// Every allowed peer and how the connection to it stands, in the order of their keys.
     pub fn peers(&self) -> Vec<PeerState> {
         self.peers.states()

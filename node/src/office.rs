@@ -1,8 +1,8 @@
 //! The office: what a bureau does with its books. Enrolling peers, keeping CAFs, contributing and withdrawing records,
 //! deciding who may have what, taking in what others send, and answering its analysts.
 //!
-//! One file a duty. Everything here is blocking; whoever serves a network calls it from a blocking thread. Writes are
-//! serialised by one lock, held while a batch is put together and handed to the store, not while it becomes durable.
+//! One file a duty. Everything here is blocking; whoever serves a network calls it from a blocking thread. There is one
+//! way to write, a [`turn`]: duties that write are steps of one.
 
 mod account;
 mod ask;
@@ -18,14 +18,20 @@ mod expire;
 mod holders;
 mod index;
 mod letters;
+mod memory;
+mod mend;
+mod news;
 mod peers;
 mod policing;
+mod purge;
 mod receive;
 mod sent;
+mod serve;
+mod turn;
 mod withdraw;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
 use igain_protocol::label::ClassSecret;
@@ -38,22 +44,25 @@ pub use account::{Actor, Deed};
 pub use ask::{Answer, Hit, NameQuery, Question};
 pub use cafs::{Caf, NewCaf};
 pub use clock::{Clock, TOLERANCE_MS};
-pub use contribute::{Contribution, Draft, Outcome, Prepared};
-pub use disclose::{Notes, Wanted};
+pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
 pub use entitle::Grants;
 pub use error::{Error, Fault};
 pub use holders::{Holder, HolderState};
 pub use index::Indexer;
+pub use mend::Hole;
+pub use news::{News, Subscription};
 pub use peers::Peer;
 pub use policing::PlanRow;
 pub use receive::{Examined, Received};
+pub use serve::{Content, Served, Serving, Step};
 
 use crate::audit::AuditLog;
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
-use crate::policy::Policy;
 use crate::search::Search;
 use crate::store::{Batch, StoreKey};
+use memory::Memory;
+use turn::Desk;
 
 /// The secrets that the office works with.
 pub struct Secrets {
@@ -103,6 +112,16 @@ pub struct Parts {
     pub search: Search,
     /// Its clock.
     pub clock: Clock,
+    /// Where its random bytes come from.
+    pub entropy: Entropy,
+}
+
+/// A source of random bytes: fills the buffer, or says why not.
+pub type Entropy = Box<dyn Fn(&mut [u8]) -> Result<(), String> + Send + Sync>;
+
+/// The system's random bytes.
+pub fn system_entropy() -> Entropy {
+    Box::new(|bytes| getrandom::fill(bytes).map_err(|error| error.to_string()))
 }
 
 /// One bureau's office. Clones share it.
@@ -118,15 +137,13 @@ struct Inner {
     audit: AuditLog,
     search: Search,
     clock: Clock,
-    peers: RwLock<peers::Peers>,
-    cafs: RwLock<cafs::Cafs>,
-    classes: RwLock<classes::Classes>,
-    policy: RwLock<Arc<Policy>>,
-    writing: Mutex<()>,
+    entropy: Entropy,
+    /// Shared with commits on their way to the disk: they change it when they are visible.
+    memory: Arc<Memory>,
+    /// Held by whoever writes.
+    desk: Mutex<Desk>,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
-    /// A write failed after memory had counted what it would have brought.
-    doubtful: AtomicBool,
 }
 
 impl Office {
@@ -144,8 +161,9 @@ impl Office {
         let cafs = cafs::Cafs::load(&parts.ledger, |bureau| {
             if bureau == parts.me { Some(parts.secrets.signing.verifying_key()) } else { peers.key_of_any(bureau) }
         })?;
-        let classes = classes::Classes::load(parts.me, &parts.ledger)?;
         let policy = policing::load(&parts.ledger)?;
+        // The first turn reads the logs again, as after a write that failed.
+        let classes = classes::Classes::load(parts.me, &parts.ledger)?;
         let inner = Inner {
             me: parts.me,
             secrets: parts.secrets,
@@ -153,13 +171,10 @@ impl Office {
             audit: parts.audit,
             search: parts.search,
             clock: parts.clock,
-            peers: RwLock::new(peers),
-            cafs: RwLock::new(cafs),
-            classes: RwLock::new(classes),
-            policy: RwLock::new(Arc::new(policy)),
-            writing: Mutex::new(()),
+            entropy: parts.entropy,
+            memory: Arc::new(Memory::new(peers, cafs, classes, policy)),
+            desk: Mutex::default(),
             asking: AtomicUsize::new(0),
-            doubtful: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -194,48 +209,18 @@ impl Office {
         &self.inner.secrets
     }
 
-    /// Holds off other writers while a batch is put together. After a write that failed, what is in memory is first
-    /// brought back in line with the books; as long as that cannot be done, nothing is written.
-    fn writing(&self) -> Result<MutexGuard<'_, ()>, Error> {
-        let writing = self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.inner.doubtful.load(Ordering::Acquire) {
-            self.ledger().store().settle()?;
-            *write(&self.inner.classes) = classes::Classes::load(self.me(), self.ledger())?;
-            self.inner.doubtful.store(false, Ordering::Release);
+    /// What goes with every write: the time, so that a clock set back is noticed, and when exchanges ended well.
+    fn put_passing(&self, batch: &mut Batch) {
+        self.ledger().put_high_water(batch, self.now());
+        for (bureau, at) in self.inner.memory.take_synced() {
+            self.ledger().put_synced(batch, bureau, at);
         }
-        Ok(writing)
     }
 
-    /// What became of a write. Where it failed, logs and their counts may stand in memory that never came to the disk:
-    /// they are read again, now or else before the next write. The caller holds no lock.
-    fn written<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
-        if done.is_err() {
-            self.inner.doubtful.store(true, Ordering::Release);
-            drop(self.writing());
-        }
-        done
+    /// The office's own random bytes.
+    fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        (self.inner.entropy)(&mut bytes).map_err(Error::Entropy)?;
+        Ok(bytes)
     }
-
-    /// A batch that also notes the time, so that a clock set back is noticed.
-    fn batch(&self) -> Batch {
-        let mut batch = Batch::default();
-        self.ledger().put_high_water(&mut batch, self.now());
-        batch
-    }
-}
-
-/// A lock is never left in a state that its next holder must not see: writers replace whole values.
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The office's own random bytes.
-fn random<const N: usize>() -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Entropy(error.to_string()))?;
-    Ok(bytes)
 }

@@ -4,18 +4,19 @@
 //! hints at news, when a connection comes up, and at an interval. What a peer is told leaves only after what it depends
 //! on is durable.
 
+mod heed;
 mod link;
 mod misconduct;
 mod pull;
 mod serve;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::sync::{Message, Notify};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use link::Link;
@@ -33,9 +34,6 @@ pub struct Settings {
     pub window: u32,
 }
 
-/// How often cards are looked at for expiry.
-const CARDS_EVERY: Duration = Duration::from_secs(60);
-
 /// The node's replication. Clones share it.
 #[derive(Clone)]
 pub struct Replication {
@@ -48,6 +46,8 @@ struct Inner {
     settings: Settings,
     links: Mutex<BTreeMap<BureauId, Running>>,
     keys: Mutex<BTreeMap<PeerKey, BureauId>>,
+    /// The last change of standing that is in force: see [`Replication::in_force`].
+    in_force: watch::Sender<u64>,
 }
 
 struct Running {
@@ -77,9 +77,19 @@ impl Replication {
         settings: Settings,
     ) -> Result<Self, Error> {
         let notices = network.notices();
-        let inner = Inner { office, network, settings, links: Mutex::default(), keys: Mutex::default() };
+        // What changes from here on is news.
+        let news = office.subscribe();
+        let inner = Inner {
+            office,
+            network,
+            settings,
+            links: Mutex::default(),
+            keys: Mutex::default(),
+            in_force: watch::Sender::new(0),
+        };
         let replication = Self { inner: Arc::new(inner) };
         replication.refresh().await?;
+        tokio::spawn(replication.clone().heed(news));
         tokio::spawn(replication.clone().accept(incoming));
         tokio::spawn(replication.clone().watch(notices));
         tokio::spawn(replication.clone().keep_cards());
@@ -96,63 +106,6 @@ impl Replication {
         &self.inner.network
     }
 
-    /// Brings links, allowed connections and views in line with who is enrolled, what the policy grants and what CAF
-    /// members want. Call it after any of these changed.
-    ///
-    /// # Errors
-    /// Where the books cannot be read or written.
-    pub async fn refresh(&self) -> Result<(), Error> {
-        let this = self.clone();
-        blocking(move || this.refresh_links()).await?;
-        let this = self.clone();
-        blocking(move || this.reconsider()).await?;
-        self.nudge_all();
-        Ok(())
-    }
-
-    /// As [`Replication::refresh`], where only the labels in use have changed.
-    ///
-    /// # Errors
-    /// Where the books cannot be read or written.
-    pub async fn reconsidered(&self) -> Result<(), Error> {
-        let this = self.clone();
-        blocking(move || this.reconsider()).await?;
-        self.nudge_all();
-        Ok(())
-    }
-
-    fn refresh_links(&self) -> Result<(), Error> {
-        let peers = self.office().active_peers();
-        let mut links = lock(&self.inner.links);
-        let active: BTreeMap<BureauId, PeerKey> =
-            peers.iter().map(|peer| (peer.card().bureau, PeerKey::from_bytes(peer.card().transport))).collect();
-        links.retain(|bureau, running| active.get(bureau) == Some(&running.link.key));
-        *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
-        let allowed =
-            peers.iter().map(|peer| (PeerKey::from_bytes(peer.card().transport), peer.card().addresses.clone()));
-        for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
-            tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
-        }
-        for (bureau, key) in active {
-            if let Entry::Vacant(place) = links.entry(bureau) {
-                let link = Arc::new(Link::open(self.office(), bureau, key)?);
-                let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
-                place.insert(Running { link, task });
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings every view in line with what its peer is entitled to now.
-    fn reconsider(&self) -> Result<(), Error> {
-        let grants = self.office().grants(None);
-        let none = BTreeMap::new();
-        for link in self.links() {
-            link.entitle(self.office(), grants.get(&link.bureau).unwrap_or(&none))?;
-        }
-        Ok(())
-    }
-
     fn links(&self) -> Vec<Arc<Link>> {
         lock(&self.inner.links).values().map(|running| Arc::clone(&running.link)).collect()
     }
@@ -161,17 +114,10 @@ impl Replication {
         lock(&self.inner.links).get(&bureau).map(|running| Arc::clone(&running.link))
     }
 
-    /// Tells every peer for whom there is something new, if it is connected.
-    pub fn nudge_all(&self) {
-        for link in self.links() {
-            self.nudge(&link);
-        }
-    }
-
     /// Tells one peer that there is something new, unless it is being told already. A hint that gets lost is made good
     /// by the next interval.
     fn nudge(&self, link: &Arc<Link>) {
-        if !link.has_news(self.office()).unwrap_or(false) || !link.begin_nudge() {
+        if !link.begin_nudge() {
             return;
         }
         let (this, link) = (self.clone(), Arc::clone(link));
@@ -232,15 +178,6 @@ impl Replication {
         let office = self.office().clone();
         if let Err(error) = blocking(move || office.account(deed)).await {
             tracing::error!(%error, "an event of the network could not be accounted for");
-        }
-    }
-
-    async fn keep_cards(self) {
-        loop {
-            tokio::time::sleep(CARDS_EVERY).await;
-            if let Err(error) = self.refresh().await {
-                tracing::error!(%error, "links could not be brought in line");
-            }
         }
     }
 

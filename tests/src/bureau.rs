@@ -8,7 +8,7 @@ use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::network::{Config, Network, PeerKey};
-use igain_node::office::{Actor, Clock, Draft, Error, Indexer, Office, Parts, Secrets};
+use igain_node::office::{Actor, Clock, Draft, Error, Indexer, Office, Parts, Secrets, system_entropy};
 use igain_node::replication::{Replication, Settings};
 use igain_node::search::Search;
 use igain_node::store::{Options, Position, Store, StoreKey};
@@ -66,6 +66,7 @@ pub fn open(id: &str, seed: u8, folder: &Path, now: Timestamp) -> Result<Office,
         audit,
         search,
         clock: Clock::manual(now),
+        entropy: system_entropy(),
     };
     let office = Office::open(parts)?;
     let mut indexer = Indexer::new(office.clone(), applied.map_or(Position::START, Position::from_bytes));
@@ -160,7 +161,7 @@ impl Bureau {
     /// Where its card is refused.
     pub async fn enrol(&self, other: &Self) {
         self.office.enrol(Actor::Node, other.card(), None, Vec::new()).expect("a sound card");
-        self.replication.refresh().await.expect("a refresh");
+        self.in_force().await;
     }
 
     /// Puts a policy in force.
@@ -169,21 +170,25 @@ impl Bureau {
     /// Where it is refused.
     pub async fn apply(&self, policy: &str) {
         self.office.apply_policy(Actor::Node, policy, "test.cedar").expect("a sound policy");
-        self.replication.refresh().await.expect("a refresh");
+        self.in_force().await;
     }
 
-    /// Contributes one record and tells the peers.
+    /// Waits until all that was changed of who may have what is in force.
+    ///
+    /// # Panics
+    /// Where that takes too long.
+    pub async fn in_force(&self) {
+        self.replication.in_force(self.office.standing()).await.expect("changes in force");
+    }
+
+    /// Contributes one record.
     ///
     /// # Panics
     /// Where it is refused.
     pub async fn contribute(&self, draft: Draft) -> RecordId {
         let id = draft.id.expect("an id");
-        let done = self.office.contribute(vec![draft]).expect("a contribution");
+        let done = self.office.contribute(Actor::Node, vec![draft]).expect("a contribution");
         assert!(!matches!(done.outcomes[..], [igain_node::office::Outcome::Refused(_)]), "{:?}", done.outcomes);
-        if !done.new_classes.is_empty() {
-            self.replication.reconsidered().await.expect("a refresh");
-        }
-        self.replication.nudge_all();
         id
     }
 }

@@ -2,30 +2,29 @@
 //! message is kept before it would be signed and sealed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use igain_node::keystore::Keys;
-use igain_node::ledger::Deliveries;
-use igain_node::office::{Actor, Draft, Notes, Office, Outcome, Secrets, Wanted};
-use igain_node::store::Batch;
+use igain_node::office::{Actor, Draft, Office, Outcome, Served, Serving, Step};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
-use igain_protocol::log::{Cursor, FeedId, Item};
+use igain_protocol::log::{Cursor, Item};
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::{
-    Change, Message, Provider, ProviderEffect, ProviderInput, Pull, Subscriber, SubscriberEffect, SubscriberInput,
-};
+use igain_protocol::sync::{Change, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
 
 use crate::bureau::{card, keys, office};
 
-/// A provider and the peer that it serves.
+/// What a provider serves a peer, and the peer.
 pub struct Wire {
     peer: BureauId,
-    secrets: Secrets,
-    provider: Provider,
+    served: Arc<Served>,
     subscriber: Subscriber,
     serial: u64,
+    between: Between,
 }
+
+/// What happens between two steps of an answer.
+type Between = Option<Box<dyn FnMut(usize)>>;
 
 /// Two offices that know each other, without sockets: KE provides, FR follows.
 pub struct Pair {
@@ -50,7 +49,7 @@ impl Pair {
         know(&ke, fr.me(), 2);
         know(&fr, ke.me(), 1);
         ke.apply_policy(Actor::Node, policy, "test.cedar").expect("a sound policy");
-        let wire = Wire::open(&ke, &keys(1), fr.me());
+        let wire = Wire::open(&ke, fr.me());
         Self { ke, fr, wire, folders }
     }
 
@@ -60,7 +59,7 @@ impl Pair {
     /// Where it is refused.
     pub fn add(&self, draft: Draft) -> RecordId {
         let id = draft.id.expect("an id");
-        let done = self.ke.contribute(vec![draft]).expect("a contribution");
+        let done = self.ke.contribute(Actor::Node, vec![draft]).expect("a contribution");
         assert!(!matches!(done.outcomes[..], [Outcome::Refused(_)]), "{:?}", done.outcomes);
         id
     }
@@ -95,14 +94,19 @@ pub struct Sent {
 }
 
 impl Wire {
-    /// A peer that holds nothing yet, of an office with these keys.
+    /// A peer of `office` that holds nothing yet.
     ///
     /// # Panics
     /// Where the books cannot be read.
-    pub fn open(office: &Office, keys: &Keys, peer: BureauId) -> Self {
-        let provider = Provider::new(office.ledger().view(peer).expect("a view"));
+    pub fn open(office: &Office, peer: BureauId) -> Self {
+        let served = Served::open(office, peer).expect("a view");
         let subscriber = Subscriber::new(BTreeMap::new(), BTreeSet::new());
-        Self { peer, secrets: Secrets::of(keys), provider, subscriber, serial: 0 }
+        Self { peer, served, subscriber, serial: 0, between: None }
+    }
+
+    /// Has something happen between the steps of every answer, which are counted from 0 on for each pull.
+    pub fn between(&mut self, what: impl FnMut(usize) + 'static) {
+        self.between = Some(Box::new(what));
     }
 
     /// Brings the view in line with the policy, and pulls until a pull brings nothing.
@@ -114,7 +118,7 @@ impl Wire {
             let start =
                 SubscriberInput::Start { serial: self.serial, mirror: [0; 16], news: false, budget_bytes: 1 << 20 };
             let before = sent.changes.len();
-            if !self.exchange(office, start, &mut sent) && sent.changes.len() == before {
+            if !self.exchange(start, &mut sent) && sent.changes.len() == before {
                 return sent;
             }
         }
@@ -123,20 +127,16 @@ impl Wire {
     /// Brings the view in line with the policy.
     pub fn entitle(&mut self, office: &Office) {
         let grants = office.grants(None);
-        let mine = grants.get(&self.peer).cloned().unwrap_or_default();
-        let mine = office.shown(self.provider.view(), &mine);
-        let now = office.now().as_ms();
-        let changed = self.provider.view_mut().entitle(self.peer, &self.secrets.feed, &mine, now);
-        self.store(office, &changed);
+        self.served.entitle(&grants.get(&self.peer).cloned().unwrap_or_default()).expect("the books");
     }
 
     /// The provider's answer to a peer that names these cursors, whatever it was sent before.
-    pub fn answer_to(&mut self, office: &Office, cursors: Vec<Cursor>) -> Vec<Vec<u8>> {
+    pub fn answer_to(&mut self, cursors: Vec<Cursor>) -> Vec<Vec<u8>> {
         self.serial += 1;
         let (serial, digest) = (self.serial, [0xee; 16]);
         let pull = Pull { serial, digest, cursors: Some(cursors), budget_bytes: 1 << 20, mirror: [0; 16], news: false };
         let mut sent = Sent::default();
-        self.answer(office, pull, &mut sent);
+        self.answer(pull, &mut sent);
         sent.messages
     }
 
@@ -146,18 +146,21 @@ impl Wire {
     }
 
     /// Whether the peer would be told now that there is news.
-    pub fn hints(&self, office: &Office) -> bool {
-        self.provider.view().has_news(&office.heads(self.peer).expect("the books"))
+    ///
+    /// # Panics
+    /// Where the books cannot be read.
+    pub fn hints(&self) -> bool {
+        self.served.has_news().expect("the books")
     }
 
     /// One step of the subscriber and all that follows from it; whether it must pull again.
-    fn exchange(&mut self, office: &Office, input: SubscriberInput, sent: &mut Sent) -> bool {
+    fn exchange(&mut self, input: SubscriberInput, sent: &mut Sent) -> bool {
         let mut inputs = VecDeque::from([input]);
         let mut again = false;
         while let Some(input) = inputs.pop_front() {
             for effect in self.subscriber.handle(input) {
                 match effect {
-                    SubscriberEffect::Send(Message::Pull(pull)) => inputs.extend(self.answer(office, pull, sent)),
+                    SubscriberEffect::Send(Message::Pull(pull)) => inputs.extend(self.answer(pull, sent)),
                     SubscriberEffect::Apply(changes) => sent.changes.extend(changes),
                     SubscriberEffect::Done { more, .. } => again = more,
                     other => panic!("unexpected: {other:?}"),
@@ -168,60 +171,35 @@ impl Wire {
     }
 
     /// The provider's answer to one pull.
-    fn answer(&mut self, office: &Office, pull: Pull, sent: &mut Sent) -> Vec<SubscriberInput> {
-        let heads = office.heads(self.peer).expect("the books");
-        let mut effects =
-            VecDeque::from(self.provider.handle(ProviderInput::Pull { pull, heads: &heads, mirror: [0; 16] }));
+    fn answer(&mut self, pull: Pull, sent: &mut Sent) -> Vec<SubscriberInput> {
+        let mut serving: Serving = self.served.answer(pull, [0; 16]).expect("the books");
         let mut answers = Vec::new();
-        let (mut notes, mut deliveries) = (Notes::default(), Deliveries::new(self.peer));
-        while let Some(effect) = effects.pop_front() {
-            match effect {
-                ProviderEffect::Read { feed, class, groups, after, again, room } => {
-                    let wanted = Wanted { feed, class, groups, after, again, room };
-                    let open = self.provider.view().open_classes();
-                    let read = office.disclose(self.peer, &open, wanted, &mut notes, &mut deliveries);
-                    let read = read.expect("the books");
-                    effects.extend(self.provider.handle(ProviderInput::Read(read)));
-                }
-                ProviderEffect::Persist { feeds, delivered } => {
-                    let notes = std::mem::take(&mut notes);
-                    let batch =
-                        office.note_sent(self.peer, &mut self.provider, &feeds, &delivered, &notes, &mut deliveries);
-                    office.ledger().commit(batch.expect("the books")).expect("a commit");
-                }
-                ProviderEffect::Forget(id, _) => office.forget_feed(self.peer, id).expect("the books"),
-                ProviderEffect::Renew(id) => {
-                    let now = office.now().as_ms();
-                    let changed = self.provider.view_mut().renew(self.peer, &self.secrets.feed, id, now);
-                    self.store(office, &changed);
-                }
-                ProviderEffect::Deliver(items) => {
-                    let decoded = items.iter().map(|item| codec::decode::<Item>(item).expect("an item"));
-                    answers.push(SubscriberInput::Parcel(decoded.collect()));
-                    sent.messages.extend(items);
-                }
-                ProviderEffect::AskCursors => {
-                    self.serial += 1;
-                    sent.messages.push(Message::AskCursors.encode());
-                    answers.push(SubscriberInput::AskedCursors { serial: self.serial });
-                }
-                ProviderEffect::End(end) => {
-                    sent.messages.push(Message::End(end).encode());
-                    answers.push(SubscriberInput::End(end));
+        for nth in 0.. {
+            let step = serving.step().expect("the books");
+            match step {
+                Step::Busy => {}
+                Step::Done { .. } => break,
+                Step::Send(content) => {
+                    content.wait().expect("a commit");
+                    sent.messages.extend(content.message.iter().map(Message::encode));
+                    match content.message {
+                        Some(Message::AskCursors) => {
+                            self.serial += 1;
+                            answers.push(SubscriberInput::AskedCursors { serial: self.serial });
+                        }
+                        Some(Message::End(end)) => answers.push(SubscriberInput::End(end)),
+                        Some(other) => panic!("unexpected: {other:?}"),
+                        None => {
+                            let items = content.items.iter();
+                            let decoded = items.map(|item| codec::decode::<Item>(item).expect("an item"));
+                            answers.push(SubscriberInput::Parcel(decoded.collect()));
+                            sent.messages.extend(content.items);
+                        }
+                    }
                 }
             }
+            self.between.iter_mut().for_each(|between| between(nth));
         }
         answers
-    }
-
-    fn store(&self, office: &Office, changed: &[FeedId]) {
-        let mut batch = Batch::default();
-        for id in changed {
-            match self.provider.view().feeds.get(id) {
-                Some(feed) => office.ledger().put_feed(&mut batch, self.peer, *id, feed),
-                None => office.ledger().delete_feed(&mut batch, self.peer, *id),
-            }
-        }
-        office.ledger().commit(batch).expect("a commit");
     }
 }

@@ -41,12 +41,12 @@ fn l7_every_record_of_a_feed_that_ends_is_receipted() {
     let mut pair = Pair::new(ALL_TO_FR);
     let drafts: Vec<_> = (0..RECORDS).map(|n| draft(&format!("r{n}"), suspect(), &named("Amina"))).collect();
     let ids: Vec<RecordId> = drafts.iter().map(|draft| draft.id.unwrap()).collect();
-    pair.ke.contribute(drafts).unwrap();
+    pair.ke.contribute(Actor::Node, drafts).unwrap();
     pair.carry();
     pair.ke.apply_policy(Actor::Node, "", "test.cedar").unwrap();
     pair.carry();
     assert!(ids.iter().all(|id| pair.fr.show(Actor::Node, *id, None).is_err()));
-    let letters = Wire::open(&pair.fr, &keys(2), pair.ke.me()).pull(&pair.fr).changes;
+    let letters = Wire::open(&pair.fr, pair.ke.me()).pull(&pair.fr).changes;
     pair.ke.receive(pair.fr.me(), letters).unwrap();
     let purged = |id: &RecordId| matches!(pair.ke.holders(*id).unwrap()[0].state, HolderState::Purged(_));
     assert_eq!(ids.iter().filter(|id| purged(id)).count(), RECORDS);
@@ -68,7 +68,7 @@ fn l8_a_withdrawn_record_does_not_come_back_from_an_old_parcel() {
         assert_eq!(pair.fr.receive(pair.ke.me(), old).unwrap().put, 0);
         assert!(matches!(pair.fr.show(Actor::Node, id, None), Err(Error::UnknownRecord(_))));
     }
-    let again = pair.ke.contribute(vec![draft("amina", suspect(), &named("Amina"))]).unwrap();
+    let again = pair.ke.contribute(Actor::Node, vec![draft("amina", suspect(), &named("Amina"))]).unwrap();
     assert!(matches!(again.outcomes[..], [igain_node::office::Outcome::Refused(Error::Ended)]));
 }
 
@@ -173,7 +173,7 @@ fn l8_a_clock_set_back_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let parts = folder.path().join("live");
     let ke = office("KE", 1, &parts);
-    ke.contribute(vec![draft("amina", suspect(), &named("Amina"))]).unwrap();
+    ke.contribute(Actor::Node, vec![draft("amina", suspect(), &named("Amina"))]).unwrap();
     let copied = folder.path().join("copy");
     copy(&parts, &copied);
     let opened = open("KE", 1, &copied, Timestamp::from_ms(NOON.as_ms() - DAY_MS));

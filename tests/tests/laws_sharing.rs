@@ -77,7 +77,7 @@ impl Other {
         know(&pair.ke, office.me(), 3);
         office.apply_policy(Actor::Node, "permit(principal, action, resource);", "de.cedar").unwrap();
         let (to_ke, from_ke) =
-            (Wire::open(&office, &keys(3), pair.ke.me()), Wire::open(&pair.ke, &keys(1), office.me()));
+            (Wire::open(&office, pair.ke.me()), Wire::open(&pair.ke, office.me()));
         Self { office, to_ke, from_ke, _folder: folder }
     }
 
@@ -85,7 +85,7 @@ impl Other {
     fn exchange(&mut self, ke: &Office, day: u8) {
         self.office.clock().set(ke.now());
         let own = draft(&format!("of-de-{day}"), person(Tlp::Green), &named("Hidden Eight"));
-        self.office.contribute(vec![own]).unwrap();
+        self.office.contribute(Actor::Node, vec![own]).unwrap();
         let changes = self.to_ke.pull(&self.office).changes;
         assert!(ke.receive(self.office.me(), changes).unwrap().put > 0);
         self.from_ke.pull(ke);
@@ -197,7 +197,7 @@ impl World {
             self.pair.ke.withdraw(Actor::Node, reference("known-1"), Reason::ALL[0]).unwrap();
         }
         self.pair.wire.entitle(&self.pair.ke);
-        let hinted = self.pair.wire.hints(&self.pair.ke);
+        let hinted = self.pair.wire.hints();
         // A follower asks until nothing more comes.
         let mut messages = self.pair.wire.pull(&self.pair.ke).messages;
         messages.extend(self.pair.wire.pull(&self.pair.ke).messages);
@@ -392,7 +392,7 @@ fn l3_a_peer_gets_the_same_answer_for_every_feed_it_may_not_have() {
             }
             message
         };
-        pair.wire.answer_to(&pair.ke, cursors).into_iter().map(blank).collect::<Vec<_>>()
+        pair.wire.answer_to(cursors).into_iter().map(blank).collect::<Vec<_>>()
     };
     let begin = |policy: &str| {
         let mut pair = Pair::new(policy);
@@ -420,7 +420,7 @@ fn l3_a_peer_gets_the_same_answer_for_every_feed_it_may_not_have() {
             "ke",
         )
         .unwrap();
-    let mut to_de = Wire::open(&pair.ke, &keys(1), "DE".parse().unwrap());
+    let mut to_de = Wire::open(&pair.ke, "DE".parse().unwrap());
     to_de.pull(&pair.ke);
     for other in to_de.cursors().iter().filter(|cursor| cursor.feed != FeedId::LETTERS) {
         assert_eq!(naming(&mut pair, other.feed), unknown, "another bureau's feed");

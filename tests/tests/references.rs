@@ -8,7 +8,7 @@ use igain_protocol::log::Entry;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::vocabulary::{Kind, SubjectCategory, Tlp};
-use igain_tests::bureau::{draft, keys};
+use igain_tests::bureau::draft;
 use igain_tests::wire::{Pair, Wire};
 
 const GREEN: &str = r#"@id("green") permit(principal, action in Action::"disclose", resource)
@@ -80,12 +80,12 @@ fn a_link_to_the_peers_own_record_keeps_its_end() {
     pair.fr.apply_policy(Actor::Node, ALL, "test.cedar").unwrap();
     let of_fr = draft("theirs", person(Tlp::Green), &name("Theirs"));
     let theirs = of_fr.id.unwrap();
-    pair.fr.contribute(vec![of_fr]).unwrap();
+    pair.fr.contribute(Actor::Node, vec![of_fr]).unwrap();
     let known = pair.add(draft("known", person(Tlp::Green), &name("Known")));
     let before = link(&pair, "before", known, theirs);
     pair.carry();
     assert_eq!(ends(&pair, before), [Value::Reference(known)], "KE does not hold it yet, and cannot tell whose it is");
-    let changes = Wire::open(&pair.fr, &keys(2), pair.ke.me()).pull(&pair.fr).changes;
+    let changes = Wire::open(&pair.fr, pair.ke.me()).pull(&pair.fr).changes;
     pair.ke.receive(pair.fr.me(), changes).unwrap();
     let after = link(&pair, "after", known, theirs);
     pair.carry();

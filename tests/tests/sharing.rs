@@ -75,7 +75,6 @@ async fn a_record_travels_is_found_is_withdrawn_and_receipted() {
 
     assert_eq!(ke.office.holders(id).expect("holders")[0].state, HolderState::Holds);
     ke.office.withdraw(Actor::Node, id, Reason::ALL[0]).expect("a withdrawal");
-    ke.replication.nudge_all();
     eventually("FR has purged it", || held(&fr, &ke, id).is_none()).await;
     eventually("KE has the receipt", || {
         matches!(ke.office.holders(id).expect("holders")[0].state, HolderState::Purged(_))
@@ -111,7 +110,7 @@ async fn l11_a_revoked_bureau_gets_nothing_more() {
     let first = ke.contribute(draft("amina", suspect(), &amina())).await;
     eventually("FR holds the first", || held(&fr, &ke, first).is_some()).await;
     ke.office.revoke(Actor::Node, fr.id()).expect("a revocation");
-    ke.replication.refresh().await.expect("a refresh");
+    ke.in_force().await;
     let second = ke.contribute(draft("second", suspect(), &amina())).await;
     let since = ke.office.audit().last() + 1;
     // FR has come again with the second record there to be had, and was sent away.

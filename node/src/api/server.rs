@@ -98,18 +98,19 @@ impl App {
         &self.parts.config
     }
 
-    /// Runs the office's blocking work off the threads that serve.
+    /// Runs the office's blocking work off the threads that serve. Where it changes who takes part, a CAF or the policy,
+    /// it is in force when this returns.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Office) -> Result<T, office::Error> + Send + 'static,
     ) -> Result<T, Problem> {
-        let office = self.office().clone();
-        blocking(move || work(&office).map_err(Problem::from)).await
-    }
-
-    /// After who is enrolled, the policy or a CAF has changed.
-    async fn entitlements_changed(&self) -> Result<(), Problem> {
-        Ok(self.replication().refresh().await?)
+        let (office, before) = (self.office().clone(), self.office().standing());
+        let done = blocking(move || work(&office).map_err(Problem::from)).await?;
+        let standing = self.office().standing();
+        if standing != before {
+            self.replication().in_force(standing).await?;
+        }
+        Ok(done)
     }
 }
 

@@ -49,5 +49,6 @@ fn render(report: &StoreReport, page: &mut Page) {
         ("values", format!("{} opened, {} keys in the directory", report.values, report.keys)),
         ("name index", format!("{} read", bytes(report.index_bytes))),
         ("findings", report.findings.join("\n")),
+        ("mended", report.mended.join("\n")),
     ]);
 }

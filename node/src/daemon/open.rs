@@ -11,7 +11,7 @@ use crate::audit::AuditLog;
 use crate::config::Config;
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
-use crate::office::{Clock, Indexer, Office, Parts, Secrets};
+use crate::office::{Clock, Indexer, Office, Parts, Secrets, system_entropy};
 use crate::search::Search;
 pub use crate::store::Progress;
 use crate::store::{self, Options, Position, Store, StoreKey};
@@ -48,7 +48,15 @@ pub(super) fn open(config: &Config, keys: &Keys, progress: &dyn Fn(Progress)) ->
     let (search, applied) = open_search(config, keys, &store)?;
     let ledger = Ledger::new(store);
     let clock = Clock::system(ledger.high_water()?);
-    let parts = Parts { me: config.bureau, secrets: Secrets::of(keys), ledger, audit, search: search.clone(), clock };
+    let parts = Parts {
+        me: config.bureau,
+        secrets: Secrets::of(keys),
+        ledger,
+        audit,
+        search: search.clone(),
+        clock,
+        entropy: system_entropy(),
+    };
     Ok(Opened { office: Office::open(parts)?, search, applied })
 }
 

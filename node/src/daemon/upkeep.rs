@@ -4,13 +4,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-
 use super::Error;
 use super::card::Issuer;
 use super::open::Opened;
 use crate::office::{Indexer, Office};
-use crate::replication::Replication;
 use crate::search::{self, Search};
 
 /// How long a new record may wait for the name index to look again. A question waits for the index, so this is also
@@ -56,7 +53,6 @@ impl Stop {
 impl Upkeep {
     pub(super) fn start(
         opened: &Opened,
-        replication: &Replication,
         issuer: Issuer,
         erase_within: Duration,
     ) -> Result<Self, Error> {
@@ -73,10 +69,8 @@ impl Upkeep {
             let rounds = Rounds {
                 office: opened.office.clone(),
                 search: opened.search.clone(),
-                replication: replication.clone(),
                 issuer,
                 erase_every: erase_within / 4,
-                runtime: Handle::current(),
             };
             let stop = Arc::clone(&stop);
             spawn("igain-upkeep", Box::new(move || rounds.run(&stop)))?
@@ -120,16 +114,15 @@ fn follow(mut indexer: Indexer, office: &Office, stop: &Stop) {
 struct Rounds {
     office: Office,
     search: Search,
-    replication: Replication,
     issuer: Issuer,
     erase_every: Duration,
-    runtime: Handle,
 }
 
 impl Rounds {
     fn run(&self, stop: &Stop) {
         let (mut erased, mut renewed) = (Instant::now(), Instant::now());
         loop {
+            self.note("feeds that ended could not be purged", self.purge());
             self.note("records could not be expired", self.expire());
             self.note("the audit log could not be checkpointed", self.checkpoint());
             if erased.elapsed() >= self.erase_every {
@@ -152,11 +145,15 @@ impl Rounds {
         }
     }
 
+    /// Goes on with what a stop cut short.
+    fn purge(&self) -> Result<(), Error> {
+        Ok(self.office.purge_ending().map(drop)?)
+    }
+
     fn expire(&self) -> Result<(), Error> {
         let gone = self.office.expire()?;
         if gone > 0 {
             tracing::info!(records = gone, "records whose retention date has passed were removed");
-            self.tell_peers();
         }
         Ok(())
     }
@@ -179,13 +176,6 @@ impl Rounds {
 
     fn renew(&self) -> Result<(), Error> {
         self.issuer.renew(&self.office)?;
-        self.tell_peers();
         Ok(())
-    }
-
-    fn tell_peers(&self) {
-        // The hints are sent by tasks of the runtime.
-        let _runtime = self.runtime.enter();
-        self.replication.nudge_all();
     }
 }

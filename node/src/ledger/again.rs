@@ -29,24 +29,33 @@ impl Ledger {
         Ok(!self.store().prefix_keys(table::WITHHELD, peer.as_bytes(), None, 1)?.is_empty())
     }
 
-    /// The records that a peer has without their reference to `to`.
+    /// Some of the records that a peer has without their reference to `to`, at most `limit`.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn withheld(&self, peer: BureauId, to: RecordId) -> Result<Vec<RecordId>, Error> {
-        const PAGE: usize = 1_024;
+    pub fn withheld(&self, peer: BureauId, to: RecordId, limit: usize) -> Result<Vec<RecordId>, Error> {
         let prefix = [peer.as_bytes().as_slice(), to.as_bytes()].concat();
-        let mut from = Vec::new();
-        loop {
-            let after = from.last().map(|last| withheld_key(peer, to, *last));
-            let keys = self.store().prefix_keys(table::WITHHELD, &prefix, after.as_deref(), PAGE)?;
-            for key in &keys {
-                from.push(RecordId::from_bytes(part(NAME, key, 24)?));
-            }
-            if keys.len() < PAGE {
-                return Ok(from);
-            }
-        }
+        let keys = self.store().prefix_keys(table::WITHHELD, &prefix, None, limit)?;
+        keys.iter().map(|key| Ok(RecordId::from_bytes(part(NAME, key, 24)?))).collect()
+    }
+
+    /// Notes that a peer comes to know `to`: what it has without its reference to it is due to be sent once more.
+    pub fn put_known(&self, batch: &mut Batch, peer: BureauId, to: RecordId) {
+        batch.put(table::KNOWN, known_key(peer, to), Vec::new());
+    }
+
+    /// Notes that all that refers to `to` is on its way once more.
+    pub fn delete_known(&self, batch: &mut Batch, peer: BureauId, to: RecordId) {
+        batch.delete(table::KNOWN, known_key(peer, to));
+    }
+
+    /// A record that a peer came to know, and to which references may still be withheld from it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn known(&self, peer: BureauId) -> Result<Option<RecordId>, Error> {
+        let keys = self.store().prefix_keys(table::KNOWN, peer.as_bytes(), None, 1)?;
+        keys.first().map(|key| Ok(RecordId::from_bytes(part(NAME, key, 8)?))).transpose()
     }
 
     /// Has a record be sent once more through a feed, as number `nth` of those.
@@ -82,6 +91,10 @@ impl Ledger {
 
 fn withheld_key(peer: BureauId, to: RecordId, from: RecordId) -> Vec<u8> {
     [peer.as_bytes().as_slice(), to.as_bytes(), from.as_bytes()].concat()
+}
+
+fn known_key(peer: BureauId, to: RecordId) -> Vec<u8> {
+    [peer.as_bytes().as_slice(), to.as_bytes()].concat()
 }
 
 fn again_key(peer: BureauId, feed: FeedId, nth: u64) -> Vec<u8> {

@@ -24,6 +24,8 @@ pub struct ClassRow {
     pub label: Label,
     /// For a received feed: its handle, and the groups that its owner grants.
     pub feed: Option<(FeedId, GroupSet)>,
+    /// A received feed that is being purged: its records count as gone already.
+    pub ending: bool,
 }
 
 #[derive(Encode, Decode)]
@@ -37,6 +39,8 @@ struct Row {
     feed: Option<Vec<u8>>,
     #[n(3)]
     groups: u8,
+    #[n(4)]
+    ending: Option<bool>,
 }
 
 impl Ledger {
@@ -65,6 +69,7 @@ impl Ledger {
             label: row.label.canonical(),
             feed: row.feed.map(|(feed, _)| feed.as_bytes().to_vec()),
             groups: row.feed.map_or(0, |(_, groups)| groups.bits()),
+            ending: row.ending.then_some(true),
         };
         batch.put(table::CLASSES, class.to_be_bytes(), encode(&row));
     }
@@ -99,6 +104,6 @@ impl Row {
             let bytes: [u8; 16] = bytes.try_into().map_err(|_| bad("handle of another length"))?;
             Ok((FeedId::from_bytes(bytes), groups))
         });
-        Ok(ClassRow { owner: self.owner, label, feed: feed.transpose()? })
+        Ok(ClassRow { owner: self.owner, label, feed: feed.transpose()?, ending: self.ending == Some(true) })
     }
 }

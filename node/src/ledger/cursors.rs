@@ -52,6 +52,14 @@ impl Ledger {
         batch.put(table::ENDED, key(provider, feed), Vec::new());
     }
 
+    /// Whether a feed has ended.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn feed_has_ended(&self, provider: BureauId, feed: FeedId) -> Result<bool, Error> {
+        Ok(self.store().contains(table::ENDED, &key(provider, feed))?)
+    }
+
     /// The feeds of `provider` that have ended.
     ///
     /// # Errors

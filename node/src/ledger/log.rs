@@ -26,6 +26,9 @@ pub enum Op {
     /// It went on to another class.
     #[n(3)]
     Leave,
+    /// Nobody knows: what stood here was lost, and the feeds of the class were begun anew.
+    #[n(4)]
+    Lost,
 }
 
 /// One entry.
@@ -67,17 +70,35 @@ impl Ledger {
         Ok(u64::from_be_bytes(part(NAME, &key, 4)?) + run.len() as u64 - 1)
     }
 
-    /// Entries after `after`, in order: the rest of the run that holds the next one. Empty at the end of the log.
+    /// Entries after `after` and up to `upto`, in order: the rest of the run that holds the next one. Empty where
+    /// nothing lies between the two.
+    ///
+    /// # Errors
+    /// [`Error::Hole`] where the next entry is missing: a hole is never taken for the end of a log. Where the store
+    /// cannot be read.
+    pub fn log_after(&self, class: ClassIndex, after: u64, upto: u64) -> Result<Vec<LogEntry>, Error> {
+        if after >= upto {
+            return Ok(Vec::new());
+        }
+        let wanted = after + 1;
+        let start = self.store().last_before(table::LOG, &class.to_be_bytes(), &key(class, wanted))?;
+        let run = match start {
+            Some((found, bytes)) => entries(u64::from_be_bytes(part(NAME, &found, 4)?), &bytes)?,
+            None => Vec::new(),
+        };
+        let run: Vec<LogEntry> = run.into_iter().filter(|entry| (wanted..=upto).contains(&entry.seq)).collect();
+        if run.is_empty() { Err(Error::Hole { class, after }) } else { Ok(run) }
+    }
+
+    /// The first run of a log that begins after entry `after`, whatever is missing before it. For a log that is being
+    /// purged, and for finding holes.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn log_after(&self, class: ClassIndex, after: u64) -> Result<Vec<LogEntry>, Error> {
-        let wanted = after + 1;
-        let start = self.store().last_before(table::LOG, &class.to_be_bytes(), &key(class, wanted))?;
-        let Some((found, bytes)) = start else { return Ok(Vec::new()) };
-        let first = u64::from_be_bytes(part(NAME, &found, 4)?);
-        let run = entries(first, &bytes)?;
-        Ok(run.into_iter().filter(|entry| entry.seq >= wanted).collect())
+    pub fn run_after(&self, class: ClassIndex, after: u64) -> Result<Vec<LogEntry>, Error> {
+        let page = self.store().prefix(table::LOG, &class.to_be_bytes(), Some(&key(class, after)), 1)?;
+        let Some((found, bytes)) = page.into_iter().next() else { return Ok(Vec::new()) };
+        entries(u64::from_be_bytes(part(NAME, &found, 4)?), &bytes)
     }
 
     /// Appends entries, which follow each other; their numbers are set by the caller.

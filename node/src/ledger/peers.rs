@@ -4,7 +4,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
-use super::{Error, Ledger, encode, table};
+use super::{Error, Ledger, encode, part, table};
 use crate::store::Batch;
 
 const NAME: &str = "peers";
@@ -19,15 +19,27 @@ pub struct PeerRow {
     /// When its first card was enrolled.
     #[n(1)]
     pub enrolled: Timestamp,
-    /// Since when it gets nothing and nothing of it is accepted.
+    /// Since when it gets nothing and nothing of it is accepted, in rows of builds that noted it here.
     #[n(2)]
     pub revoked: Option<Timestamp>,
     /// Tags that the policy may ask for, such as a region.
     #[n(3)]
     pub tags: Vec<String>,
-    /// The last exchange that ended well, as a subscriber of this bureau.
+    /// The last exchange that ended well, in rows of builds that noted it here.
     #[n(4)]
     pub synced: Option<Timestamp>,
+}
+
+/// The end of a signing key: nothing that it signs counts any more, whatever card names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RevokedRow {
+    /// Whose it was.
+    #[n(0)]
+    pub bureau: BureauId,
+    /// Since when.
+    #[n(1)]
+    pub at: Timestamp,
 }
 
 impl Ledger {
@@ -42,5 +54,36 @@ impl Ledger {
     /// Adds or replaces a bureau.
     pub fn put_peer(&self, batch: &mut Batch, bureau: BureauId, row: &PeerRow) {
         batch.put(table::PEERS, *bureau.as_bytes(), encode(row));
+    }
+
+    /// All revoked signing keys. There is no way to take one out.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn revoked(&self) -> Result<Vec<([u8; 32], RevokedRow)>, Error> {
+        let rows = self.rows(NAME, table::REVOKED, &[])?;
+        rows.into_iter().map(|(key, row)| Ok((part(NAME, &key, 0)?, row))).collect()
+    }
+
+    /// Revokes a signing key for ever.
+    pub fn put_revoked(&self, batch: &mut Batch, key: &[u8; 32], row: &RevokedRow) {
+        batch.put(table::REVOKED, *key, encode(row));
+    }
+
+    /// When the last exchange with each bureau, as a subscriber of it, ended well.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn synced(&self) -> Result<Vec<(BureauId, Timestamp)>, Error> {
+        let read = |(key, at): (Vec<u8>, Timestamp)| {
+            let bureau = BureauId::from_bytes(part(NAME, &key, 0)?);
+            Ok((bureau.map_err(|error| Error::Row { table: NAME, why: error.to_string() })?, at))
+        };
+        self.rows(NAME, table::SYNCED, &[])?.into_iter().map(read).collect()
+    }
+
+    /// Notes when the last exchange with a bureau ended well.
+    pub fn put_synced(&self, batch: &mut Batch, bureau: BureauId, at: Timestamp) {
+        batch.put(table::SYNCED, *bureau.as_bytes(), encode(&at));
     }
 }

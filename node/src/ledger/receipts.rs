@@ -23,9 +23,9 @@ pub struct ReceiptRow {
 }
 
 impl Ledger {
-    /// Keeps a receipt of `peer`, whose number among its letters is `seq`.
-    pub fn put_receipt(&self, batch: &mut Batch, peer: BureauId, seq: u64, row: &ReceiptRow) {
-        let key = [peer.as_bytes().as_slice(), &row.received.as_ms().to_be_bytes(), &seq.to_be_bytes()].concat();
+    /// Keeps a receipt of `peer`. `nonce` tells apart those that came at the same time.
+    pub fn put_receipt(&self, batch: &mut Batch, peer: BureauId, nonce: [u8; 8], row: &ReceiptRow) {
+        let key = [peer.as_bytes().as_slice(), &row.received.as_ms().to_be_bytes(), &nonce].concat();
         batch.put(table::RECEIPTS, key, encode(row));
     }
 

@@ -3,7 +3,7 @@
 use igain_protocol::bureau::BureauId;
 use igain_protocol::record::{self, Record, RecordId};
 use igain_protocol::sync::ClassIndex;
-use igain_protocol::time::Timestamp;
+use igain_protocol::time::{Day, Timestamp};
 use minicbor::{Decode, Encode};
 
 use super::{Error, Ledger, part, table};
@@ -38,6 +38,9 @@ pub struct Place {
     /// Classes and slots in which it stood before it was re-labelled.
     #[n(4)]
     pub earlier: Vec<(ClassIndex, u64)>,
+    /// The last day on which it may be kept; none for a draft without one, and in rows of builds that did not note it.
+    #[n(5)]
+    pub until: Option<Day>,
 }
 
 impl Place {
@@ -63,6 +66,19 @@ impl RecordRow {
     /// Where the bytes are no record.
     pub fn record(&self) -> Result<Record, Error> {
         record::trusted(&self.bytes).map_err(|error| Error::Row { table: NAME, why: error.to_string() })
+    }
+
+    /// Whether its last day has not passed on `today`: an expired record is as if it were gone, also before it is
+    /// removed.
+    ///
+    /// # Errors
+    /// Where the bytes are no record.
+    pub fn is_live(&self, today: Day) -> Result<bool, Error> {
+        let until = match self.place.until {
+            Some(until) => Some(until),
+            None => self.record()?.header().retain_until,
+        };
+        Ok(until.is_none_or(|until| today <= until))
     }
 }
 

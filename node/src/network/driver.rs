@@ -40,6 +40,13 @@ pub(super) enum Command {
         /// Where the stream goes.
         reply: Reply,
     },
+    /// Close all connections with a peer, and say when they are closed: what they had not sent yet is not sent.
+    Cut {
+        /// The peer.
+        peer: Arc<Peer>,
+        /// Told when no connection is left.
+        done: oneshot::Sender<()>,
+    },
     /// Close everything and end.
     Shutdown(oneshot::Sender<()>),
 }
@@ -56,6 +63,8 @@ pub(super) struct Driver {
     links: Links,
     dialer: Dialer,
     refusals: RefusalMeter,
+    /// Who waits until a peer has no connection left.
+    cutting: Vec<(PeerId, oneshot::Sender<()>)>,
 }
 
 impl Driver {
@@ -70,7 +79,8 @@ impl Driver {
         let own = *swarm.local_peer_id();
         let dialer = Dialer::new(limits.redial);
         let (links, refusals) = (Links::default(), RefusalMeter::default());
-        Self { swarm, own, peers, limits, commands, incoming, notices, links, dialer, refusals }
+        let cutting = Vec::new();
+        Self { swarm, own, peers, limits, commands, incoming, notices, links, dialer, refusals, cutting }
     }
 
     /// Runs until it is told to shut down or nobody can command it any more.
@@ -81,6 +91,7 @@ impl Driver {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 command = self.commands.recv() => match command {
                     Some(Command::Open { peer, reply }) => self.open(&peer, reply),
+                    Some(Command::Cut { peer, done }) => self.cut(&peer, done),
                     Some(Command::Shutdown(done)) => return self.shut_down(done).await,
                     None => return,
                 },
@@ -143,6 +154,24 @@ impl Driver {
         }
     }
 
+    fn cut(&mut self, peer: &Arc<Peer>, done: oneshot::Sender<()>) {
+        for id in self.links.all_of(peer) {
+            self.swarm.close_connection(id);
+        }
+        self.cutting.push((peer.id, done));
+        self.tell_cut(peer);
+    }
+
+    /// Tells those who wait for it once a peer has no connection left.
+    fn tell_cut(&mut self, peer: &Arc<Peer>) {
+        if self.links.all_of(peer).is_empty() {
+            for (_, done) in self.cutting.extract_if(.., |(id, _)| *id == peer.id) {
+                // Whoever waited may have given up.
+                let _ = done.send(());
+            }
+        }
+    }
+
     fn dial_due(&mut self) {
         for peer in self.dialer.due(Instant::now()) {
             self.dial(&peer);
@@ -196,6 +225,7 @@ impl Driver {
     fn on_closed(&mut self, connection: ConnectionId, cause: Option<ConnectionError>) {
         let Some(link) = self.links.remove(connection) else { return };
         let peer = Arc::clone(link.peer());
+        self.tell_cut(&peer);
         self.rank(&peer);
         if self.links.best(&peer).is_some() {
             return;

@@ -3,6 +3,7 @@
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
+use igain_protocol::time::Timestamp;
 
 use super::{Error, Office};
 use crate::audit::Entry;
@@ -75,6 +76,20 @@ impl Deed {
         self
     }
 
+    /// As the audit log takes it.
+    pub(super) fn entry(self, at: Timestamp) -> Entry {
+        Entry {
+            at,
+            actor: self.actor.to_string(),
+            action: self.action.to_owned(),
+            object: self.object,
+            purpose: self.purpose,
+            case: self.case,
+            peer: self.peer.map(|peer| peer.to_string()),
+            detail: self.detail,
+        }
+    }
+
     /// With this particular.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
@@ -84,21 +99,11 @@ impl Deed {
 }
 
 impl Office {
-    /// Makes the account of a deed durable.
+    /// Makes the account of a deed durable that writes nothing; what a turn writes is accounted for with it.
     ///
     /// # Errors
     /// Where the audit log cannot be written; then the deed must not be done, or its answer not given.
     pub fn account(&self, deed: Deed) -> Result<u64, Error> {
-        let entry = Entry {
-            at: self.now(),
-            actor: deed.actor.to_string(),
-            action: deed.action.to_owned(),
-            object: deed.object,
-            purpose: deed.purpose,
-            case: deed.case,
-            peer: deed.peer.map(|peer| peer.to_string()),
-            detail: deed.detail,
-        };
-        Ok(self.audit().append(entry)?)
+        Ok(self.audit().append(deed.entry(self.now()))?)
     }
 }

@@ -10,7 +10,8 @@ use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme};
 use sha2::Sha256;
 
-use super::{Actor, Deed, Error, Office, index, read};
+use super::memory::read;
+use super::{Actor, Deed, Error, Office, index};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
 use crate::search::{Query, Token};
 use crate::text;
@@ -108,11 +109,12 @@ impl Office {
     /// # Errors
     /// Where there is none.
     pub fn show(&self, actor: Actor, id: RecordId, why: Option<(Purpose, &str)>) -> Result<Vec<Hit>, Error> {
-        let today = self.now().day();
-        let rows = self.ledger().records_with_id(id)?;
-        let hits = rows.into_iter().map(|(_, row)| Ok(self.held(row.record()?, &row)));
-        let hits: Vec<Hit> = hits.collect::<Result<_, Error>>()?;
-        let hits: Vec<Hit> = hits.into_iter().filter(|hit| is_current(&hit.record, today)).collect();
+        let mut hits = Vec::new();
+        for (_, row) in self.ledger().records_with_id(id)? {
+            if self.is_shown(&row)? {
+                hits.push(self.held(row.record()?, &row));
+            }
+        }
         let deed = Deed::new(actor, "record.show").record(id).with("hits", hits.len());
         let deed = why.map_or(deed.clone(), |(purpose, case)| deed.why(purpose.code(), case));
         self.account(deed)?;
@@ -146,7 +148,7 @@ impl Office {
         let header = record.header();
         let among = |wanted: bool, empty: bool| empty || wanted;
         let day = index::day(&record);
-        let passes = is_current(&record, self.now().day())
+        let passes = self.is_shown(&row)?
             && among(question.kinds.contains(&header.label.kind), question.kinds.is_empty())
             && among(question.owners.contains(&header.owner), question.owners.is_empty())
             && among(header.label.caf.is_some_and(|caf| question.cafs.contains(&caf)), question.cafs.is_empty())
@@ -157,7 +159,7 @@ impl Office {
 
     /// A record as this bureau holds it.
     fn held(&self, record: Record, row: &RecordRow) -> Hit {
-        let classes = read(&self.inner.classes);
+        let classes = read(&self.inner.memory.classes);
         let feed = classes.row(row.place.class).and_then(|class| class.feed);
         Hit { record, stored: row.place.stored, granted: feed.map_or(GroupSet::ALL, |(_, groups)| groups) }
     }
@@ -181,11 +183,6 @@ impl Office {
         mac.update(text.trim().as_bytes());
         mac.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// Expired records are not shown, whether or not they have been removed yet.
-fn is_current(record: &Record, today: Day) -> bool {
-    record.header().retain_until.is_none_or(|until| today <= until)
 }
 
 fn index_query(question: &Question, limit: usize) -> Result<Query, Error> {

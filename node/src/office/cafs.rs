@@ -1,6 +1,6 @@
 //! Crime Analysis Files: opening them, inviting members, joining and leaving.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::caf::{
@@ -12,10 +12,11 @@ use igain_protocol::log::{Letter, LetterKind};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 
-use super::{Actor, Deed, Error, Office, random, read, write};
+use super::memory::read;
+use super::turn::Turn;
+use super::{Actor, Deed, Error, Office};
 use crate::ledger::{CafRow, Ledger};
 use crate::policy::CafFacts;
-use crate::store::Batch;
 
 /// One CAF as this bureau knows it.
 #[derive(Debug, Clone)]
@@ -79,36 +80,20 @@ impl Cafs {
         Ok(Self { by_id, early })
     }
 
-    /// Whether one more answer of a member may wait for its charter.
-    fn has_room_for(&self, member: BureauId) -> bool {
-        self.early.keys().filter(|(from, _)| *from == member).count() < EARLY_LIMIT
-    }
-
-    fn put_charter(&mut self, signed: SignedCharter) {
-        let id = signed.charter().id;
-        if let Some(caf) = self.by_id.get_mut(&id) {
-            caf.charter = signed;
-            return;
-        }
-        let mut waited = BTreeMap::new();
-        let mut waiting = std::mem::take(&mut self.early);
-        waiting.retain(|(member, caf), answer| {
-            let waits = *caf != id;
-            if !waits {
-                waited.insert(*member, answer.clone());
+    /// Takes in what a turn changed.
+    pub(super) fn put(&mut self, cafs: BTreeMap<CafId, Caf>, early: BTreeMap<(BureauId, CafId), SignedAcceptance>) {
+        self.early.extend(early);
+        for (id, caf) in cafs {
+            if self.by_id.insert(id, caf).is_none() {
+                // Whoever answered early is among its members now.
+                self.early.retain(|(_, waits), _| *waits != id);
             }
-            waits
-        });
-        self.early = waiting;
-        self.by_id.insert(id, Caf { charter: signed, acceptances: waited });
+        }
     }
 
-    fn put_acceptance(&mut self, signed: SignedAcceptance) {
-        let (caf, member) = (signed.acceptance().caf, signed.acceptance().bureau);
-        match self.by_id.get_mut(&caf) {
-            Some(known) => drop(known.acceptances.insert(member, signed)),
-            None => drop(self.early.insert((member, caf), signed)),
-        }
+    fn early_answers(&self, id: CafId) -> BTreeMap<BureauId, SignedAcceptance> {
+        let early = self.early.iter().filter(|((_, caf), _)| *caf == id);
+        early.map(|((member, _), answer)| (*member, answer.clone())).collect()
     }
 }
 
@@ -152,7 +137,7 @@ impl Caf {
 impl Office {
     /// All CAFs that this bureau knows.
     pub fn cafs(&self) -> Vec<Caf> {
-        read(&self.inner.cafs).by_id.values().cloned().collect()
+        read(&self.inner.memory.cafs).by_id.values().cloned().collect()
     }
 
     /// One CAF.
@@ -160,7 +145,7 @@ impl Office {
     /// # Errors
     /// Where this bureau does not know it.
     pub fn caf(&self, id: CafId) -> Result<Caf, Error> {
-        read(&self.inner.cafs).by_id.get(&id).cloned().ok_or(Error::UnknownCaf(id))
+        read(&self.inner.memory.cafs).by_id.get(&id).cloned().ok_or(Error::UnknownCaf(id))
     }
 
     /// Opens a CAF that this bureau manages.
@@ -168,12 +153,12 @@ impl Office {
     /// # Errors
     /// Where the charter is refused.
     pub fn create_caf(&self, actor: Actor, new: NewCaf) -> Result<Caf, Error> {
-        let now = self.now();
+        let (now, id) = (self.now(), CafId::new(self.now(), &self.random()?));
         if new.scope.trim().is_empty() {
             return Err(caf::Error::Text { field: "scope", fault: Fault::Empty }.into());
         }
         let charter = Charter {
-            id: CafId::new(now, &random()?),
+            id,
             name: new.name,
             purpose: new.purpose,
             crime_area: new.crime_area,
@@ -187,7 +172,10 @@ impl Office {
             members: vec![(self.me(), Role::Lead)],
             closed: false,
         };
-        self.put_own_charter(Deed::new(actor, "caf.create"), charter)
+        let mut turn = self.turn()?;
+        turn.put_own_charter(Deed::new(actor, "caf.create"), charter)?;
+        turn.commit_now()?;
+        self.caf(id)
     }
 
     /// Invites bureaus, or gives members another role.
@@ -195,16 +183,19 @@ impl Office {
     /// # Errors
     /// Where this bureau is not the manager, or an invited one is not enrolled.
     pub fn invite(&self, actor: Actor, id: CafId, invited: &[(BureauId, Role)]) -> Result<Caf, Error> {
-        let mut charter = self.managed(id)?;
+        let mut turn = self.turn()?;
+        let mut charter = turn.managed(id)?;
         for (bureau, role) in invited {
-            self.active_peer(*bureau)?;
+            turn.active_peer(*bureau)?;
             charter.members.retain(|(member, _)| member != bureau);
             charter.members.push((*bureau, *role));
         }
         charter.members.sort_unstable_by_key(|(member, _)| *member);
         let names = invited.iter().map(|(bureau, role)| format!("{bureau}={}", role.as_str()));
         let names = names.collect::<Vec<_>>().join(" ");
-        self.put_own_charter(Deed::new(actor, "caf.invite").with("members", names), charter)
+        turn.put_own_charter(Deed::new(actor, "caf.invite").with("members", names), charter)?;
+        turn.commit_now()?;
+        self.caf(id)
     }
 
     /// Takes bureaus out of a CAF.
@@ -212,9 +203,12 @@ impl Office {
     /// # Errors
     /// Where this bureau is not the manager.
     pub fn dismiss(&self, actor: Actor, id: CafId, dismissed: &[BureauId]) -> Result<Caf, Error> {
-        let mut charter = self.managed(id)?;
+        let mut turn = self.turn()?;
+        let mut charter = turn.managed(id)?;
         charter.members.retain(|(member, _)| *member == charter.manager || !dismissed.contains(member));
-        self.put_own_charter(Deed::new(actor, "caf.dismiss"), charter)
+        turn.put_own_charter(Deed::new(actor, "caf.dismiss"), charter)?;
+        turn.commit_now()?;
+        self.caf(id)
     }
 
     /// Closes a CAF for good.
@@ -222,13 +216,11 @@ impl Office {
     /// # Errors
     /// Where this bureau is not the manager.
     pub fn close_caf(&self, actor: Actor, id: CafId) -> Result<Caf, Error> {
-        let charter = Charter { closed: true, ..self.managed(id)? };
-        self.put_own_charter(Deed::new(actor, "caf.close"), charter)
-    }
-
-    fn managed(&self, id: CafId) -> Result<Charter, Error> {
-        let charter = self.caf(id)?.charter().clone();
-        if charter.manager == self.me() { Ok(charter) } else { Err(Error::NotManager(charter.manager)) }
+        let mut turn = self.turn()?;
+        let charter = Charter { closed: true, ..turn.managed(id)? };
+        turn.put_own_charter(Deed::new(actor, "caf.close"), charter)?;
+        turn.commit_now()?;
+        self.caf(id)
     }
 
     /// Joins a CAF, or changes the subset of it that is wanted.
@@ -236,9 +228,12 @@ impl Office {
     /// # Errors
     /// Where this bureau does not know it or is not among its members, or it is closed.
     pub fn join(&self, actor: Actor, id: CafId, only: Subset) -> Result<Caf, Error> {
-        self.caf(id)?.charter().check_open(self.now())?;
-        let deed = Deed::new(actor, "caf.join").caf(id).with("only", &only);
-        self.accept(deed, id, Membership::Joined, only)
+        let mut turn = self.turn()?;
+        turn.caf(id)?.charter().check_open(turn.now())?;
+        let deed = Deed::new(actor, "caf.join").with("only", &only);
+        turn.accept(deed, id, Membership::Joined, only)?;
+        turn.commit_now()?;
+        self.caf(id)
     }
 
     /// Leaves a CAF: what others contributed to it is purged here as they take it back.
@@ -246,104 +241,131 @@ impl Office {
     /// # Errors
     /// Where this bureau is not among its members.
     pub fn leave(&self, actor: Actor, id: CafId) -> Result<Caf, Error> {
-        self.accept(Deed::new(actor, "caf.leave").caf(id), id, Membership::Left, Subset::default())
+        let mut turn = self.turn()?;
+        turn.accept(Deed::new(actor, "caf.leave"), id, Membership::Left, Subset::default())?;
+        turn.commit_now()?;
+        self.caf(id)
+    }
+}
+
+impl Turn<'_> {
+    /// One CAF, with what this turn changed of it.
+    ///
+    /// # Errors
+    /// Where this bureau does not know it.
+    pub(super) fn caf(&self, id: CafId) -> Result<Caf, Error> {
+        match self.changed().cafs.get(&id) {
+            Some(caf) => Ok(caf.clone()),
+            None => self.office().caf(id),
+        }
     }
 
-    fn accept(&self, deed: Deed, id: CafId, state: Membership, only: Subset) -> Result<Caf, Error> {
-        let caf = self.caf(id)?;
-        if caf.charter().role_of(self.me()).is_none() {
+    fn managed(&self, id: CafId) -> Result<Charter, Error> {
+        let charter = self.caf(id)?.charter().clone();
+        if charter.manager == self.office().me() { Ok(charter) } else { Err(Error::NotManager(charter.manager)) }
+    }
+
+    fn accept(&mut self, deed: Deed, id: CafId, state: Membership, only: Subset) -> Result<(), Error> {
+        let (caf, me) = (self.caf(id)?, self.office().me());
+        if caf.charter().role_of(me).is_none() {
             return Err(Error::NotMember);
         }
         let acceptance = Acceptance {
             caf: id,
-            bureau: self.me(),
+            bureau: me,
             charter_serial: caf.charter().serial,
-            serial: caf.acceptance_of(self.me()).map_or(1, |last| last.serial + 1),
+            serial: caf.acceptance_of(me).map_or(1, |last| last.serial + 1),
             state,
             only,
             at: self.now(),
         };
-        let signed = acceptance.sign(&self.secrets().signing)?;
-        self.account(deed)?;
-        let _writing = self.writing()?;
-        let mut batch = self.batch();
-        let letter = Letter { kind: LetterKind::Acceptance, bytes: signed.as_bytes().to_vec() };
-        for (member, _) in caf.charter().members.iter().filter(|(member, _)| *member != self.me()) {
-            if self.active_peer(*member).is_ok() {
-                self.post(&mut batch, *member, letter.clone())?;
-            }
-        }
-        self.store_acceptance(batch, signed)?;
-        self.caf(id)
+        let signed = acceptance.sign(&self.office().secrets().signing)?;
+        self.account(deed.caf(id));
+        self.post_to(caf.charter().members.iter().map(|(member, _)| *member), LetterKind::Acceptance, signed.as_bytes());
+        self.put_acceptance(signed);
+        Ok(())
     }
 
-    fn put_own_charter(&self, deed: Deed, mut charter: Charter) -> Result<Caf, Error> {
+    /// Signs a charter of this bureau's own, with the serial that follows the last one, and posts it to all whom it
+    /// concerns or has concerned.
+    fn put_own_charter(&mut self, deed: Deed, mut charter: Charter) -> Result<(), Error> {
         let id = charter.id;
         let before = self.caf(id).ok();
         if let Some(before) = &before {
             charter.serial = before.charter().serial + 1;
         }
-        let signed = charter.sign(&self.secrets().signing)?;
-        self.account(deed.caf(id).with("serial", charter.serial))?;
-        let _writing = self.writing()?;
-        let mut batch = self.batch();
-        let letter = Letter { kind: LetterKind::Charter, bytes: signed.as_bytes().to_vec() };
+        let signed = charter.sign(&self.office().secrets().signing)?;
+        self.account(deed.caf(id).with("serial", charter.serial));
         let earlier = before.iter().flat_map(|caf| caf.charter().members.iter());
-        let mut told: Vec<BureauId> = earlier.chain(&charter.members).map(|(member, _)| *member).collect();
-        told.sort_unstable();
-        told.dedup();
-        for member in told.into_iter().filter(|member| *member != self.me() && self.active_peer(*member).is_ok()) {
-            self.post(&mut batch, member, letter.clone())?;
-        }
-        self.store_charter(batch, signed)?;
-        self.caf(id)
+        let told: BTreeSet<BureauId> = earlier.chain(&charter.members).map(|(member, _)| *member).collect();
+        self.post_to(told.into_iter(), LetterKind::Charter, signed.as_bytes());
+        self.put_charter(signed);
+        Ok(())
     }
 
-    pub(super) fn store_charter(&self, mut batch: Batch, signed: SignedCharter) -> Result<(), Error> {
+    /// Posts a letter to those of the bureaus that may take part.
+    fn post_to(&mut self, bureaus: impl Iterator<Item = BureauId>, kind: LetterKind, bytes: &[u8]) {
+        let me = self.office().me();
+        for bureau in bureaus.filter(|bureau| *bureau != me) {
+            if self.active_peer(bureau).is_ok() {
+                self.post(bureau, Letter { kind, bytes: bytes.to_vec() });
+            }
+        }
+    }
+
+    /// Puts a charter that was checked in the place of the one known.
+    pub(super) fn put_charter(&mut self, signed: SignedCharter) {
         let id = signed.charter().id;
         let row = CafRow { charter: signed.as_bytes().to_vec(), received: self.now() };
-        self.ledger().put_caf(&mut batch, id, &row);
-        self.ledger().commit(batch)?;
-        write(&self.inner.cafs).put_charter(signed);
-        Ok(())
+        self.office().ledger().put_caf(&mut self.batch, id, &row);
+        let acceptances = match self.caf(id) {
+            Ok(known) => known.acceptances,
+            Err(_) => {
+                let mut early = read(&self.office().inner.memory.cafs).early_answers(id);
+                let staged = self.changed().early.iter().filter(|((_, caf), _)| *caf == id);
+                early.extend(staged.map(|((member, _), answer)| (*member, answer.clone())));
+                early
+            }
+        };
+        self.standing().early.retain(|(_, caf), _| *caf != id);
+        self.standing().cafs.insert(id, Caf { charter: signed, acceptances });
     }
 
-    pub(super) fn store_acceptance(&self, mut batch: Batch, signed: SignedAcceptance) -> Result<(), Error> {
-        let (caf, member) = (signed.acceptance().caf, signed.acceptance().bureau);
-        self.ledger().put_acceptance(&mut batch, caf, member, signed.as_bytes());
-        self.ledger().commit(batch)?;
-        write(&self.inner.cafs).put_acceptance(signed);
-        Ok(())
+    /// Puts a member's answer that was checked in the place of the one known.
+    pub(super) fn put_acceptance(&mut self, signed: SignedAcceptance) {
+        let (id, member) = (signed.acceptance().caf, signed.acceptance().bureau);
+        self.office().ledger().put_acceptance(&mut self.batch, id, member, signed.as_bytes());
+        match self.caf(id) {
+            Ok(mut caf) => {
+                caf.acceptances.insert(member, signed);
+                self.standing().cafs.insert(id, caf);
+            }
+            Err(_) => drop(self.standing().early.insert((member, id), signed)),
+        }
     }
 
     /// A member's latest answer about a CAF, also where its charter has not come yet; and whether there is room to keep
     /// another one.
-    pub(super) fn answer_of(&self, member: BureauId, caf: CafId) -> (Option<SignedAcceptance>, bool) {
-        let cafs = read(&self.inner.cafs);
-        match cafs.by_id.get(&caf) {
-            Some(known) => (known.acceptances.get(&member).cloned(), true),
-            None => {
-                let early = cafs.early.get(&(member, caf)).cloned();
-                let room = early.is_some() || cafs.has_room_for(member);
-                (early, room)
-            }
+    pub(super) fn answer_of(&self, member: BureauId, id: CafId) -> (Option<SignedAcceptance>, bool) {
+        if let Ok(known) = self.caf(id) {
+            return (known.acceptances.get(&member).cloned(), true);
         }
+        let cafs = read(&self.office().inner.memory.cafs);
+        let staged = &self.changed().early;
+        let early = staged.get(&(member, id)).or_else(|| cafs.early.get(&(member, id))).cloned();
+        let waiting = staged.keys().chain(cafs.early.keys()).filter(|(from, _)| *from == member);
+        let room = early.is_some() || waiting.count() < EARLY_LIMIT;
+        (early, room)
     }
 
     /// Tells members that a charter names anew what this bureau has answered, which those before them were told when
     /// it did.
-    pub(super) fn introduce(&self, before: Option<&Charter>, caf: CafId) -> Result<(), Error> {
-        let known = self.caf(caf)?;
-        let Some(answer) = known.acceptances.get(&self.me()) else { return Ok(()) };
-        let _writing = self.writing();
-        let mut batch = self.batch();
-        for (member, _) in &known.charter().members {
-            let told = before.is_some_and(|before| before.role_of(*member).is_some());
-            if !told && *member != self.me() && self.active_peer(*member).is_ok() {
-                let letter = Letter { kind: LetterKind::Acceptance, bytes: answer.as_bytes().to_vec() };
-                self.post(&mut batch, *member, letter)?;
-            }
-        }
-        Ok(self.ledger().commit(batch)?)
+    pub(super) fn introduce(&mut self, before: Option<&Charter>, id: CafId) -> Result<(), Error> {
+        let known = self.caf(id)?;
+        let Some(answer) = known.acceptances.get(&self.office().me()) else { return Ok(()) };
+        let told = |member: &BureauId| before.is_some_and(|before| before.role_of(*member).is_some());
+        let members = known.charter().members.iter().map(|(member, _)| *member);
+        self.post_to(members.filter(|member| !told(member)), LetterKind::Acceptance, answer.as_bytes());
+        Ok(())
     }
 }

@@ -21,15 +21,13 @@ impl Office {
     /// Where the card is refused, or the books cannot be written.
     pub fn issue_card(&self, card: &Card) -> Result<SignedCard, Error> {
         let signed = card.sign(&self.secrets().signing)?;
-        self.account(Deed::new(Actor::Node, "card.issue").with("serial", card.serial))?;
-        let _writing = self.writing()?;
-        let mut batch = self.batch();
-        self.ledger().put_card(&mut batch, signed.as_bytes());
+        let mut turn = self.turn()?;
+        turn.account(Deed::new(Actor::Node, "card.issue").with("serial", card.serial));
+        self.ledger().put_card(&mut turn.batch, signed.as_bytes());
         for peer in self.active_peers() {
-            let letter = Letter { kind: LetterKind::Card, bytes: signed.as_bytes().to_vec() };
-            self.post(&mut batch, peer.card().bureau, letter)?;
+            turn.post(peer.card().bureau, Letter { kind: LetterKind::Card, bytes: signed.as_bytes().to_vec() });
         }
-        self.ledger().commit(batch)?;
+        turn.commit_now()?;
         Ok(signed)
     }
 }

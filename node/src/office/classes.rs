@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::label::Label;
-use igain_protocol::sync::{ClassIndex, Heads};
+use igain_protocol::sync::{ClassIndex, Heads, LETTERS_CLASS};
 
-use super::{Error, Office, read};
+use super::memory::read;
+use super::{Error, Office};
 use crate::ledger::{ClassRow, Ledger};
 use crate::store::Batch;
 
-/// All logs of the node.
+/// All logs of the node. Only turns change them.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     own: BTreeMap<Label, ClassIndex>,
+    /// Logs of feeds that are received and not ending.
+    received: BTreeMap<(BureauId, Label), ClassIndex>,
     rows: BTreeMap<ClassIndex, ClassRow>,
+    /// The last number given, which the next turn goes on from.
     heads: Heads,
+    /// The last number that is durable and visible.
+    visible: Heads,
     /// Live records of each log.
     counts: BTreeMap<ClassIndex, u64>,
 }
@@ -28,35 +34,42 @@ impl Classes {
             classes.counts.insert(class, ledger.class_count(class)?);
             classes.insert(me, class, row);
         }
+        classes.visible = classes.heads.clone();
         Ok(classes)
     }
 
-    fn insert(&mut self, me: BureauId, class: ClassIndex, row: ClassRow) {
+    /// Begins or changes a log.
+    pub(super) fn insert(&mut self, me: BureauId, class: ClassIndex, row: ClassRow) {
+        let key = (row.owner, row.label.clone());
         if row.owner == me {
-            self.own.insert(row.label.clone(), class);
+            self.own.insert(key.1, class);
+        } else if !row.ending {
+            self.received.insert(key, class);
+        } else if self.received.get(&key) == Some(&class) {
+            self.received.remove(&key);
         }
         self.rows.insert(class, row);
     }
 
-    /// The log of a label of this bureau's own, made if there is none yet.
-    pub(super) fn own_class(&mut self, me: BureauId, label: &Label, ledger: &Ledger, batch: &mut Batch) -> ClassIndex {
-        match self.own.get(label) {
-            Some(class) => *class,
-            None => self.add(me, ClassRow { owner: me, label: label.clone(), feed: None }, ledger, batch),
-        }
+    /// The log of a label of this bureau's own.
+    pub(super) fn own_class(&self, label: &Label) -> Option<ClassIndex> {
+        self.own.get(label).copied()
     }
 
-    /// A new log.
-    pub(super) fn add(&mut self, me: BureauId, row: ClassRow, ledger: &Ledger, batch: &mut Batch) -> ClassIndex {
-        let class = self.rows.last_key_value().map_or(0, |(last, _)| last + 1);
-        ledger.put_class(batch, class, &row);
-        self.insert(me, class, row);
-        class
+    /// The log of a provider's feed with this label.
+    pub(super) fn received_class(&self, owner: BureauId, label: &Label) -> Option<ClassIndex> {
+        self.received.get(&(owner, label.clone())).copied()
+    }
+
+    /// The number of a new log.
+    pub(super) fn next(&self) -> ClassIndex {
+        self.rows.last_key_value().map_or(0, |(last, _)| last + 1)
     }
 
     pub(super) fn remove(&mut self, class: ClassIndex) {
         self.rows.remove(&class);
         self.heads.remove(&class);
+        self.visible.remove(&class);
         self.counts.remove(&class);
     }
 
@@ -72,11 +85,18 @@ impl Classes {
         self.heads.insert(class, head);
     }
 
-    /// Counts records in and out of a log, in memory and in `batch`.
-    pub(super) fn count(&mut self, class: ClassIndex, more: i64, ledger: &Ledger, batch: &mut Batch) {
+    /// Logs are visible up to here.
+    pub(super) fn show(&mut self, heads: Heads) {
+        self.visible.extend(heads);
+    }
+
+    /// Counts records in and out of a log, in memory and in `batch`. Whether it has records and had none.
+    pub(super) fn count(&mut self, class: ClassIndex, more: i64, ledger: &Ledger, batch: &mut Batch) -> bool {
         let count = self.counts.entry(class).or_default();
+        let before = *count;
         *count = count.saturating_add_signed(more);
         ledger.put_class_count(batch, class, *count);
+        before == 0 && *count > 0
     }
 
     /// This bureau's own classes.
@@ -94,26 +114,45 @@ impl Classes {
 }
 
 impl Office {
-    /// How long each log is, and how many letters wait for `peer`.
+    /// How long each log is, as far as it is visible, and how many letters wait for `peer`.
     ///
     /// # Errors
     /// Where the books cannot be read.
     pub fn heads(&self, peer: BureauId) -> Result<Heads, Error> {
-        let mut heads = read(&self.inner.classes).heads.clone();
-        heads.insert(igain_protocol::sync::LETTERS_CLASS, self.ledger().letter_head(peer)?);
+        let letters = self.ledger().letter_head(peer)?;
+        let mut heads = read(&self.inner.memory.classes).visible.clone();
+        heads.insert(LETTERS_CLASS, letters);
         Ok(heads)
+    }
+
+    /// Answers a question about how long the logs are, letters to `peer` among them, without copying them all.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(super) fn with_heads<T>(
+        &self,
+        peer: BureauId,
+        ask: impl FnOnce(&dyn Fn(ClassIndex) -> u64) -> T,
+    ) -> Result<T, Error> {
+        let letters = self.ledger().letter_head(peer)?;
+        let classes = read(&self.inner.memory.classes);
+        let head = |class| match class {
+            LETTERS_CLASS => letters,
+            class => classes.visible.get(&class).copied().unwrap_or_default(),
+        };
+        Ok(ask(&head))
     }
 
     /// Whether a log has live records.
     pub fn has_records(&self, class: ClassIndex) -> bool {
-        read(&self.inner.classes).count_of(class) > 0
+        read(&self.inner.memory.classes).count_of(class) > 0
     }
 
     /// Live records of this node by owner.
     pub fn counts(&self) -> BTreeMap<BureauId, u64> {
-        let classes = read(&self.inner.classes);
+        let classes = read(&self.inner.memory.classes);
         let mut counts = BTreeMap::new();
-        for (class, row) in classes.rows() {
+        for (class, row) in classes.rows().filter(|(_, row)| !row.ending) {
             *counts.entry(row.owner).or_default() += classes.count_of(class);
         }
         counts

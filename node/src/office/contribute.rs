@@ -1,17 +1,16 @@
 //! Contributing: signing new records and revisions, and appending them to their class logs.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, Record, RecordId, Value};
-use igain_protocol::sync::ClassIndex;
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::Grading;
 
-use super::{Actor, Deed, Error, Office, index, random, write};
-use crate::ledger::{DRAFTS, LogEntry, Op, Place, RecordKey, RecordRow};
-use crate::store::{Batch, Pending};
+use super::turn::{Committed, Turn};
+use super::{Actor, Deed, Error, Office, index};
+use crate::ledger::{DRAFTS, Op, Place, RecordKey, RecordRow};
 
 /// What somebody wants to contribute: a new record, or a new version of one.
 #[derive(Debug, Clone)]
@@ -46,6 +45,10 @@ pub enum Outcome {
 pub struct Prepared {
     versions: Vec<Version>,
     outcomes: Vec<Outcome>,
+    /// The last turn that was visible when the first draft was looked up.
+    began: u64,
+    /// Who may contribute what was looked up when this was so.
+    standing: u64,
 }
 
 #[derive(Debug)]
@@ -54,30 +57,46 @@ struct Version {
     shareable: bool,
     before: Option<RecordRow>,
     identifiers: Vec<crate::ledger::IdentifierKey>,
+    /// Which of the outcomes is its.
+    nth: usize,
 }
 
 /// Versions on their way to the disk.
+#[derive(Debug)]
 pub struct Contribution {
     /// What became of each draft.
     pub outcomes: Vec<Outcome>,
-    /// Classes that had no record before: peers may be entitled to them.
-    pub new_classes: Vec<ClassIndex>,
-    office: Office,
-    pending: Option<Pending>,
+    committed: Committed,
 }
 
 impl Contribution {
     /// Waits until all of it is durable and visible.
     ///
     /// # Errors
-    /// Where the store cannot write; then nothing of it is acknowledged.
-    pub fn wait(&mut self) -> Result<(), Error> {
-        let done = self.pending.take().map_or(Ok(()), |pending| Ok(pending.wait().map(drop)?));
-        self.office.written(done)
+    /// Where it cannot be accounted for or written; then nothing of it is acknowledged.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.committed.wait()
     }
 }
 
+/// How soon peers are told of a contribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At once.
+    Prompt,
+    /// Now and then: it is one of many that follow each other.
+    Bulk,
+}
+
 impl Prepared {
+    /// Adds what another processor prepared.
+    fn take(&mut self, part: Self) {
+        let before = self.outcomes.len();
+        let versions = part.versions.into_iter();
+        self.versions.extend(versions.map(|version| Version { nth: before + version.nth, ..version }));
+        self.outcomes.extend(part.outcomes);
+    }
+
     /// The records that will change.
     pub fn ids(&self) -> HashSet<RecordId> {
         self.versions.iter().map(|version| version.record.header().id).collect()
@@ -95,12 +114,12 @@ impl Prepared {
 }
 
 impl Office {
-    /// Signs drafts and appends them, and returns when they are durable.
+    /// Signs drafts and appends them for `actor`, and returns when they are durable.
     ///
     /// # Errors
     /// Where the store cannot write. A draft that is refused is an outcome, and stops no other.
-    pub fn contribute(&self, drafts: Vec<Draft>) -> Result<Contribution, Error> {
-        let mut contribution = self.append(self.prepare(drafts)?)?;
+    pub fn contribute(&self, actor: Actor, drafts: Vec<Draft>) -> Result<Contribution, Error> {
+        let contribution = self.append(Deed::new(actor, "record.contribute"), self.prepare(drafts)?, Pace::Prompt)?;
         contribution.wait()?;
         Ok(contribution)
     }
@@ -111,8 +130,14 @@ impl Office {
     /// Where the store cannot be read.
     pub fn prepare(&self, drafts: Vec<Draft>) -> Result<Prepared, Error> {
         const WORTH_A_THREAD: usize = 64;
+        let memory = &self.inner.memory;
+        let mut all = Prepared { began: memory.visible(), standing: memory.standing(), ..Prepared::default() };
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let share = drafts.len().div_ceil(processors).max(WORTH_A_THREAD);
+        if drafts.len() <= share {
+            all.take(self.prepare_part(drafts)?);
+            return Ok(all);
+        }
         let parts: Vec<Result<Prepared, Error>> = std::thread::scope(|scope| {
             let mut drafts = drafts.into_iter();
             let mut workers = Vec::new();
@@ -123,13 +148,10 @@ impl Office {
                 }
                 workers.push(scope.spawn(move || self.prepare_part(part)));
             }
-            workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+            workers.into_iter().map(|worker| worker.join().unwrap_or(Err(Error::Interrupted))).collect()
         });
-        let mut all = Prepared::default();
         for part in parts {
-            let part = part?;
-            all.versions.extend(part.versions);
-            all.outcomes.extend(part.outcomes);
+            all.take(part?);
         }
         Ok(all)
     }
@@ -139,8 +161,9 @@ impl Office {
         for draft in drafts {
             match self.version(draft) {
                 Ok((outcome, version)) => {
+                    let nth = prepared.outcomes.len();
                     prepared.outcomes.push(outcome);
-                    prepared.versions.extend(version);
+                    prepared.versions.extend(version.map(|version| Version { nth, ..version }));
                 }
                 Err(error @ (Error::Ledger(_) | Error::Entropy(_))) => return Err(error),
                 Err(error) => prepared.outcomes.push(Outcome::Refused(error)),
@@ -153,7 +176,7 @@ impl Office {
         let now = self.now();
         let id = match draft.id {
             Some(id) => id,
-            None => RecordId::fresh(now, &random()?),
+            None => RecordId::fresh(now, &self.random()?),
         };
         let key = RecordKey { id, owner: self.me() };
         if self.ledger().has_ended(key)? {
@@ -175,20 +198,20 @@ impl Office {
             retain_until: draft.retain_until,
             fields: draft.fields,
         };
-        self.check_contribution(&content)?;
+        self.check_contribution(&content.label, content.retain_until)?;
         let shareable = content.check_shareable().is_ok();
         let record = record::sign(&content, &self.secrets().salt, &self.secrets().signing)?;
         let identifiers = index::identifiers(&self.secrets().identifier, &record);
         let outcome = if known.is_some() { Outcome::Revised(id) } else { Outcome::Added(id) };
-        Ok((outcome, Some(Version { record, shareable, before, identifiers })))
+        Ok((outcome, Some(Version { record, shareable, before, identifiers, nth: 0 })))
     }
 
     /// What its CAF's charter and the calendar say to a version.
-    fn check_contribution(&self, content: &Content) -> Result<(), Error> {
-        if let Some(until) = content.retain_until.filter(|until| *until < self.now().day()) {
+    fn check_contribution(&self, label: &Label, retain_until: Option<Day>) -> Result<(), Error> {
+        if let Some(until) = retain_until.filter(|until| *until < self.now().day()) {
             return Err(Error::Outdated(until));
         }
-        let Some(id) = content.label.caf else { return Ok(()) };
+        let Some(id) = label.caf else { return Ok(()) };
         let caf = self.caf(id)?;
         caf.charter().check_open(self.now())?;
         match caf.role_of(self.me()) {
@@ -196,123 +219,130 @@ impl Office {
             Some(role) if !role.contributes() => return Err(Error::ReaderOnly),
             Some(_) => {}
         }
-        if caf.charter().takes(content.label.kind, content.label.category) {
+        if caf.charter().takes(label.kind, label.category) {
             Ok(())
         } else {
-            Err(Error::OutsideCharter(content.label.kind.title().to_lowercase()))
+            Err(Error::OutsideCharter(label.kind.title().to_lowercase()))
         }
     }
 
-    /// Appends what was prepared to its class logs. It is acknowledged once [`Contribution::wait`] returns.
+    /// Appends what was prepared to its class logs, and accounts for it with `deed`. It is acknowledged once
+    /// [`Contribution::wait`] returns. A version that was overtaken since it was prepared is refused.
     ///
     /// # Errors
     /// Where the audit log or the store cannot write.
-    pub fn append(&self, prepared: Prepared) -> Result<Contribution, Error> {
-        self.written(self.append_all(prepared))
-    }
-
-    fn append_all(&self, prepared: Prepared) -> Result<Contribution, Error> {
-        if !prepared.versions.is_empty() {
-            self.account(accounted(&prepared.versions))?;
+    pub fn append(&self, deed: Deed, mut prepared: Prepared, pace: Pace) -> Result<Contribution, Error> {
+        let mut turn = self.turn_ahead()?;
+        let mut changed = turn.changed_since(prepared.began);
+        if changed.is_none() {
+            // It was prepared so long ago that the books themselves must tell.
+            drop(turn);
+            turn = self.turn()?;
+            changed = Some(self.changed(&prepared)?);
         }
-        let _writing = self.writing()?;
-        let mut batch = self.batch();
-        let mut append = Append::default();
-        let mut classes = write(&self.inner.classes);
-        for version in &prepared.versions {
-            let label = &version.record.header().label;
-            let class = match version.shareable {
-                true => classes.own_class(self.me(), label, self.ledger(), &mut batch),
-                false => DRAFTS,
-            };
-            if class != DRAFTS && !append.runs.contains_key(&class) {
-                append.runs.insert(class, (classes.head(class), Vec::new()));
+        let changed = changed.unwrap_or_default();
+        let standing = self.standing() != prepared.standing;
+        let Prepared { versions, outcomes, .. } = &mut prepared;
+        versions.retain(|version| {
+            let fault = self.overtaken(version, &changed, standing);
+            let stays = fault.is_none();
+            if let (Some(fault), Some(outcome)) = (fault, outcomes.get_mut(version.nth)) {
+                *outcome = Outcome::Refused(fault);
             }
-            self.put_version(&mut batch, &mut append, class, version);
+            stays
+        });
+        if !prepared.outcomes.is_empty() {
+            turn.account(accounted(deed, &prepared));
         }
-        for (from, entry_id, slot) in std::mem::take(&mut append.left) {
-            let run = append.runs.entry(from).or_insert_with(|| (classes.head(from), Vec::new()));
-            push(run, Op::Leave, entry_id, Some(slot));
+        if pace == Pace::Bulk {
+            turn.is_bulk();
         }
-        for (class, (head, entries)) in &append.runs {
-            self.ledger().append_log(&mut batch, *class, entries);
-            classes.set_head(*class, head + entries.len() as u64);
+        for version in &prepared.versions {
+            turn.put_version(version);
         }
-        let woken = |(class, more): (&ClassIndex, &i64)| {
-            (*class != DRAFTS && *more > 0 && classes.count_of(*class) == 0).then_some(*class)
-        };
-        let new_classes: Vec<ClassIndex> = append.counts.iter().filter_map(woken).collect();
-        for (class, more) in &append.counts {
-            classes.count(*class, *more, self.ledger(), &mut batch);
-        }
-        for (until, records) in &append.retained {
-            self.ledger().put_retention(&mut batch, *until, random()?, records);
-        }
-        let pending = self.ledger().store().submit(batch)?;
-        Ok(Contribution { outcomes: prepared.outcomes, new_classes, office: self.clone(), pending: Some(pending) })
+        Ok(Contribution { outcomes: prepared.outcomes, committed: turn.commit()? })
     }
 
-    fn put_version(&self, batch: &mut Batch, append: &mut Append, class: ClassIndex, version: &Version) {
+    /// Why a version must not be appended any more.
+    fn overtaken(&self, version: &Version, changed: &HashSet<RecordId>, standing: bool) -> Option<Error> {
         let header = version.record.header();
-        let key = RecordKey { id: header.id, owner: self.me() };
+        if changed.contains(&header.id) {
+            let key = RecordKey { id: header.id, owner: self.me() };
+            // Where the end is still on its way to the disk, it is told as another change.
+            return Some(if self.ledger().has_ended(key).unwrap_or(false) { Error::Ended } else { Error::Overtaken });
+        }
+        let check = || self.check_contribution(&header.label, header.retain_until).err();
+        standing.then(check).flatten()
+    }
+
+    /// The records among those prepared that are not as they were looked up.
+    fn changed(&self, prepared: &Prepared) -> Result<HashSet<RecordId>, Error> {
+        let mut changed = HashSet::new();
+        for version in &prepared.versions {
+            let id = version.record.header().id;
+            let key = RecordKey { id, owner: self.me() };
+            let now = self.ledger().record(key)?.map(|row| row.place);
+            if now.as_ref() != version.before.as_ref().map(|row| &row.place) || self.ledger().has_ended(key)? {
+                changed.insert(id);
+            }
+        }
+        Ok(changed)
+    }
+}
+
+impl Turn<'_> {
+    fn put_version(&mut self, version: &Version) {
+        let (ledger, header) = (self.office().ledger(), version.record.header());
+        let key = RecordKey { id: header.id, owner: self.office().me() };
+        let class = if version.shareable { self.own_class(&header.label) } else { DRAFTS };
         let before = version.before.as_ref().map(|row| &row.place);
         let stays = before.filter(|place| place.class == class);
-        let (seq, slot) = match append.runs.get_mut(&class) {
-            Some(run) => push(run, Op::Put, header.id, stays.map(|place| place.slot)),
-            None => (0, 0),
+        let (seq, slot) = match class {
+            DRAFTS => (0, 0),
+            class => self.push(class, Op::Put, header.id, stays.map(|place| place.slot)),
         };
         let mut earlier = before.map(|place| place.earlier.clone()).unwrap_or_default();
         if stays.is_none() {
-            *append.counts.entry(class).or_default() += 1;
+            self.count(class, 1);
             if let Some(place) = before {
-                *append.counts.entry(place.class).or_default() -= 1;
+                self.count(place.class, -1);
                 if place.class != DRAFTS {
                     earlier.push((place.class, place.slot));
-                    append.left.push((place.class, header.id, place.slot));
+                    self.push(place.class, Op::Leave, header.id, Some(place.slot));
                 }
             }
         }
-        let place = Place { class, seq, slot, stored: self.now(), earlier };
-        self.ledger().put_record(batch, key, &place, version.record.as_bytes());
+        let place = Place { class, seq, slot, stored: self.now(), earlier, until: header.retain_until };
+        ledger.put_record(&mut self.batch, key, &place, version.record.as_bytes());
         if let Some(old) = version.before.as_ref().and_then(|row| row.record().ok()) {
-            let gone = index::identifiers(&self.secrets().identifier, &old);
+            let gone = index::identifiers(&self.office().secrets().identifier, &old);
             let gone = gone.into_iter().filter(|identifier| !version.identifiers.contains(identifier));
-            gone.for_each(|identifier| self.ledger().delete_identifier(batch, identifier, key));
+            gone.for_each(|identifier| ledger.delete_identifier(&mut self.batch, identifier, key));
         }
-        version.identifiers.iter().for_each(|identifier| self.ledger().put_identifier(batch, *identifier, key));
+        version.identifiers.iter().for_each(|identifier| ledger.put_identifier(&mut self.batch, *identifier, key));
         if let Some(until) = header.retain_until {
-            append.retained.entry(until).or_default().push(key);
+            self.retain(until, key);
         }
+        self.touch(header.id);
     }
 }
 
 /// The account of what is about to be appended; one record by its id, more by their count.
-fn accounted(versions: &[Version]) -> Deed {
-    let deed = Deed::new(Actor::Node, "record.contribute").with("records", versions.len());
-    match versions {
-        [version] => deed.record(version.record.header().id),
-        _ => deed,
+fn accounted(deed: Deed, prepared: &Prepared) -> Deed {
+    let (mut added, mut revised, mut refused) = (0, 0, 0);
+    for outcome in &prepared.outcomes {
+        match outcome {
+            Outcome::Added(_) => added += 1,
+            Outcome::Revised(_) => revised += 1,
+            Outcome::Unchanged(_) => {}
+            Outcome::Refused(_) => refused += 1,
+        }
     }
-}
-
-/// Next number and entries of each log.
-type Run = (u64, Vec<LogEntry>);
-
-/// What one batch adds.
-#[derive(Default)]
-struct Append {
-    runs: BTreeMap<ClassIndex, Run>,
-    left: Vec<(ClassIndex, RecordId, u64)>,
-    counts: BTreeMap<ClassIndex, i64>,
-    retained: BTreeMap<Day, Vec<RecordKey>>,
-}
-
-/// Adds an entry to a run; one without a slot is the first of its record in the class. Returns its number and slot.
-fn push(run: &mut Run, op: Op, id: RecordId, slot: Option<u64>) -> (u64, u64) {
-    let seq = run.0 + run.1.len() as u64 + 1;
-    let slot = slot.unwrap_or(seq);
-    run.1.push(LogEntry { seq, op, id, slot });
-    (seq, slot)
+    let deed = match prepared.outcomes.as_slice() {
+        [Outcome::Added(id) | Outcome::Revised(id) | Outcome::Unchanged(id)] => deed.record(*id),
+        _ => deed,
+    };
+    deed.with("added", added).with("revised", revised).with("refused", refused)
 }
 
 fn says_the_same(known: &Record, draft: &Draft) -> bool {

@@ -7,31 +7,36 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::log::{Entry, FeedId};
 use igain_protocol::record::{RecordId, redact_bytes};
 use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read};
+use igain_protocol::time::Day;
 use igain_protocol::vocabulary::GroupSet;
 
-use super::{Error, Office, read};
+use super::memory::read;
+use super::{Error, Office};
 use crate::ledger::{Deliveries, LogEntry, Op, RecordKey, RecordRow};
 
 /// What a peer's feed wants to read.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// The feed.
-    pub feed: FeedId,
+    pub(super) feed: FeedId,
     /// Its class.
-    pub class: ClassIndex,
+    pub(super) class: ClassIndex,
     /// The groups of fields that the peer may have.
-    pub groups: GroupSet,
+    pub(super) groups: GroupSet,
     /// Entries after this number.
-    pub after: u64,
+    pub(super) after: u64,
+    /// And up to this one: how long the log was when the answer began. What came since is the next answer's, which then
+    /// knows of all that this one discloses.
+    pub(super) upto: u64,
     /// Of the records to be sent once more, those after this number.
-    pub again: u64,
+    pub(super) again: u64,
     /// Bytes of entries.
-    pub room: usize,
+    pub(super) room: usize,
 }
 
 /// What to note when that which was read is sent.
 #[derive(Debug, Default)]
-pub struct Notes {
+pub(super) struct Notes {
     /// Records that references to are withheld, and those that refer to them.
     pub(super) withheld: BTreeMap<RecordId, BTreeSet<RecordId>>,
     /// Records that are sent.
@@ -45,13 +50,8 @@ struct Reader<'a> {
     /// Classes that it may have: it may know of the records in them.
     open: &'a BTreeSet<ClassIndex>,
     wanted: Wanted,
-}
-
-impl Notes {
-    /// Whether references are withheld from the peer.
-    pub fn withhold(&self) -> bool {
-        !self.withheld.is_empty()
-    }
+    /// Records whose last day lies before this are not disclosed.
+    today: Day,
 }
 
 impl Office {
@@ -61,7 +61,7 @@ impl Office {
     ///
     /// # Errors
     /// Where the books cannot be read.
-    pub fn disclose(
+    pub(super) fn disclose(
         &self,
         peer: BureauId,
         open: &BTreeSet<ClassIndex>,
@@ -72,11 +72,11 @@ impl Office {
         if wanted.class == LETTERS_CLASS {
             return self.read_letters(peer, wanted);
         }
-        let reader = Reader { peer, open, wanted };
+        let reader = Reader { peer, open, wanted, today: self.now().day() };
         let Wanted { feed, after, again, mut room, .. } = wanted;
         let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
         loop {
-            let run = self.ledger().log_after(wanted.class, read.through)?;
+            let run = self.ledger().log_after(wanted.class, read.through, wanted.upto)?;
             if run.is_empty() {
                 break;
             }
@@ -104,8 +104,12 @@ impl Office {
             let full = page.len() == PAGE;
             for (nth, id) in page {
                 let row = self.ledger().record(RecordKey { id, owner: self.me() })?;
-                let entry = match row.filter(|row| row.place.class == reader.wanted.class) {
-                    Some(row) => Some(self.disclose_record(reader, id, &row, notes)?),
+                // One that came to where it is after the answer began is sent by its own entry.
+                let here = |row: &RecordRow| {
+                    row.place.class == reader.wanted.class && row.place.seq <= reader.wanted.upto
+                };
+                let entry = match row.filter(here) {
+                    Some(row) => self.disclose_record(reader, id, &row, notes)?,
                     None => None,
                 };
                 if !take(&mut read, &mut room, entry) {
@@ -120,13 +124,17 @@ impl Office {
         }
     }
 
+    /// One record, as the peer may have it; none once its last day has passed.
     fn disclose_record(
         &self,
         reader: Reader<'_>,
         id: RecordId,
         row: &RecordRow,
         notes: &mut Notes,
-    ) -> Result<(Entry, Option<u64>), Error> {
+    ) -> Result<Option<(Entry, Option<u64>)>, Error> {
+        if !row.is_live(reader.today)? {
+            return Ok(None);
+        }
         let Wanted { class, groups, .. } = reader.wanted;
         let withheld = RefCell::new(&mut notes.withheld);
         let may_refer = |to| {
@@ -138,7 +146,7 @@ impl Office {
         };
         let bytes = redact_bytes(&row.bytes, self.kind_of(class)?, groups, &may_refer)?;
         notes.sent.push(id);
-        Ok((Entry::Put(bytes), Some(row.place.slot)))
+        Ok(Some((Entry::Put(bytes), Some(row.place.slot))))
     }
 
     fn disclose_entry(
@@ -155,9 +163,9 @@ impl Office {
             let Some(row) = row.filter(|row| row.place.class == class && row.place.seq == entry.seq) else {
                 return Ok(None);
             };
-            return self.disclose_record(reader, entry.id, &row, notes).map(Some);
+            return self.disclose_record(reader, entry.id, &row, notes);
         }
-        if !deliveries.contains(self.ledger(), class, entry.slot)? {
+        if entry.op == Op::Lost || !deliveries.contains(self.ledger(), class, entry.slot)? {
             return Ok(None);
         }
         let wire = match entry.op {
@@ -166,13 +174,13 @@ impl Office {
                 signed.map_or(Entry::Expire(entry.id), Entry::Withdraw)
             }
             Op::Expire => Entry::Expire(entry.id),
-            Op::Put | Op::Leave => Entry::Leave(entry.id),
+            Op::Put | Op::Leave | Op::Lost => Entry::Leave(entry.id),
         };
         Ok(Some((wire, None)))
     }
 
     fn kind_of(&self, class: ClassIndex) -> Result<igain_protocol::vocabulary::Kind, Error> {
-        let classes = read(&self.inner.classes);
+        let classes = read(&self.inner.memory.classes);
         let row = classes.row(class);
         row.map(|row| row.label.kind).ok_or(Error::Ledger(crate::ledger::Error::Row {
             table: "classes",
@@ -184,8 +192,8 @@ impl Office {
     /// the peer, or one of the peer's own.
     fn may_refer(&self, reader: Reader<'_>, id: RecordId) -> bool {
         let row = self.ledger().record(RecordKey { id, owner: self.me() });
-        let class = row.ok().flatten().map(|row| row.place.class);
-        class.is_some_and(|class| reader.open.contains(&class))
+        let live = row.ok().flatten().filter(|row| row.is_live(reader.today).unwrap_or(false));
+        live.is_some_and(|row| reader.open.contains(&row.place.class))
             || self.ledger().has_record(RecordKey { id, owner: reader.peer }).unwrap_or(false)
     }
 
@@ -195,7 +203,7 @@ impl Office {
         let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
         let letters = self.ledger().letters_after(peer, wanted.after, PAGE)?;
         let full = letters.len() == PAGE;
-        for row in letters {
+        for row in letters.into_iter().take_while(|row| row.seq <= wanted.upto) {
             if !take(&mut read, &mut room, Some((Entry::Letter(row.letter), None))) {
                 return Ok(read);
             }

@@ -8,7 +8,8 @@ use igain_protocol::label::Label;
 use igain_protocol::sync::{ClassIndex, Grant, View};
 use igain_protocol::vocabulary::GroupSet;
 
-use super::{Caf, Office, Peer, read};
+use super::memory::read;
+use super::{Caf, Office, Peer};
 use crate::policy::{Bureau, CafFacts, Matrix, Policy, Subject};
 
 /// What each bureau may have of each class of this one.
@@ -43,7 +44,7 @@ impl Office {
     /// What a decision would look at now. `only` limits it to one class.
     pub(super) fn scene(&self, only: Option<ClassIndex>) -> Scene {
         let cafs: BTreeMap<CafId, Caf> = self.cafs().into_iter().map(|caf| (caf.charter().id, caf)).collect();
-        let classes = read(&self.inner.classes);
+        let classes = read(&self.inner.memory.classes);
         let wanted = |class: &ClassIndex| only.is_none_or(|only| only == *class);
         let own = classes.own().filter(|(class, _)| wanted(class));
         Scene {
@@ -101,6 +102,6 @@ impl Office {
 
     /// The policy in force.
     pub fn policy(&self) -> std::sync::Arc<Policy> {
-        std::sync::Arc::clone(&read(&self.inner.policy))
+        std::sync::Arc::clone(&read(&self.inner.memory.policy))
     }
 }

@@ -106,6 +106,9 @@ pub enum Error {
     /// Withdrawn or expired before.
     #[error("the record has been withdrawn or has expired, and cannot come back. Add a new one")]
     Ended,
+    /// Somebody else was faster.
+    #[error("the record was changed while this was prepared. Look at it again, then try once more")]
+    Overtaken,
     /// The retention date has passed.
     #[error("the retention date {0} has passed. Give a later one")]
     Outdated(igain_protocol::time::Day),
@@ -133,6 +136,9 @@ pub enum Error {
     /// The peer ended an exchange in the middle.
     #[error("the peer ended the exchange before its answer was complete")]
     CutOff,
+    /// A change is in the books, and not yet in force towards all peers.
+    #[error("the change is made, but not every peer could be brought in line yet; the node goes on trying. See its log")]
+    NotInForce,
     /// The node is stopping.
     #[error("the node is stopping")]
     Interrupted,
@@ -171,6 +177,7 @@ impl Error {
             Self::OutsideCharter(_) => "caf.outside-charter",
             Self::UnknownRecord(_) => "record.unknown",
             Self::NotOwner(_) => "record.not-owner",
+            Self::Overtaken => "record.overtaken",
             Self::Ended => "record.ended",
             Self::Outdated(_) => "record.outdated",
             Self::NoPurpose => "query.no-purpose",
@@ -182,14 +189,20 @@ impl Error {
             Self::Violation(violation) => violation.code(),
             Self::Network(_) => "network",
             Self::CutOff => "exchange.cut-off",
+            Self::NotInForce => "standing.not-in-force",
             Self::Interrupted => "stopping",
         }
+    }
+
+    /// Whether nothing is wrong but that a write before this one failed: it can be tried again at once.
+    pub(super) fn is_superseded(&self) -> bool {
+        matches!(self, Self::Ledger(ledger::Error::Store(store::Error::Superseded)))
     }
 
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Ledger(_) | Self::Audit(_) | Self::Search(_) | Self::Entropy(_) | Self::ClockBehind { .. } => {
+            Self::Ledger(_) | Self::Audit(_) | Self::Search(_) | Self::Entropy(_) | Self::ClockBehind { .. } | Self::NotInForce => {
                 Fault::Operator
             }
             Self::UnknownPeer(_) | Self::UnknownCaf(_) | Self::UnknownRecord(_) => Fault::Absent,

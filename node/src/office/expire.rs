@@ -1,10 +1,14 @@
 //! Expiry: what may be kept no longer goes, own and received alike, whether or not its owner can be reached.
 
-use super::{Actor, Deed, Error, Office, write};
-use crate::ledger::{Op, RecordKey, TombstoneRow};
+use super::turn::Turn;
+use super::{Actor, Deed, Error, Office};
+use crate::ledger::{Due, Op, RecordKey, TombstoneRow};
 
-/// Rows of due records that one step removes, so that a step stays short.
+/// Rows of due records that are read together.
 const ROWS: usize = 16;
+
+/// Records that one turn removes, so that others are not held up.
+const RECORDS: usize = 64;
 
 impl Office {
     /// Removes every record whose retention date has passed. Returns how many went.
@@ -12,10 +16,6 @@ impl Office {
     /// # Errors
     /// Where the books cannot be read or written; what is still due goes at the next call.
     pub fn expire(&self) -> Result<usize, Error> {
-        self.written(self.expire_all())
-    }
-
-    fn expire_all(&self) -> Result<usize, Error> {
         let mut gone = 0;
         loop {
             let due = self.ledger().due(self.now().day(), ROWS)?;
@@ -23,39 +23,51 @@ impl Office {
                 return Ok(gone);
             }
             for row in &due {
-                let _writing = self.writing()?;
-                let mut batch = self.batch();
-                let mut ended = 0;
-                for key in &row.records {
-                    ended += usize::from(self.expire_one(&mut batch, *key)?);
-                }
-                self.ledger().delete_due(&mut batch, row);
-                if ended > 0 {
-                    self.account(Deed::new(Actor::Node, "record.expire").with("records", ended))?;
-                }
-                self.ledger().commit(batch)?;
-                gone += ended;
+                gone += self.expire_row(row)?;
             }
         }
     }
 
+    /// Removes the records of one row, some at a time; with the last of them the row goes.
+    fn expire_row(&self, row: &Due) -> Result<usize, Error> {
+        let (mut gone, mut parts) = (0, row.records.chunks(RECORDS).peekable());
+        loop {
+            let part = parts.next().unwrap_or_default();
+            let mut turn = self.turn()?;
+            let mut ended = 0;
+            for key in part {
+                ended += usize::from(turn.expire_one(*key)?);
+            }
+            let last = parts.peek().is_none();
+            if last {
+                self.ledger().delete_due(&mut turn.batch, row);
+            }
+            if ended > 0 {
+                turn.account(Deed::new(Actor::Node, "record.expire").with("records", ended));
+            }
+            turn.commit_now()?;
+            gone += ended;
+            if last {
+                return Ok(gone);
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
     /// Ends one record if it is still there and its date is still past.
-    fn expire_one(&self, batch: &mut crate::store::Batch, key: RecordKey) -> Result<bool, Error> {
-        let Some(row) = self.ledger().record(key)? else { return Ok(false) };
-        let until = row.record()?.header().retain_until;
-        if until.is_none_or(|until| until >= self.now().day()) {
+    fn expire_one(&mut self, key: RecordKey) -> Result<bool, Error> {
+        let Some(row) = self.office().ledger().record(key)? else { return Ok(false) };
+        if row.is_live(self.now().day())? {
             return Ok(false);
         }
-        if key.owner == self.me() {
-            self.end_record(batch, key, &row, Op::Expire, None)?;
+        if key.owner == self.office().me() {
+            self.end_record(key, &row, Op::Expire, None)?;
         } else {
-            write(&self.inner.classes).count(row.place.class, -1, self.ledger(), batch);
-            self.ledger().put_tombstone(
-                batch,
-                key,
-                &TombstoneRow { at: self.now(), signed: None, trail: row.place.trail() },
-            );
-            self.remove_record(batch, key, &row)?;
+            self.count(row.place.class, -1);
+            let tombstone = TombstoneRow { at: self.now(), signed: None, trail: row.place.trail() };
+            self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
+            self.remove_record(key, &row)?;
         }
         Ok(true)
     }

@@ -6,8 +6,10 @@ use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::time::Timestamp;
 
-use super::{Actor, Deed, Error, Office, read, write};
-use crate::ledger::{Ledger, PeerRow};
+use super::memory::read;
+use super::turn::Turn;
+use super::{Actor, Deed, Error, Office};
+use crate::ledger::{Ledger, PeerRow, RevokedRow};
 
 /// One enrolled bureau.
 #[derive(Debug, Clone)]
@@ -28,18 +30,48 @@ pub struct Peer {
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     by_id: BTreeMap<BureauId, Peer>,
+    /// Signing keys that are revoked, whoever's they were, and since when. None ever comes out.
+    revoked: BTreeMap<[u8; 32], Timestamp>,
 }
 
 impl Peers {
     pub(super) fn load(ledger: &Ledger) -> Result<Self, Error> {
-        let read = |row: PeerRow| {
+        let mut revoked: BTreeMap<_, _> = ledger.revoked()?.into_iter().map(|(key, row)| (key, row.at)).collect();
+        let synced: BTreeMap<BureauId, Timestamp> = ledger.synced()?.into_iter().collect();
+        let mut by_id = BTreeMap::new();
+        for row in ledger.peers()? {
             let card = SignedCard::from_bytes(&row.card)?;
-            let bureau = card.card().bureau;
-            let peer = Peer { card, enrolled: row.enrolled, revoked: row.revoked, tags: row.tags, synced: row.synced };
-            Ok((bureau, peer))
-        };
-        let by_id = ledger.peers()?.into_iter().map(read).collect::<Result<_, Error>>()?;
-        Ok(Self { by_id })
+            let (bureau, key) = (card.card().bureau, *card.card().signing.as_bytes());
+            if let Some(at) = row.revoked {
+                revoked.entry(key).or_insert(at);
+            }
+            let peer = Peer {
+                card,
+                enrolled: row.enrolled,
+                revoked: revoked.get(&key).copied(),
+                tags: row.tags,
+                synced: synced.get(&bureau).copied().or(row.synced),
+            };
+            by_id.insert(bureau, peer);
+        }
+        Ok(Self { by_id, revoked })
+    }
+
+    /// Takes in what a turn changed.
+    pub(super) fn put(&mut self, peers: BTreeMap<BureauId, Peer>) {
+        for (bureau, peer) in peers {
+            if let Some(at) = peer.revoked {
+                self.revoked.entry(*peer.card().signing.as_bytes()).or_insert(at);
+            }
+            self.by_id.insert(bureau, peer);
+        }
+    }
+
+    /// When an exchange ended well: for people to look at, nothing is decided by it.
+    pub(super) fn note_synced(&mut self, bureau: BureauId, at: Timestamp) {
+        if let Some(peer) = self.by_id.get_mut(&bureau) {
+            peer.synced = Some(at);
+        }
     }
 
     /// The key of a bureau, revoked or not.
@@ -69,9 +101,9 @@ impl Peer {
         PeerRow {
             card: self.card.as_bytes().to_vec(),
             enrolled: self.enrolled,
-            revoked: self.revoked,
+            revoked: None,
             tags: self.tags.clone(),
-            synced: self.synced,
+            synced: None,
         }
     }
 }
@@ -79,7 +111,7 @@ impl Peer {
 impl Office {
     /// All enrolled bureaus, revoked ones too.
     pub fn peers(&self) -> Vec<Peer> {
-        read(&self.inner.peers).by_id.values().cloned().collect()
+        read(&self.inner.memory.peers).by_id.values().cloned().collect()
     }
 
     /// One enrolled bureau.
@@ -87,7 +119,7 @@ impl Office {
     /// # Errors
     /// Where it is not enrolled.
     pub fn peer(&self, bureau: BureauId) -> Result<Peer, Error> {
-        read(&self.inner.peers).by_id.get(&bureau).cloned().ok_or(Error::UnknownPeer(bureau))
+        read(&self.inner.memory.peers).by_id.get(&bureau).cloned().ok_or(Error::UnknownPeer(bureau))
     }
 
     /// One bureau that may take part now.
@@ -103,7 +135,7 @@ impl Office {
     /// The bureaus that may take part now.
     pub fn active_peers(&self) -> Vec<Peer> {
         let now = self.now();
-        read(&self.inner.peers).by_id.values().filter(|peer| peer.check(now).is_ok()).cloned().collect()
+        read(&self.inner.memory.peers).by_id.values().filter(|peer| peer.check(now).is_ok()).cloned().collect()
     }
 
     /// The key with which a bureau that may take part signs; this bureau's own among them.
@@ -118,7 +150,7 @@ impl Office {
     /// channel; without it, the caller has asked and was answered.
     ///
     /// # Errors
-    /// Where the card is expired, older than the one here, of a revoked bureau, or not the one that was compared.
+    /// Where the card is expired, older than the one here, signed with a revoked key, or not the one that was compared.
     pub fn enrol(
         &self,
         actor: Actor,
@@ -126,99 +158,135 @@ impl Office {
         fingerprint: Option<&str>,
         tags: Vec<String>,
     ) -> Result<Peer, Error> {
-        let now = self.now();
         let bureau = card.card().bureau;
         let print = card.card().signing.fingerprint();
-        let verdict = self.check_enrolment(&card, fingerprint, now);
         let deed = Deed::new(actor, "peer.enrol").peer(bureau).with("fingerprint", print);
         let deed = deed.with("serial", card.card().serial);
-        if let Err(error) = verdict {
-            self.account(deed.with("refused", error.code()))?;
+        let mut turn = self.turn()?;
+        if let Err(error) = turn.check_enrolment(&card, fingerprint) {
+            turn.account(deed.with("refused", error.code()));
+            turn.commit_now()?;
             return Err(error);
         }
-        let took_part = self.active_peer(bureau).is_ok();
-        self.account(deed)?;
-        let peer = self.put_card(card, tags)?;
+        let took_part = turn.active_peer(bureau).is_ok();
+        turn.account(deed);
+        turn.put_card(card, tags);
         if !took_part {
-            self.repost(bureau)?;
+            turn.repost(bureau);
         }
+        turn.commit_now()?;
+        self.peer(bureau)
+    }
+
+    /// Revokes a bureau: from now on it gets nothing, and nothing of it is accepted. Its key stays revoked for ever,
+    /// whatever card names it.
+    ///
+    /// # Errors
+    /// Where it is not enrolled.
+    pub fn revoke(&self, actor: Actor, bureau: BureauId) -> Result<Peer, Error> {
+        let mut turn = self.turn()?;
+        let mut peer = turn.peer(bureau)?;
+        turn.account(Deed::new(actor, "peer.revoke").peer(bureau));
+        let at = peer.revoked.unwrap_or(turn.now());
+        peer.revoked = Some(at);
+        turn.put_revoked(&peer, at);
+        turn.standing().peers.insert(bureau, peer);
+        turn.commit_now()?;
+        self.peer(bureau)
+    }
+
+    /// Notes that an exchange with a provider ended well. It is kept with the next write that has to be durable anyway.
+    pub fn note_synced(&self, bureau: BureauId) {
+        self.inner.memory.note_synced(bureau, self.now());
+    }
+}
+
+impl Turn<'_> {
+    /// One enrolled bureau, with what this turn changed of it.
+    ///
+    /// # Errors
+    /// Where it is not enrolled.
+    pub(super) fn peer(&self, bureau: BureauId) -> Result<Peer, Error> {
+        match self.changed().peers.get(&bureau) {
+            Some(peer) => Ok(peer.clone()),
+            None => self.office().peer(bureau),
+        }
+    }
+
+    /// One bureau that may take part now.
+    ///
+    /// # Errors
+    /// Where it is not enrolled, is revoked, or its card has expired.
+    pub(super) fn active_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
+        let peer = self.peer(bureau)?;
+        peer.check(self.now())?;
         Ok(peer)
     }
 
-    fn check_enrolment(&self, card: &SignedCard, fingerprint: Option<&str>, now: Timestamp) -> Result<(), Error> {
+    fn check_enrolment(&self, card: &SignedCard, fingerprint: Option<&str>) -> Result<(), Error> {
+        let bureau = card.card().bureau;
         let print = card.card().signing.fingerprint();
         if fingerprint.is_some_and(|typed| !print.matches(typed)) {
             return Err(Error::Fingerprint { found: print.to_string() });
         }
-        if card.card().bureau == self.me() {
+        if bureau == self.office().me() {
             return Err(Error::OwnCard);
         }
-        card.card().check_valid(now)?;
-        match self.peer(card.card().bureau) {
+        card.card().check_valid(self.now())?;
+        if read(&self.office().inner.memory.peers).revoked.contains_key(card.card().signing.as_bytes()) {
+            return Err(Error::RevokedPeer(bureau));
+        }
+        match self.peer(bureau) {
             Ok(known) if known.card().signing != card.card().signing && known.revoked.is_none() => {
-                Err(Error::OtherKey(card.card().bureau))
+                Err(Error::OtherKey(bureau))
             }
             Ok(known) if known.card().signing != card.card().signing => Ok(()),
-            Ok(known) if known.revoked.is_some() => Err(Error::RevokedPeer(card.card().bureau)),
             Ok(known) if known.card.as_bytes() == card.as_bytes() => Ok(()),
             Ok(known) => Ok(card.card().supersedes(known.card())?),
             Err(_) => Ok(()),
         }
     }
 
-    /// Takes a renewed card that its bureau sent; an older one is passed over.
+    /// Takes a renewed card that its bureau sent; an older one is passed over. Whether it is new.
     ///
     /// # Errors
     /// Where it is not the sender's own, or its signature or validity is wrong.
-    pub(super) fn renew_card(&self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn renew_card(&mut self, sender: BureauId, bytes: &[u8]) -> Result<bool, Error> {
         let card = SignedCard::from_bytes(bytes)?;
         let known = self.peer(sender)?;
         if card.as_bytes() == known.card.as_bytes() {
-            return Ok(());
+            return Ok(false);
         }
         card.card().supersedes(known.card())?;
-        self.check_enrolment(&card, None, self.now())?;
-        let deed = Deed::new(Actor::Bureau(sender), "peer.renew").peer(sender).with("serial", card.card().serial);
-        self.account(deed)?;
-        self.put_card(card, known.tags).map(drop)
+        self.check_enrolment(&card, None)?;
+        self.account(Deed::new(Actor::Bureau(sender), "peer.renew").peer(sender).with("serial", card.card().serial));
+        self.put_card(card, known.tags);
+        Ok(true)
     }
 
-    fn put_card(&self, card: SignedCard, tags: Vec<String>) -> Result<Peer, Error> {
+    /// Puts a card that was checked in the place of the one known. What a bureau may do does not come with it.
+    fn put_card(&mut self, card: SignedCard, tags: Vec<String>) {
         let bureau = card.card().bureau;
-        let known = self.peer(bureau).ok().filter(|known| known.revoked.is_none());
-        let enrolled = known.as_ref().map_or(self.now(), |known| known.enrolled);
-        let tags =
-            if tags.is_empty() { known.as_ref().map(|known| known.tags.clone()).unwrap_or_default() } else { tags };
-        let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced) };
-        self.store_peer(bureau, peer.clone())?;
-        Ok(peer)
-    }
-
-    fn store_peer(&self, bureau: BureauId, peer: Peer) -> Result<(), Error> {
-        let mut batch = self.batch();
-        self.ledger().put_peer(&mut batch, bureau, &peer.row());
-        self.ledger().commit(batch)?;
-        write(&self.inner.peers).by_id.insert(bureau, peer);
-        Ok(())
-    }
-
-    /// Revokes a bureau: from now on it gets nothing, and nothing of it is accepted.
-    ///
-    /// # Errors
-    /// Where it is not enrolled.
-    pub fn revoke(&self, actor: Actor, bureau: BureauId) -> Result<Peer, Error> {
-        let mut peer = self.peer(bureau)?;
-        peer.revoked = peer.revoked.or(Some(self.now()));
-        self.account(Deed::new(actor, "peer.revoke").peer(bureau))?;
-        self.store_peer(bureau, peer.clone())?;
-        Ok(peer)
-    }
-
-    /// Notes that an exchange with a provider ended well. It is kept with the next write that has to be durable anyway.
-    pub fn note_synced(&self, bureau: BureauId) {
-        let now = self.now();
-        if let Some(peer) = write(&self.inner.peers).by_id.get_mut(&bureau) {
-            peer.synced = Some(now);
+        let known = self.peer(bureau).ok();
+        if let Some(known) = &known
+            && let Some(at) = known.revoked
+        {
+            // A row of an earlier build says so of the bureau, and is replaced now.
+            self.put_revoked(known, at);
         }
+        let known = known.filter(|known| known.revoked.is_none());
+        let enrolled = known.as_ref().map_or(self.now(), |known| known.enrolled);
+        let tags = match &known {
+            Some(known) if tags.is_empty() => known.tags.clone(),
+            _ => tags,
+        };
+        let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced) };
+        self.office().ledger().put_peer(&mut self.batch, bureau, &peer.row());
+        self.standing().peers.insert(bureau, peer);
+    }
+
+    fn put_revoked(&mut self, peer: &Peer, at: Timestamp) {
+        let row = RevokedRow { bureau: peer.card().bureau, at };
+        self.office().ledger().put_revoked(&mut self.batch, peer.card().signing.as_bytes(), &row);
     }
 }

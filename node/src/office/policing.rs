@@ -5,7 +5,7 @@ use igain_protocol::label::Label;
 use igain_protocol::record::RecordId;
 use igain_protocol::vocabulary::GroupSet;
 
-use super::{Actor, Deed, Error, Office, write};
+use super::{Actor, Deed, Error, Office};
 use crate::ledger::{Ledger, RecordKey};
 use crate::policy::{Explanation, Plan, Policy};
 
@@ -82,14 +82,15 @@ impl Office {
     /// Where the policy is refused; the one in force then stays.
     pub fn apply_policy(&self, actor: Actor, text: &str, file: &str) -> Result<Vec<PlanRow>, Error> {
         let policy = self.check_policy(text, file)?;
-        let _writing = self.writing()?;
-        let rows = self.plan(&policy);
+        // What it changes is reckoned before others are held off; if something came between, once more.
+        let (standing, rows) = (self.standing(), self.plan(&policy));
+        let mut turn = self.turn()?;
+        let rows = if self.standing() == standing { rows } else { self.plan(&policy) };
         let digest: String = policy.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.account(Deed::new(actor, "policy.apply").with("sha256", digest).with("changes", rows.len()))?;
-        let mut batch = self.batch();
-        self.ledger().put_policy(&mut batch, text);
-        self.ledger().commit(batch)?;
-        *write(&self.inner.policy) = std::sync::Arc::new(policy);
+        turn.account(Deed::new(actor, "policy.apply").with("sha256", digest).with("changes", rows.len()));
+        self.ledger().put_policy(&mut turn.batch, text);
+        turn.standing().policy = Some(std::sync::Arc::new(policy));
+        turn.commit_now()?;
         Ok(rows)
     }
 

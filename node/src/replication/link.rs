@@ -1,29 +1,30 @@
 //! What stands between this bureau and one other: what it is served, and how far this one has come.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::log::{FeedId, Position, digest};
-use igain_protocol::sync::{ClassIndex, Feed, Grant, Provider, Subscriber, View};
+use igain_protocol::sync::Subscriber;
 use igain_protocol::time::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::lock;
 use super::misconduct::Meter;
 use crate::network::PeerKey;
-use crate::office::{Error, Office};
-use crate::store::Batch;
+use crate::office::{Error, Office, Served};
 
 /// One other bureau.
 pub(super) struct Link {
     pub(super) bureau: BureauId,
     pub(super) key: PeerKey,
-    /// Serves it.
-    pub(super) provider: Mutex<Provider>,
+    /// What it is served.
+    pub(super) served: Arc<Served>,
     /// Only one answer to it is given at a time.
     pub(super) serving: tokio::sync::Mutex<()>,
+    /// Changes when an answer under way must end at once.
+    pub(super) void: watch::Sender<u64>,
     /// Wakes the loop that pulls from it.
     pub(super) wake: Notify,
     /// What this bureau holds of it; none until it is read from the books again.
@@ -69,12 +70,12 @@ pub struct LinkState {
 
 impl Link {
     pub(super) fn open(office: &Office, bureau: BureauId, key: PeerKey) -> Result<Self, Error> {
-        let view = office.ledger().view(bureau)?;
         Ok(Self {
             bureau,
             key,
-            provider: Mutex::new(Provider::new(view)),
+            served: Served::open(office, bureau)?,
             serving: tokio::sync::Mutex::new(()),
+            void: watch::Sender::new(0),
             wake: Notify::new(),
             subscriber: Mutex::new(None),
             last_serial: AtomicU64::new(0),
@@ -82,46 +83,6 @@ impl Link {
             breaches: Mutex::default(),
             status: Mutex::default(),
         })
-    }
-
-    /// Brings the view in line with `grants` and makes that durable.
-    pub(super) fn entitle(&self, office: &Office, grants: &BTreeMap<ClassIndex, Grant>) -> Result<(), Error> {
-        let mut provider = lock(&self.provider);
-        let mut view = provider.view().clone();
-        let grants = office.shown(&view, grants);
-        let changed = view.entitle(self.bureau, &office.secrets().feed, &grants, office.now().as_ms());
-        if changed.is_empty() {
-            return Ok(());
-        }
-        self.store_feeds(office, &view, &changed)?;
-        *provider.view_mut() = view;
-        Ok(())
-    }
-
-    /// Begins a feed anew for a peer that shows a place in it that was never sent.
-    pub(super) fn renew(&self, office: &Office, id: FeedId) -> Result<(), Error> {
-        let mut provider = lock(&self.provider);
-        let changed = provider.view_mut().renew(self.bureau, &office.secrets().feed, id, office.now().as_ms());
-        self.store_feeds(office, provider.view(), &changed)?;
-        drop(provider);
-        if id == FeedId::LETTERS { office.repost(self.bureau) } else { Ok(()) }
-    }
-
-    fn store_feeds(&self, office: &Office, view: &View, changed: &[FeedId]) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        for id in changed {
-            match view.feeds.get(id) {
-                Some(feed) => office.ledger().put_feed(&mut batch, self.bureau, *id, feed),
-                None => office.ledger().delete_feed(&mut batch, self.bureau, *id),
-            }
-        }
-        Ok(office.ledger().commit(batch)?)
-    }
-
-    /// Whether something waits for the peer.
-    pub(super) fn has_news(&self, office: &Office) -> Result<bool, Error> {
-        let heads = office.heads(self.bureau)?;
-        Ok(lock(&self.provider).view().has_news(&heads))
     }
 
     /// Takes the machine that follows the peer, read from the books if an exchange was cut off.
@@ -186,20 +147,15 @@ impl Link {
     }
 
     pub(super) fn state(&self, office: &Office) -> Result<LinkState, Error> {
-        let heads = office.heads(self.bureau)?;
         let status = lock(&self.status).clone();
         let feeds_in = office.ledger().cursors(self.bureau)?.keys().filter(|id| **id != FeedId::LETTERS).count();
-        let provider = lock(&self.provider);
-        let behind = |(_, feed): (FeedId, &Feed)| {
-            let through = feed.acked.map_or(0, |mark| mark.through);
-            heads.get(&feed.class).copied().unwrap_or_default().saturating_sub(through)
-        };
+        let (feeds_out, behind) = self.served.extent()?;
         Ok(LinkState {
             bureau: self.bureau,
             pulled: status.pulled,
             served: status.served,
-            behind: provider.view().open_feeds().map(behind).sum(),
-            feeds_out: provider.view().open_feeds().count(),
+            behind,
+            feeds_out,
             feeds_in,
             received: status.received,
             refused: status.refused,

@@ -13,7 +13,7 @@ use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, Subscr
 use tokio::sync::mpsc;
 
 use super::link::Link;
-use super::{Replication, blocking, lock};
+use super::{Replication, blocking};
 use crate::network::Exchange;
 use crate::office::{Error, Examined, Office, Received};
 
@@ -92,9 +92,7 @@ impl Replication {
     async fn settle(&self, link: &Arc<Link>, done: &Done) -> Result<(), Error> {
         link.note_pulled(self.office().now(), done.received.put, done.received.refused);
         self.office().note_synced(link.bureau);
-        if done.received.reconsider {
-            self.refresh().await?;
-        } else if done.received.posted || !done.mirrored {
+        if !done.mirrored && blocking_news(link).await? {
             self.nudge(link);
         }
         Ok(())
@@ -156,6 +154,11 @@ impl Replication {
             }
         }
     }
+}
+
+async fn blocking_news(link: &Arc<Link>) -> Result<bool, Error> {
+    let link = Arc::clone(link);
+    blocking(move || link.served.has_news()).await
 }
 
 /// Has frames opened and verified, and hands on what they change.
@@ -223,8 +226,8 @@ struct Taker {
 impl Taker {
     fn begin(office: Office, link: Arc<Link>, budget_bytes: u32) -> Result<Self, Error> {
         let mut subscriber = link.take_subscriber(&office)?;
-        let mirror = lock(&link.provider).view().acked_digest();
-        let news = link.has_news(&office)?;
+        let mirror = link.served.acked_digest()?;
+        let news = link.served.has_news()?;
         let serial = link.next_serial(office.now());
         let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
         // A provider counts what is in its parcels, and may go a parcel beyond; signing and sealing add to each.

@@ -1,20 +1,16 @@
 //! Answering a peer: its pulls with parcels, its hints with a pull.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::log::FeedId;
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::sync::{Delivery, End, Feed, Message, ProviderEffect, ProviderInput, Pull, Violation};
+use igain_protocol::sync::{Delivery, Message, Pull, Violation};
 use tokio::sync::mpsc;
 
 use super::link::Link;
-use super::{Replication, blocking, lock};
-use crate::ledger::Deliveries;
+use super::{Replication, blocking};
 use crate::network::Exchange;
-use crate::office::{Actor, Deed, Error, Notes, Office, Wanted};
-use crate::store::Pending;
+use crate::office::{Actor, Content, Deed, Error, Office, Step};
 
 /// Messages that wait to be sent while the next are made: a few parcels, so that memory stays small however slow the
 /// link is.
@@ -48,134 +44,57 @@ impl Replication {
 
     async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<(), Error> {
         let _serving = link.serving.lock().await;
+        let mut void = link.void.subscribe();
         let (ready, mut messages) = mpsc::channel::<Message>(READY);
         let (made, to_send) = mpsc::channel(MADE);
-        let maker = Maker::new(self.office(), link, made);
-        let making = tokio::spawn(blocking(move || maker.make(pull)));
+        let (office, maker) = (self.office().clone(), Arc::clone(link));
+        let making = tokio::spawn(blocking(move || make(&office, &maker, pull, &made)));
         let sending = tokio::spawn(dispatch(self.office().clone(), Arc::clone(link), to_send, ready));
-        let mut sent = Ok(());
-        while let Some(message) = messages.recv().await {
-            sent = exchange.send(&message.encode()).await;
-            if sent.is_err() {
-                break;
-            }
-        }
+        let sent = tokio::select! {
+            biased;
+            // What is under way is what was granted before: nothing more of it leaves.
+            _ = void.changed() => Err(Error::Interrupted),
+            sent = send_all(exchange, &mut messages) => sent,
+        };
         // Both end before the next answer begins, also where nobody listens any more.
         drop(messages);
         let (made, dispatched) = (making.await, sending.await);
         sent?;
         dispatched.map_err(|_| Error::Interrupted)??;
-        let mirrored = made.map_err(|_| Error::Interrupted)??;
-        if !mirrored {
+        let quiet = made.map_err(|_| Error::Interrupted)??;
+        if !quiet {
             link.wake.notify_one();
         }
         link.note_served(self.office().now());
         Ok(())
     }
-}
 
-/// A step of an answer on its way out.
-struct Outgoing {
-    /// What must be durable before it leaves.
-    pending: Vec<Pending>,
-    /// Records that it discloses.
-    records: usize,
-    content: Content,
-}
-
-enum Content {
-    /// Items that are yet to be signed and sealed.
-    Parcel(Vec<Vec<u8>>),
-    Message(Message),
-}
-
-/// Makes the steps of one answer, on a blocking thread.
-struct Maker {
-    office: Office,
-    link: Arc<Link>,
-    notes: Notes,
-    deliveries: Deliveries,
-    pending: Vec<Pending>,
-    records: usize,
-    made: mpsc::Sender<Outgoing>,
-}
-
-impl Maker {
-    fn new(office: &Office, link: &Arc<Link>, made: mpsc::Sender<Outgoing>) -> Self {
-        Self {
-            office: office.clone(),
-            link: Arc::clone(link),
-            notes: Notes::default(),
-            deliveries: Deliveries::new(link.bureau),
-            pending: Vec::new(),
-            records: 0,
-            made,
-        }
+    /// Ends what is under way to a peer from which something was taken back: when this returns, nothing leaves any more
+    /// that was granted before.
+    pub(super) async fn end_answers(&self, link: &Link) {
+        link.void.send_modify(|ended| *ended += 1);
+        self.inner.network.cut(link.key).await;
+        drop(link.serving.lock().await);
     }
+}
 
-    /// Steps the provider until the answer is complete. Returns whether the other direction is quiet.
-    fn make(mut self, mut pull: Pull) -> Result<bool, Error> {
-        pull.budget_bytes = pull.budget_bytes.min(BUDGET_LIMIT);
-        let heads = self.office.heads(self.link.bureau)?;
-        let mirror = self.link.held_digest(&self.office)?;
-        let mut quiet = mirror == pull.mirror && !pull.news;
-        let first = lock(&self.link.provider).handle(ProviderInput::Pull { pull, heads: &heads, mirror });
-        let mut effects = VecDeque::from(first);
-        let mut ended = false;
-        while let Some(effect) = effects.pop_front() {
-            match effect {
-                ProviderEffect::Read { feed, class, groups, after, again, room } => {
-                    let wanted = Wanted { feed, class, groups, after, again, room };
-                    let open = lock(&self.link.provider).view().open_classes();
-                    let (notes, deliveries) = (&mut self.notes, &mut self.deliveries);
-                    let read = self.office.disclose(self.link.bureau, &open, wanted, notes, deliveries)?;
-                    effects.extend(lock(&self.link.provider).handle(ProviderInput::Read(read)));
-                }
-                ProviderEffect::Persist { feeds, delivered } => self.persist(&feeds, &delivered)?,
-                ProviderEffect::Forget(id, _) => self.office.forget_feed(self.link.bureau, id)?,
-                ProviderEffect::Renew(id) => self.link.renew(&self.office, id)?,
-                ProviderEffect::Deliver(items) => self.hand_on(Content::Parcel(items))?,
-                ProviderEffect::AskCursors => {
-                    ended = true;
-                    self.hand_on(Content::Message(Message::AskCursors))?;
-                }
-                ProviderEffect::End(end) => {
-                    ended = true;
-                    quiet = end.mirrored;
-                    self.hand_on(Content::Message(Message::End(end)))?;
-                }
-            }
-        }
-        if !ended {
-            // What the peer may have changed while it was answered: it asks again.
-            self.hand_on(Content::Message(Message::End(End { more: true, mirrored: quiet })))?;
-        }
-        Ok(quiet)
+async fn send_all(exchange: &mut Exchange, messages: &mut mpsc::Receiver<Message>) -> Result<(), Error> {
+    while let Some(message) = messages.recv().await {
+        exchange.send(&message.encode()).await?;
     }
+    Ok(())
+}
 
-    /// Hands to the store what is about to be sent, which may leave once this is durable.
-    fn persist(&mut self, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)]) -> Result<(), Error> {
-        let notes = std::mem::take(&mut self.notes);
-        let peer = self.link.bureau;
-        // Which references were withheld is read again with the next parcel, so it must be visible by then.
-        let read_again = notes.withhold() || self.office.ledger().has_withheld(peer)?;
-        let batch = {
-            let mut provider = lock(&self.link.provider);
-            self.office.note_sent(peer, &mut provider, feeds, delivered, &notes, &mut self.deliveries)?
-        };
-        let pending = self.office.ledger().store().submit(batch)?;
-        if read_again {
-            pending.wait()?;
-        } else {
-            self.pending.push(pending);
+/// Makes the steps of one answer, on a blocking thread. Returns whether the other direction is quiet.
+fn make(office: &Office, link: &Link, mut pull: Pull, made: &mpsc::Sender<Content>) -> Result<bool, Error> {
+    pull.budget_bytes = pull.budget_bytes.min(BUDGET_LIMIT);
+    let mut answer = link.served.answer(pull, link.held_digest(office)?)?;
+    loop {
+        match answer.step()? {
+            Step::Busy => {}
+            Step::Send(content) => made.blocking_send(content).map_err(|_| Error::Interrupted)?,
+            Step::Done { quiet } => return Ok(quiet),
         }
-        self.records += delivered.len();
-        Ok(())
-    }
-
-    fn hand_on(&mut self, content: Content) -> Result<(), Error> {
-        let (pending, records) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.records));
-        self.made.blocking_send(Outgoing { pending, records, content }).map_err(|_| Error::Interrupted)
     }
 }
 
@@ -183,12 +102,12 @@ impl Maker {
 async fn dispatch(
     office: Office,
     link: Arc<Link>,
-    mut made: mpsc::Receiver<Outgoing>,
+    mut made: mpsc::Receiver<Content>,
     ready: mpsc::Sender<Message>,
 ) -> Result<(), Error> {
     while let Some(first) = made.recv().await {
         let more = std::iter::from_fn(|| made.try_recv().ok()).take(MADE);
-        let steps: Vec<Outgoing> = std::iter::once(first).chain(more).collect();
+        let steps: Vec<Content> = std::iter::once(first).chain(more).collect();
         let (office, peer) = (office.clone(), link.bureau);
         for message in blocking(move || seal_all(&office, peer, steps)).await? {
             ready.send(message).await.map_err(|_| Error::Interrupted)?;
@@ -198,13 +117,13 @@ async fn dispatch(
 }
 
 /// Waits until steps are durable and accounted for, and makes messages of them.
-fn seal_all(office: &Office, peer: BureauId, steps: Vec<Outgoing>) -> Result<Vec<Message>, Error> {
+fn seal_all(office: &Office, peer: BureauId, steps: Vec<Content>) -> Result<Vec<Message>, Error> {
     account(office, peer, steps.iter().map(|step| step.records).sum())?;
-    let message = |Outgoing { pending, content, .. }: Outgoing| {
-        pending.into_iter().try_for_each(|pending| pending.wait().map(drop))?;
-        match content {
-            Content::Message(message) => Ok(message),
-            Content::Parcel(items) => seal(office, peer, items),
+    let message = |step: Content| {
+        step.wait()?;
+        match step.message {
+            Some(message) => Ok(message),
+            None => seal(office, peer, step.items),
         }
     };
     steps.into_iter().map(message).collect()

@@ -10,7 +10,7 @@ use crate::audit::{AuditLog, Filter};
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
 use crate::network::{Config, Limits, Pace};
-use crate::office::{Clock, Parts, Secrets};
+use crate::office::{Clock, Parts, Secrets, system_entropy};
 use crate::search::Search;
 use crate::store::{Options, Store, StoreKey};
 
@@ -32,8 +32,8 @@ fn office(keys: &Keys, folder: &std::path::Path) -> Office {
     let audit = AuditLog::open(&folder.join("audit"), &key, &own, signer).unwrap();
     let (search, _) = Search::open(&folder.join("search"), &keys.search_key()).unwrap();
     let (secrets, ledger) = (Secrets::of(keys), Ledger::new(store));
-    Office::open(Parts { me: "KE".parse().unwrap(), secrets, ledger, audit, search, clock: Clock::manual(NOW) })
-        .unwrap()
+    let parts = Parts { me: "KE".parse().unwrap(), secrets, ledger, audit, search, clock: Clock::manual(NOW), entropy: system_entropy() };
+    Office::open(parts).unwrap()
 }
 
 /// L16. Seen to fail with errors of an exchange that were logged and not accounted for.

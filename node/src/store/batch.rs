@@ -76,6 +76,11 @@ impl Batch {
         Self { epoch: Some(epoch), ..Self::default() }
     }
 
+    /// The epoch that it was begun in; none where that is not checked.
+    pub const fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
     /// Sets the value of a key. An empty value is a value.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
         let value = value.into();

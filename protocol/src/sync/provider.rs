@@ -218,7 +218,8 @@ impl Provider {
     }
 
     fn begin_answer(&mut self, pull: &Pull, heads: &Heads, mirrored: bool, strangers: &[FeedId]) {
-        let behind = self.view.feeds.iter().filter(|(_, feed)| feed.is_behind(heads));
+        let head = |class| heads.get(&class).copied().unwrap_or_default();
+        let behind = self.view.feeds.iter().filter(|(_, feed)| feed.is_behind(&head));
         let (closing, open): (Vec<_>, Vec<_>) = behind.partition(|(_, feed)| feed.phase != Phase::Open);
         let places = open.iter().map(|(id, feed)| (**id, feed.acked.unwrap_or_default())).collect();
         let mut answer = Answer {

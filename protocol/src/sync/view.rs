@@ -151,9 +151,14 @@ impl View {
         digest_of(open.filter_map(|(id, feed)| feed.last().map(|mark| (id, mark.at))))
     }
 
-    /// Something waits for the peer, or is not known to have reached it.
-    pub fn has_news(&self, heads: &Heads) -> bool {
-        self.feeds.values().any(|feed| feed.is_behind(heads))
+    /// Something waits for the peer, or is not known to have reached it. `head` is how long each log is.
+    pub fn has_news(&self, head: &dyn Fn(ClassIndex) -> u64) -> bool {
+        self.feeds.values().any(|feed| feed.is_behind(head))
+    }
+
+    /// Whether a feed is served.
+    pub fn is_open(&self, id: FeedId) -> bool {
+        self.feeds.get(&id).is_some_and(|feed| feed.phase == Phase::Open)
     }
 
     /// Begins and ends feeds so that the open ones are just `grants`. Returns the handles of those that changed; one
@@ -237,11 +242,11 @@ impl View {
 }
 
 impl Feed {
-    pub(super) fn is_behind(&self, heads: &Heads) -> bool {
+    pub(super) fn is_behind(&self, head: &dyn Fn(ClassIndex) -> u64) -> bool {
         match (self.phase, self.acked) {
             (Phase::Closing { .. }, _) | (Phase::Open, None) => true,
             (Phase::Open, Some(mark)) => {
-                mark.through < heads.get(&self.class).copied().unwrap_or_default() || mark.again < self.again
+                mark.through < head(self.class) || mark.again < self.again
             }
         }
     }

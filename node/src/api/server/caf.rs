@@ -80,12 +80,11 @@ pub(super) async fn close(
     change(&app, move |office| office.close_caf(actor, id)).await
 }
 
-/// Changes a CAF, then brings what every peer is entitled to in line.
+/// Changes a CAF.
 async fn change(
     app: &App,
     change: impl FnOnce(&Office) -> Result<office::Caf, office::Error> + Send + 'static,
 ) -> Result<Json<Caf>, Problem> {
     let caf = app.work(change).await?;
-    app.entitlements_changed().await?;
     Ok(Json(Caf::from(&caf)))
 }

@@ -57,8 +57,7 @@ pub(super) async fn run(State(app): State<App>, Acting(actor): Acting, request: 
     let done_bytes = feed.counter();
     let files = import.files.clone();
     tokio::task::spawn_blocking(move || read_rows(importer, &files, feed, &runs_out));
-    let runtime = tokio::runtime::Handle::current();
-    let commit = commit::Commit::new(app, actor, to_caller, done_bytes, import.dry_run, runtime);
+    let commit = commit::Commit::new(app, actor, to_caller, done_bytes, import.dry_run);
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
         make(commit, &runs_in);

@@ -43,7 +43,6 @@ pub(super) async fn enrol(
         Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "peer.too-many", detail)
     };
     let enrolled = enrolled.ok_or_else(full)?;
-    app.entitlements_changed().await?;
     one(&app, enrolled.card().bureau).await.map(Json)
 }
 
@@ -53,7 +52,6 @@ pub(super) async fn revoke(
     Named(bureau): Named<BureauId>,
 ) -> Result<Json<Peer>, Problem> {
     app.work(move |office| office.revoke(actor, bureau)).await?;
-    app.entitlements_changed().await?;
     one(&app, bureau).await.map(Json)
 }
 

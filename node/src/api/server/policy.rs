@@ -55,7 +55,6 @@ pub(super) async fn apply(
             Ok(change(sha256, true, rows))
         })
         .await?;
-    app.entitlements_changed().await?;
     Ok(Json(changed))
 }
 
@@ -108,7 +107,6 @@ impl App {
                 Ok(office.apply_policy(office::Actor::Node, policy.text(), policy.file())?.len())
             })
             .await?;
-        self.entitlements_changed().await?;
         Ok(changes)
     }
 }

@@ -16,7 +16,7 @@ use crate::api::types::{
 };
 use crate::api::{LISTING_LIMIT, Problem, RECORDS_LIMIT};
 use crate::ledger::{RecordKey, RecordRow};
-use crate::office::{self, Actor, Contribution, Deed, Draft, Office};
+use crate::office::{self, Actor, Deed, Draft, Office, Pace};
 use crate::text;
 
 pub(super) mod draft;
@@ -42,7 +42,7 @@ pub(super) async fn add(
             contribute(office, actor, "record.add", drafts)
         })
         .await?;
-    finish(&app, contributed).await
+    finish(contributed)
 }
 
 pub(super) async fn revise(
@@ -68,7 +68,7 @@ pub(super) async fn revise(
         let detail = format!("the record is at revision {current} by now. Look at it again, then revise it");
         Problem::new(axum::http::StatusCode::CONFLICT, "record.revised", detail)
     })?;
-    finish(&app, contributed).await
+    finish(contributed)
 }
 
 /// The current version of a record of this bureau's own.
@@ -77,19 +77,12 @@ fn own(office: &Office, id: RecordId) -> Result<igain_protocol::record::Record, 
         return Ok(row.record()?);
     }
     // One that may not be shown any longer is as if it were gone already.
-    let today = office.now().day();
     for (key, row) in office.ledger().records_with_id(id)? {
-        if row.record()?.header().retain_until.is_none_or(|until| today <= until) {
+        if office.is_shown(&row)? {
             return Err(office::Error::NotOwner(key.owner));
         }
     }
     Err(office::Error::UnknownRecord(id))
-}
-
-/// What became of drafts, and whether there are classes that were not there before.
-struct Done {
-    outcomes: Vec<Outcome>,
-    new_classes: bool,
 }
 
 /// Contributes what could be read, in batches in which no record comes twice. Each is accounted for before it is done:
@@ -99,52 +92,51 @@ fn contribute(
     actor: Actor,
     action: &'static str,
     drafts: Vec<Result<Draft, office::Error>>,
-) -> Result<Done, office::Error> {
-    let mut done = Done { outcomes: Vec::with_capacity(drafts.len()), new_classes: false };
+) -> Result<Vec<Outcome>, office::Error> {
+    let mut outcomes = Vec::with_capacity(drafts.len());
     let mut ids = std::collections::BTreeSet::new();
     let mut batch: Vec<Result<Draft, office::Error>> = Vec::new();
     for draft in drafts {
         let again = draft.as_ref().ok().and_then(|draft| draft.id).is_some_and(|id| !ids.insert(id));
         if again {
-            contribute_batch(office, Deed::new(actor.clone(), action), &mut done, std::mem::take(&mut batch))?;
+            let deed = Deed::new(actor.clone(), action);
+            outcomes.extend(contribute_batch(office, deed, std::mem::take(&mut batch))?);
         }
         batch.push(draft);
     }
-    contribute_batch(office, Deed::new(actor, action), &mut done, batch)?;
-    Ok(done)
+    outcomes.extend(contribute_batch(office, Deed::new(actor, action), batch)?);
+    Ok(outcomes)
 }
 
 fn contribute_batch(
     office: &Office,
     deed: Deed,
-    done: &mut Done,
     drafts: Vec<Result<Draft, office::Error>>,
-) -> Result<(), office::Error> {
+) -> Result<Vec<Outcome>, office::Error> {
     let mut refused = Vec::new();
     let mut good = Vec::new();
     for draft in drafts {
         refused.push(draft.map(|draft| good.push(draft)).err());
     }
-    let prepared = office.prepare(good)?;
-    account(office, deed, prepared.outcomes(), refused.iter().flatten().count())?;
-    let mut contribution = office.append(prepared)?;
+    let unreadable = refused.iter().flatten().count();
+    let deed = if unreadable > 0 { deed.with("unreadable", unreadable) } else { deed };
+    let contribution = office.append(deed, office.prepare(good)?, Pace::Prompt)?;
     contribution.wait()?;
-    let Contribution { outcomes, new_classes, .. } = contribution;
-    let mut outcomes = outcomes.into_iter();
-    done.new_classes |= !new_classes.is_empty();
+    let mut contributed = contribution.outcomes.into_iter();
+    let mut outcomes = Vec::with_capacity(refused.len());
     for refused in refused {
         let outcome = match refused {
             Some(error) => Some(outcome(office::Outcome::Refused(error))),
-            None => outcomes.next().map(outcome),
+            None => contributed.next().map(outcome),
         };
         if let Some(mut outcome) = outcome {
             if let Some(Text(id)) = outcome.id {
                 outcome.detail = remark(office, id)?;
             }
-            done.outcomes.push(outcome);
+            outcomes.push(outcome);
         }
     }
-    Ok(())
+    Ok(outcomes)
 }
 
 /// What whoever contributed a record should know of it: what it lacks before it can be shared, and identifiers that are
@@ -163,28 +155,6 @@ fn remark(office: &Office, id: RecordId) -> Result<Option<String>, office::Error
     Ok((!remarks.is_empty()).then(|| remarks.join(". ")))
 }
 
-/// Accounts for what is about to become of a batch, of which `unreadable` drafts were refused before.
-fn account(office: &Office, deed: Deed, outcomes: &[office::Outcome], unreadable: usize) -> Result<(), office::Error> {
-    let (mut added, mut revised, mut refused) = (0, 0, unreadable);
-    for outcome in outcomes {
-        match outcome {
-            office::Outcome::Added(_) => added += 1,
-            office::Outcome::Revised(_) => revised += 1,
-            office::Outcome::Unchanged(_) => {}
-            office::Outcome::Refused(_) => refused += 1,
-        }
-    }
-    let deed = match outcomes {
-        [office::Outcome::Added(id) | office::Outcome::Revised(id) | office::Outcome::Unchanged(id)]
-            if unreadable == 0 =>
-        {
-            deed.record(*id)
-        }
-        _ => deed,
-    };
-    office.account(deed.with("added", added).with("revised", revised).with("refused", refused)).map(drop)
-}
-
 pub(super) fn outcome(outcome: office::Outcome) -> Outcome {
     let took = |outcome, id| Outcome { outcome, id: Some(Text(id)), code: None, detail: None };
     match outcome {
@@ -200,18 +170,14 @@ pub(super) fn outcome(outcome: office::Outcome) -> Outcome {
     }
 }
 
-/// Tells the peers; a single record that is refused is a problem, one of several an outcome.
-async fn finish(app: &App, done: Done) -> Result<Json<Contributed>, Problem> {
-    if done.new_classes {
-        app.replication().reconsidered().await?;
-    }
-    app.replication().nudge_all();
-    match done.outcomes.as_slice() {
+/// A single record that is refused is a problem, one of several an outcome.
+fn finish(outcomes: Vec<Outcome>) -> Result<Json<Contributed>, Problem> {
+    match outcomes.as_slice() {
         [Outcome { outcome: OutcomeKind::Refused, code: Some(code), detail: Some(detail), .. }] => {
             let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
             Err(Problem::new(status, code, detail.clone()))
         }
-        _ => Ok(Json(Contributed { outcomes: done.outcomes })),
+        _ => Ok(Json(Contributed { outcomes })),
     }
 }
 
@@ -255,7 +221,6 @@ pub(super) async fn withdraw(
             of(office, id)
         })
         .await?;
-    app.replication().nudge_all();
     Ok(Json(holders))
 }
 
@@ -352,7 +317,7 @@ fn listed(office: &Office, filter: &Filter, row: &RecordRow) -> Result<Option<Li
     let header = record.header();
     let now = office.now();
     let draft = header.check_shareable().is_err();
-    let passes = header.retain_until.is_none_or(|until| now.day() <= until)
+    let passes = office.is_shown(row)?
         && filter.kind.is_none_or(|kind| header.label.kind == kind)
         && filter.owner.is_none_or(|owner| header.owner == owner)
         && filter.caf.is_none_or(|caf| header.label.caf == Some(caf))

@@ -23,4 +23,7 @@ pub struct StoreReport {
     pub index_bytes: u64,
     /// What is wrong, in words; empty where nothing is.
     pub findings: Vec<String>,
+    /// What was wrong, and has been mended by this call.
+    #[serde(default)]
+    pub mended: Vec<String>,
 }

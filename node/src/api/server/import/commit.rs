@@ -3,10 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use igain_protocol::record::RecordId;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::super::App;
@@ -15,14 +13,11 @@ use super::super::record::draft::kept_until;
 use crate::api::Problem;
 use crate::api::types::{ImportEvent, ImportReport, Progress, Reject, Warning};
 use crate::intake::{self, Step};
-use crate::office::{self, Actor, Contribution, Deed, Draft, Outcome};
+use crate::office::{self, Actor, Contribution, Deed, Draft, Outcome, Pace};
 
 /// Records in one batch: enough that one sync to the disk weighs little, little enough to sign while the last is
 /// written.
 const BATCH: usize = 1_000;
-
-/// How often peers are told while an import runs.
-const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// The end of an import's pipeline.
 pub(super) struct Commit {
@@ -30,15 +25,12 @@ pub(super) struct Commit {
     actor: Actor,
     events: mpsc::Sender<ImportEvent>,
     done_bytes: Arc<AtomicU64>,
-    runtime: Handle,
     report: ImportReport,
     /// Drafts and the lines that they come from.
     batch: Vec<Draft>,
     lines: Vec<u64>,
     ids: HashSet<RecordId>,
     under_way: Option<UnderWay>,
-    new_classes: bool,
-    told: Instant,
 }
 
 /// A batch that is on its way to the disk.
@@ -56,21 +48,17 @@ impl Commit {
         events: mpsc::Sender<ImportEvent>,
         done_bytes: Arc<AtomicU64>,
         dry_run: bool,
-        runtime: Handle,
     ) -> Self {
         Self {
             app,
             actor,
             events,
             done_bytes,
-            runtime,
             report: ImportReport { dry_run, ..ImportReport::default() },
             batch: Vec::with_capacity(BATCH),
             lines: Vec::with_capacity(BATCH),
             ids: HashSet::with_capacity(BATCH),
             under_way: None,
-            new_classes: false,
-            told: Instant::now(),
         }
     }
 
@@ -131,7 +119,8 @@ impl Commit {
         if self.report.dry_run {
             return self.count(prepared.into_outcomes(), &lines);
         }
-        let contribution = self.app.office().append(prepared)?;
+        let deed = Deed::new(self.actor.clone(), "record.import");
+        let contribution = self.app.office().append(deed, prepared, Pace::Bulk)?;
         let before = self.under_way.replace(UnderWay { contribution, ids, lines, _claim: claim });
         self.settled(before)
     }
@@ -143,14 +132,9 @@ impl Commit {
     }
 
     fn settled(&mut self, under_way: Option<UnderWay>) -> Result<(), Problem> {
-        let Some(mut under_way) = under_way else { return Ok(()) };
+        let Some(under_way) = under_way else { return Ok(()) };
         under_way.contribution.wait()?;
-        self.new_classes |= !under_way.contribution.new_classes.is_empty();
-        self.count(under_way.contribution.outcomes, &under_way.lines)?;
-        if self.told.elapsed() >= TELL_EVERY {
-            self.tell_peers()?;
-        }
-        Ok(())
+        self.count(under_way.contribution.outcomes, &under_way.lines)
     }
 
     /// Counts what became of a batch, and tells the caller.
@@ -182,25 +166,10 @@ impl Commit {
         self.say(ImportEvent::Reject(reject))
     }
 
-    /// Brings peers' views in line with new classes, and hints at news.
-    fn tell_peers(&mut self) -> Result<(), Problem> {
-        self.told = Instant::now();
-        if std::mem::take(&mut self.new_classes) {
-            self.runtime.block_on(self.app.replication().reconsidered())?;
-        }
-        // The hints are sent by tasks of the runtime.
-        let _runtime = self.runtime.enter();
-        self.app.replication().nudge_all();
-        Ok(())
-    }
-
     /// Makes the last batch durable, and accounts for the whole.
     pub(super) fn finish(&mut self) -> Result<ImportReport, Problem> {
         self.flush()?;
         self.settle()?;
-        if !self.report.dry_run {
-            self.tell_peers()?;
-        }
         let report = self.report;
         let deed = Deed::new(self.actor.clone(), "import").with("added", report.added);
         let deed = deed.with("revised", report.revised).with("unchanged", report.unchanged);

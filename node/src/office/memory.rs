@@ -1,0 +1,117 @@
+//! What of the books is kept in memory: who takes part, CAFs, logs, the policy. Everybody reads it; it changes only when
+//! a turn is durable and visible, or, for what the next turn must count on, when it is handed over.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::{CafId, SignedAcceptance};
+use igain_protocol::sync::Heads;
+use igain_protocol::time::Timestamp;
+
+use super::cafs::{Caf, Cafs};
+use super::classes::Classes;
+use super::news::{Board, News};
+use super::peers::{Peer, Peers};
+use crate::policy::Policy;
+
+/// What is read by all.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) peers: RwLock<Peers>,
+    pub(super) cafs: RwLock<Cafs>,
+    pub(super) classes: RwLock<Classes>,
+    pub(super) policy: RwLock<Arc<Policy>>,
+    /// When exchanges ended well, and is not in the books yet.
+    synced: Mutex<BTreeMap<BureauId, Timestamp>>,
+    pub(super) board: Board,
+    /// How often who takes part, a CAF or the policy has changed.
+    standing: AtomicU64,
+    /// The number of the last turn that is visible.
+    visible: AtomicU64,
+}
+
+/// What becomes visible with a turn.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    pub(super) turn: u64,
+    pub(super) heads: Heads,
+    pub(super) standing: Standing,
+    pub(super) news: News,
+}
+
+/// What a turn changes of who may have what.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    pub(super) peers: BTreeMap<BureauId, Peer>,
+    pub(super) cafs: BTreeMap<CafId, Caf>,
+    /// Answers to charters that have not come yet.
+    pub(super) early: BTreeMap<(BureauId, CafId), SignedAcceptance>,
+    pub(super) policy: Option<Arc<Policy>>,
+}
+
+impl Standing {
+    pub(super) fn is_empty(&self) -> bool {
+        self.peers.is_empty() && self.cafs.is_empty() && self.early.is_empty() && self.policy.is_none()
+    }
+}
+
+impl Memory {
+    pub(super) fn new(peers: Peers, cafs: Cafs, classes: Classes, policy: Policy) -> Self {
+        Self {
+            peers: RwLock::new(peers),
+            cafs: RwLock::new(cafs),
+            classes: RwLock::new(classes),
+            policy: RwLock::new(Arc::new(policy)),
+            synced: Mutex::default(),
+            board: Board::default(),
+            standing: AtomicU64::new(0),
+            visible: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn standing(&self) -> u64 {
+        self.standing.load(Ordering::Acquire)
+    }
+
+    pub(super) fn visible(&self) -> u64 {
+        self.visible.load(Ordering::Acquire)
+    }
+
+    /// Called in the order of the commits, when one is visible and before anybody who waits for it goes on.
+    pub(super) fn publish(&self, published: Published) {
+        let Published { turn, heads, standing, mut news } = published;
+        write(&self.classes).show(heads);
+        if !standing.is_empty() {
+            let Standing { peers, cafs, early, policy } = standing;
+            write(&self.peers).put(peers);
+            write(&self.cafs).put(cafs, early);
+            if let Some(policy) = policy {
+                *write(&self.policy) = policy;
+            }
+            news.standing = Some(self.standing.fetch_add(1, Ordering::AcqRel) + 1);
+        }
+        self.visible.store(turn, Ordering::Release);
+        self.board.tell(&news);
+    }
+
+    pub(super) fn note_synced(&self, bureau: BureauId, at: Timestamp) {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner).insert(bureau, at);
+        write(&self.peers).note_synced(bureau, at);
+    }
+
+    /// Notes of exchanges that ended well since the last call.
+    pub(super) fn take_synced(&self) -> BTreeMap<BureauId, Timestamp> {
+        std::mem::take(&mut *self.synced.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A lock is never left in a state that its next holder must not see: writers replace whole values.
+pub(super) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,412 @@
+//! A turn: the one way to write to the books.
+//!
+//! Whoever writes takes a turn, decides on what stands while nobody else can change it, says what is to be accounted
+//! for, and commits. A commit consumes the turn. Its account is durable before it is written; what it changes in memory
+//! is seen, and told as news, once it is durable and visible. Nothing is ever written that builds on a write that
+//! failed: the store refuses it by its epoch, and the next turn reads memory from the books again.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::label::Label;
+use igain_protocol::log::Letter;
+use igain_protocol::record::RecordId;
+use igain_protocol::sync::{ClassIndex, Heads};
+use igain_protocol::time::{Day, Timestamp};
+
+use super::classes::Classes;
+use super::memory::{Published, Standing, read, write};
+use super::news::News;
+use super::{Deed, Error, Office};
+use crate::audit;
+use crate::ledger::{ClassRow, LetterRow, LogEntry, Op, RecordKey};
+use crate::store::{Batch, Epoch, Pending, With};
+
+/// Turns whose records are remembered, for those who prepared on what stood before them.
+const REMEMBERED: usize = 64;
+
+/// Records of those turns that are remembered at most.
+const REMEMBERED_RECORDS: usize = 1 << 16;
+
+/// What only the holder of the turn may look at.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// The epoch of the store that memory was read in; none where a write failed since.
+    epoch: Option<Epoch>,
+    /// The number of the last letter to each peer that was written to.
+    letters: BTreeMap<BureauId, u64>,
+    /// The number of the last turn that was committed.
+    turn: u64,
+    /// What was committed last.
+    last: Option<Pending>,
+    touched: Touched,
+}
+
+/// Which records of this bureau's own the last turns changed.
+#[derive(Debug, Default)]
+struct Touched {
+    turns: VecDeque<(u64, Vec<RecordId>)>,
+    records: usize,
+    /// Of turns up to this one, nothing is known any more.
+    forgotten: u64,
+}
+
+impl Touched {
+    fn note(&mut self, turn: u64, records: Vec<RecordId>) {
+        self.records += records.len();
+        self.turns.push_back((turn, records));
+        while self.turns.len() > REMEMBERED || self.records > REMEMBERED_RECORDS {
+            let Some((turn, records)) = self.turns.pop_front() else { return };
+            self.records -= records.len();
+            self.forgotten = turn;
+        }
+    }
+
+    /// The records that turns after `turn` changed; none where that is not known any more.
+    fn since(&self, turn: u64) -> Option<HashSet<RecordId>> {
+        let after = self.turns.iter().filter(|(at, _)| *at > turn).flat_map(|(_, records)| records);
+        (turn >= self.forgotten).then(|| after.copied().collect())
+    }
+}
+
+/// The right to write, and what is to be written.
+pub(super) struct Turn<'a> {
+    office: &'a Office,
+    desk: MutexGuard<'a, Desk>,
+    /// What is to be written besides logs, letters and counts.
+    pub(super) batch: Batch,
+    accounts: Vec<audit::Entry>,
+    standing: Standing,
+    news: News,
+    classes: BTreeMap<ClassIndex, ClassRow>,
+    runs: BTreeMap<ClassIndex, Vec<LogEntry>>,
+    counts: BTreeMap<ClassIndex, i64>,
+    retained: BTreeMap<Day, Vec<RecordKey>>,
+    letters: BTreeMap<BureauId, Vec<Letter>>,
+    touched: Vec<RecordId>,
+}
+
+/// A turn on its way to the disk.
+#[derive(Debug)]
+#[must_use = "the turn is not durable before it was waited for"]
+pub(super) struct Committed {
+    account: Option<Pending>,
+    pending: Option<Pending>,
+}
+
+impl Committed {
+    /// Waits until the turn is durable and visible.
+    ///
+    /// # Errors
+    /// Where it could not be accounted for or written; then nothing of it is there.
+    pub(super) fn wait(&self) -> Result<(), Error> {
+        if let Some(account) = &self.account {
+            account.wait().map_err(|error| Error::Audit(error.into()))?;
+        }
+        match &self.pending {
+            Some(pending) => Ok(pending.wait().map(drop)?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Office {
+    /// Takes a turn, once all that was committed before is visible. While it lasts, nobody else writes.
+    ///
+    /// # Errors
+    /// Where a write failed and the books cannot be read again.
+    pub(super) fn turn(&self) -> Result<Turn<'_>, Error> {
+        let mut desk = self.desk();
+        if let Some(last) = desk.last.take() {
+            // Where it failed, the epoch tells.
+            drop(last.wait());
+        }
+        self.begin(desk)
+    }
+
+    /// Takes a turn while the one before may still be on its way to the disk: for who decides on memory alone, and on
+    /// what it looked up before with [`Turn::overtaken`].
+    ///
+    /// # Errors
+    /// Where a write failed and the books cannot be read again.
+    pub(super) fn turn_ahead(&self) -> Result<Turn<'_>, Error> {
+        let desk = self.desk();
+        self.begin(desk)
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.inner.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin<'a>(&'a self, mut desk: MutexGuard<'a, Desk>) -> Result<Turn<'a>, Error> {
+        let mut batch = self.ledger().store().begin();
+        if desk.epoch != batch.epoch() {
+            self.ledger().store().settle()?;
+            batch = self.ledger().store().begin();
+            *write(&self.inner.memory.classes) = Classes::load(self.me(), self.ledger())?;
+            desk.letters.clear();
+            desk.last = None;
+            // Had another write failed meanwhile, the batch would be refused.
+            desk.epoch = batch.epoch();
+        }
+        Ok(Turn {
+            office: self,
+            desk,
+            batch,
+            accounts: Vec::new(),
+            standing: Standing::default(),
+            news: News { prompt: true, ..News::default() },
+            classes: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            retained: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            touched: Vec::new(),
+        })
+    }
+
+    /// How often who takes part, a CAF or the policy has changed, as far as it is visible.
+    pub fn standing(&self) -> u64 {
+        self.inner.memory.standing()
+    }
+
+    /// The news of this office, from now on.
+    pub fn subscribe(&self) -> super::Subscription {
+        self.inner.memory.board.subscribe()
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// The office whose turn it is.
+    pub(super) fn office(&self) -> &'a Office {
+        self.office
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.office.now()
+    }
+
+    /// Has a deed be accounted for with this turn, before it is written.
+    pub(super) fn account(&mut self, deed: Deed) {
+        let entry = deed.entry(self.now());
+        self.accounts.push(entry);
+    }
+
+    /// What follows may be told to peers with other news, a little later.
+    pub(super) fn is_bulk(&mut self) {
+        self.news.prompt = false;
+    }
+
+    /// Which of this bureau's own records were changed by turns after number `began`; none where that is no longer
+    /// known.
+    pub(super) fn changed_since(&self, began: u64) -> Option<HashSet<RecordId>> {
+        self.desk.touched.since(began)
+    }
+
+    /// Notes that a record of this bureau's own changes.
+    pub(super) fn touch(&mut self, id: RecordId) {
+        self.touched.push(id);
+    }
+
+    /// The log of a label of this bureau's own, begun if there is none yet.
+    pub(super) fn own_class(&mut self, label: &Label) -> ClassIndex {
+        let me = self.office.me();
+        let begun = self.classes.iter().find(|(_, row)| row.owner == me && row.label == *label);
+        let known = || read(&self.office.inner.memory.classes).own_class(label);
+        match begun.map(|(class, _)| *class).or_else(known) {
+            Some(class) => class,
+            None => self.open_class(ClassRow { owner: me, label: label.clone(), feed: None, ending: false }),
+        }
+    }
+
+    /// Begins a log.
+    pub(super) fn open_class(&mut self, row: ClassRow) -> ClassIndex {
+        let last = self.classes.last_key_value().map(|(last, _)| *last);
+        let class = last.map_or_else(|| read(&self.office.inner.memory.classes).next(), |last| last + 1);
+        self.put_class(class, row);
+        class
+    }
+
+    /// Begins or changes a log.
+    pub(super) fn put_class(&mut self, class: ClassIndex, row: ClassRow) {
+        self.office.ledger().put_class(&mut self.batch, class, &row);
+        self.classes.insert(class, row);
+    }
+
+    /// What is known of a log, with what this turn changes of it.
+    pub(super) fn class(&self, class: ClassIndex) -> Option<ClassRow> {
+        let begun = self.classes.get(&class).cloned();
+        begun.or_else(|| read(&self.office.inner.memory.classes).row(class).cloned())
+    }
+
+    /// The log that keeps a provider's feed with this label, unless that feed is ending.
+    pub(super) fn received_class(&self, owner: BureauId, label: &Label) -> Option<ClassIndex> {
+        let begun = self.classes.iter().find(|(_, row)| row.owner == owner && row.label == *label && !row.ending);
+        let known = || {
+            let known = read(&self.office.inner.memory.classes).received_class(owner, label);
+            // This turn may have ended it.
+            known.filter(|class| !self.classes.get(class).is_some_and(|row| row.ending))
+        };
+        begun.map(|(class, _)| *class).or_else(known)
+    }
+
+    /// Adds an entry to a log; one without a slot is the first of its record in the class. Returns its number and slot.
+    pub(super) fn push(&mut self, class: ClassIndex, op: Op, id: RecordId, slot: Option<u64>) -> (u64, u64) {
+        let run = self.runs.entry(class).or_default();
+        let head = run.last().map_or_else(|| read(&self.office.inner.memory.classes).head(class), |entry| entry.seq);
+        let (seq, slot) = (head + 1, slot.unwrap_or(head + 1));
+        run.push(LogEntry { seq, op, id, slot });
+        (seq, slot)
+    }
+
+    /// Counts live records into or out of a log.
+    pub(super) fn count(&mut self, class: ClassIndex, more: i64) {
+        *self.counts.entry(class).or_default() += more;
+    }
+
+    /// Notes until when a record may be kept.
+    pub(super) fn retain(&mut self, until: Day, key: RecordKey) {
+        self.retained.entry(until).or_default().push(key);
+    }
+
+    /// Posts a letter to a peer.
+    pub(super) fn post(&mut self, peer: BureauId, letter: Letter) {
+        self.letters.entry(peer).or_default().push(letter);
+    }
+
+    /// What this turn changes of who may have what.
+    pub(super) fn standing(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+
+    /// What this turn has changed so far of who may have what.
+    pub(super) fn changed(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The feeds of a log must begin anew.
+    pub(super) fn lose(&mut self, class: ClassIndex) {
+        self.news.lost.insert(class);
+    }
+
+    /// Hands all of it over. The next turn may begin; where this one changes who may have what, only once it is visible.
+    ///
+    /// # Errors
+    /// Where nothing can be written now; then nothing of the turn is there.
+    pub(super) fn commit(mut self) -> Result<Committed, Error> {
+        let prepared = self.write_rows();
+        let waits = !self.standing.is_empty();
+        let committed = prepared.and_then(|heads| self.submit(heads));
+        match &committed {
+            Ok(committed) if waits => drop(committed.pending.as_ref().map(Pending::wait)),
+            Ok(_) => {}
+            // Memory may count on what was not handed over.
+            Err(_) => self.desk.epoch = None,
+        }
+        committed
+    }
+
+    /// Commits, and waits until all is visible.
+    ///
+    /// # Errors
+    /// As [`Turn::commit`] and [`Committed::wait`].
+    pub(super) fn commit_now(self) -> Result<(), Error> {
+        self.commit()?.wait()
+    }
+
+    /// Writes what the turn gathered, and counts it in memory. Returns how long the logs become.
+    fn write_rows(&mut self) -> Result<Heads, Error> {
+        let (office, ledger, me) = (self.office, self.office.ledger(), self.office.me());
+        for (peer, letters) in std::mem::take(&mut self.letters) {
+            let head = match self.desk.letters.get(&peer) {
+                Some(head) => *head,
+                None => ledger.letter_head(peer)?,
+            };
+            self.desk.letters.insert(peer, head + letters.len() as u64);
+            for (letter, seq) in letters.into_iter().zip(head + 1..) {
+                ledger.put_letter(&mut self.batch, peer, &LetterRow { seq, letter });
+            }
+            self.news.letters.insert(peer);
+        }
+        for (until, records) in &self.retained {
+            ledger.put_retention(&mut self.batch, *until, office.random()?, records);
+        }
+        let mut classes = write(&office.inner.memory.classes);
+        for (class, row) in std::mem::take(&mut self.classes) {
+            classes.insert(me, class, row);
+        }
+        let mut heads = Heads::new();
+        for (class, run) in std::mem::take(&mut self.runs) {
+            ledger.append_log(&mut self.batch, class, &run);
+            if let Some(last) = run.last() {
+                classes.set_head(class, last.seq);
+                heads.insert(class, last.seq);
+            }
+            if classes.row(class).is_some_and(|row| row.owner == me) {
+                self.news.logs.insert(class);
+            }
+        }
+        for (class, more) in std::mem::take(&mut self.counts) {
+            let woken = classes.count(class, more, ledger, &mut self.batch);
+            self.news.labels |= woken && classes.row(class).is_some_and(|row| row.owner == me);
+        }
+        Ok(heads)
+    }
+
+    fn submit(&mut self, heads: Heads) -> Result<Committed, Error> {
+        let accounts = std::mem::take(&mut self.accounts);
+        let batch = std::mem::replace(&mut self.batch, self.office.ledger().store().begin());
+        if accounts.is_empty() && batch.is_empty() {
+            return Ok(Committed { account: None, pending: None });
+        }
+        let account = match accounts.is_empty() {
+            true => None,
+            false => Some(self.office.audit().submit(accounts)?.1),
+        };
+        let mut batch = batch;
+        self.office.put_passing(&mut batch);
+        let desk = &mut *self.desk;
+        desk.turn += 1;
+        desk.touched.note(desk.turn, std::mem::take(&mut self.touched));
+        let published = Published {
+            turn: desk.turn,
+            heads,
+            standing: std::mem::take(&mut self.standing),
+            news: std::mem::take(&mut self.news),
+        };
+        let memory = Arc::clone(&self.office.inner.memory);
+        let told = move |outcome: &Result<u64, crate::store::Error>| {
+            if outcome.is_ok() {
+                memory.publish(published);
+            }
+        };
+        let with = With { after: account.iter().cloned().collect(), told: Some(Box::new(told)) };
+        let pending = self.office.ledger().store().submit_with(batch, with)?;
+        self.desk.last = Some(pending.clone());
+        Ok(Committed { account, pending: Some(pending) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_last_turns_changed_is_known_and_what_is_no_longer_known_is_told_apart() {
+        let id = |nth: u8| RecordId::from_bytes([nth; 16]);
+        let mut touched = Touched::default();
+        assert_eq!(touched.since(0), Some(HashSet::new()));
+        for turn in 1..=REMEMBERED as u64 {
+            touched.note(turn, vec![id(turn as u8)]);
+        }
+        assert_eq!(touched.since(62), Some([id(63), id(64)].into()));
+        assert_eq!(touched.since(0).unwrap().len(), REMEMBERED);
+        touched.note(65, vec![id(65)]);
+        assert_eq!(touched.since(0), None);
+        assert_eq!(touched.since(1).unwrap().len(), REMEMBERED);
+        touched.note(66, vec![id(1); REMEMBERED_RECORDS]);
+        assert_eq!(touched.since(65), Some([id(1)].into()));
+        assert_eq!(touched.since(64), None);
+    }
+}

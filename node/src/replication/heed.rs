@@ -1,0 +1,148 @@
+//! Heeding the office's news: links, connections and views follow who takes part and what is granted, and peers are told
+//! of what waits for them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::link::Link;
+use super::{Replication, Running, blocking, lock};
+use crate::network::PeerKey;
+use crate::office::{Error, News, Subscription};
+
+/// How often cards are looked at for expiry.
+const CARDS_EVERY: Duration = Duration::from_secs(60);
+
+/// How often peers are told of a bulk of writes that goes on.
+const BULK_EVERY: Duration = Duration::from_millis(500);
+
+/// Before news that could not be acted on is taken up again.
+const REST: Duration = Duration::from_secs(1);
+
+/// How long an administrator waits until a change is in force.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Replication {
+    /// Acts on news for as long as there is an office.
+    pub(super) async fn heed(self, news: Subscription) {
+        let mut last = Instant::now();
+        loop {
+            let mut told = news.next().await;
+            if !told.prompt {
+                tokio::time::sleep_until(last + BULK_EVERY).await;
+                news.put_back(&told);
+                told = news.next().await;
+            }
+            last = Instant::now();
+            match self.act_on(&told).await {
+                Ok(()) => self.inner.in_force.send_modify(|number| *number = (*number).max(told.standing.unwrap_or(0))),
+                Err(error) => {
+                    tracing::error!(%error, "peers could not be brought in line; this is tried again");
+                    news.put_back(&told);
+                    tokio::time::sleep(REST).await;
+                }
+            }
+        }
+    }
+
+    async fn act_on(&self, news: &News) -> Result<(), Error> {
+        if news.standing.is_some() {
+            return self.refresh().await;
+        }
+        if !news.lost.is_empty() {
+            let (links, lost) = (self.links(), news.lost.clone());
+            blocking(move || links.iter().try_for_each(|link| link.served.renew_classes(&lost))).await?;
+        }
+        if news.labels {
+            self.reconsider().await?;
+        }
+        let all = news.labels || !news.logs.is_empty() || !news.lost.is_empty();
+        let links = self.links().into_iter().filter(|link| all || news.letters.contains(&link.bureau));
+        self.tell(links.collect()).await
+    }
+
+    /// Waits until a change of who takes part, of a CAF or of the policy is in force: from then on nothing leaves that
+    /// it takes back. `standing` is what [`crate::office::Office::standing`] said after the change.
+    ///
+    /// # Errors
+    /// Where that takes too long; it is tried on.
+    pub async fn in_force(&self, standing: u64) -> Result<(), Error> {
+        let mut number = self.inner.in_force.subscribe();
+        match tokio::time::timeout(PATIENCE, number.wait_for(|number| *number >= standing)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Error::NotInForce),
+        }
+    }
+
+    /// Brings links, allowed connections and views in line with who is enrolled, what the policy grants and what CAF
+    /// members want.
+    pub(super) async fn refresh(&self) -> Result<(), Error> {
+        let this = self.clone();
+        blocking(move || this.refresh_links()).await?;
+        self.reconsider().await?;
+        self.tell(self.links()).await
+    }
+
+    fn refresh_links(&self) -> Result<(), Error> {
+        let mut links = lock(&self.inner.links);
+        // Read under the lock: what a slower call has read must not replace what is newer.
+        let peers = self.office().active_peers();
+        let active: BTreeMap<_, PeerKey> =
+            peers.iter().map(|peer| (peer.card().bureau, PeerKey::from_bytes(peer.card().transport))).collect();
+        links.retain(|bureau, running| active.get(bureau) == Some(&running.link.key));
+        *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
+        let allowed =
+            peers.iter().map(|peer| (PeerKey::from_bytes(peer.card().transport), peer.card().addresses.clone()));
+        for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
+            tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
+        }
+        for (bureau, key) in active {
+            if let Entry::Vacant(place) = links.entry(bureau) {
+                let link = Arc::new(Link::open(self.office(), bureau, key)?);
+                let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
+                place.insert(Running { link, task });
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings every view in line with what its peer is entitled to now, and ends what is under way to those from whom
+    /// something was taken back.
+    async fn reconsider(&self) -> Result<(), Error> {
+        let (office, links) = (self.office().clone(), self.links());
+        let narrowed = blocking(move || {
+            let (grants, none) = (office.grants(None), BTreeMap::new());
+            let mut narrowed = Vec::new();
+            for link in links {
+                if link.served.entitle(grants.get(&link.bureau).unwrap_or(&none))? {
+                    narrowed.push(link);
+                }
+            }
+            Ok(narrowed)
+        });
+        futures::future::join_all(narrowed.await?.iter().map(|link| self.end_answers(link))).await;
+        Ok(())
+    }
+
+    /// Tells those peers for whom there is something new, if they are connected.
+    async fn tell(&self, links: Vec<Arc<Link>>) -> Result<(), Error> {
+        let behind = blocking(move || {
+            let has_news = |link: &Arc<Link>| link.served.has_news().unwrap_or(false);
+            Ok(links.into_iter().filter(has_news).collect::<Vec<_>>())
+        });
+        behind.await?.iter().for_each(|link| self.nudge(link));
+        Ok(())
+    }
+
+    pub(super) async fn keep_cards(self) {
+        loop {
+            tokio::time::sleep(CARDS_EVERY).await;
+            if let Err(error) = self.refresh().await {
+                tracing::error!(%error, "links could not be brought in line");
+            }
+        }
+    }
+}
