@@ -108,8 +108,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Its audit log.
     pub audit: AuditLog,
-    /// Its name index.
-    pub search: Search,
+    /// Its name index; without one, nobody can ask for names.
+    pub search: Option<Search>,
     /// Its clock.
     pub clock: Clock,
     /// Where its random bytes come from.
@@ -135,7 +135,7 @@ struct Inner {
     secrets: Secrets,
     ledger: Ledger,
     audit: AuditLog,
-    search: Search,
+    search: Option<Search>,
     clock: Clock,
     entropy: Entropy,
     /// Shared with commits on their way to the disk: they change it when they are visible.
@@ -202,6 +202,11 @@ impl Office {
     /// The audit log.
     pub fn audit(&self) -> &AuditLog {
         &self.inner.audit
+    }
+
+    /// The name index.
+    fn search(&self) -> Result<&Search, Error> {
+        self.inner.search.as_ref().ok_or(Error::NoIndex)
     }
 
     /// The secrets.

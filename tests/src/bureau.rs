@@ -64,7 +64,7 @@ pub fn open(id: &str, seed: u8, folder: &Path, now: Timestamp) -> Result<Office,
         secrets: Secrets::of(&keys),
         ledger: Ledger::new(store),
         audit,
-        search,
+        search: Some(search),
         clock: Clock::manual(now),
         entropy: system_entropy(),
     };

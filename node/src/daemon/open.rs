@@ -53,7 +53,7 @@ pub(super) fn open(config: &Config, keys: &Keys, progress: &dyn Fn(Progress)) ->
         secrets: Secrets::of(keys),
         ledger,
         audit,
-        search: search.clone(),
+        search: Some(search.clone()),
         clock,
         entropy: system_entropy(),
     };

@@ -128,7 +128,7 @@ impl Office {
         }
         self.wait_for_index()?;
         let query = index_query(question, limit)?;
-        let hits = self.inner.search.find(&query)?;
+        let hits = self.search()?.find(&query)?;
         Ok(hits.into_iter().map(|hit| RecordKey { id: hit.id, owner: hit.owner }).collect())
     }
 

@@ -118,6 +118,9 @@ pub enum Error {
     /// A query that asks for nothing.
     #[error("the query asks for nothing. Give an identifier, a name, or a filter")]
     EmptyQuery,
+    /// There is no name index.
+    #[error("this office keeps no name index. Ask for an identifier")]
+    NoIndex,
     /// The name index has not caught up in time.
     #[error("the name index is still catching up with the store. Try again in a moment")]
     IndexBehind,
@@ -182,6 +185,7 @@ impl Error {
             Self::Outdated(_) => "record.outdated",
             Self::NoPurpose => "query.no-purpose",
             Self::EmptyQuery => "query.empty",
+            Self::NoIndex => "query.no-index",
             Self::IndexBehind => "query.index-behind",
             Self::Parcel(error) => error.code(),
             Self::Frame(sync::Error::Version(_)) => "frame.version",

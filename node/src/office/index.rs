@@ -168,17 +168,17 @@ impl Indexer {
         if self.applied == self.committed {
             return Ok(());
         }
-        let committed = self.office.inner.search.commit(self.applied.to_bytes());
-        self.settle(committed.map_err(Error::from))?;
+        let committed = self.office.search().and_then(|search| Ok(search.commit(self.applied.to_bytes())?));
+        self.settle(committed)?;
         (self.committed, self.committed_at, self.waiting) = (self.applied, Instant::now(), 0);
         Ok(())
     }
 
     fn step(&mut self) -> Result<usize, Error> {
-        let store = self.office.ledger().store().clone();
+        let (office, store) = (self.office.clone(), self.office.ledger().store().clone());
         let mut changed = 0;
         let mut failed: Option<Error> = None;
-        let search = &self.office.inner.search;
+        let search = office.search()?;
         let reached = store.replay_table(Ledger::RECORDS, self.applied, Self::STRIDE, &mut |table, key, value| {
             match Ledger::replayed_record(table, key, value) {
                 Ok(None) => {}
@@ -195,7 +195,7 @@ impl Indexer {
         self.applied = self.settle(reached)?;
         self.waiting += changed;
         if self.waiting == 0 {
-            self.office.inner.search.pass(self.applied.to_bytes());
+            search.pass(self.applied.to_bytes());
         }
         Ok(changed)
     }
@@ -233,7 +233,7 @@ impl Office {
         let wanted = self.ledger().store().position();
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let applied = self.inner.search.position();
+            let applied = self.search()?.position();
             if applied.is_some_and(|applied| Position::from_bytes(applied) >= wanted) {
                 return Ok(());
             }

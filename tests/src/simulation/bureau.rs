@@ -1,18 +1,27 @@
-//! One simulated bureau: what its disk holds, and the machines that a crash wipes out.
+//! One bureau of a simulated federation: a real office on a disk in memory, and what stands in for its daemon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use igain_protocol::bureau::{BureauId, SigningKey};
-use igain_protocol::codec;
-use igain_protocol::label::{ClassSecret, Label};
-use igain_protocol::log::{Entry, FeedId, FeedSecret, Item, Position};
-use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Unverified, Value};
-use igain_protocol::sync::{
-    Change, ClassIndex, Feed, Grant, Heads, Message, Provider, ProviderEffect, ProviderInput, Read, Subscriber,
-    SubscriberEffect, SubscriberInput, View,
+use igain_node::audit::AuditLog;
+use igain_node::keystore::Keys;
+use igain_node::ledger::Ledger;
+use igain_node::office::{
+    Actor, Clock, Deed, Error, Examined, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step, Subscription,
 };
-use igain_protocol::time::{Day, Timestamp};
-use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
+use igain_node::store::disk::Lost;
+use igain_node::store::{Disk, Store, StoreKey};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::codec::{self, Typ};
+use igain_protocol::log::{Entry, FeedId, Item};
+use igain_protocol::record::Unverified;
+use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::time::Timestamp;
+
+use super::books::Books;
+use super::random::Random;
+use crate::bureau::keys;
 
 /// What travels: a message of the protocol, or a parcel's items before signing and sealing.
 #[derive(Debug, Clone)]
@@ -24,271 +33,174 @@ pub enum Wire {
     Parcel(u64, Vec<Vec<u8>>),
 }
 
-#[derive(Debug, Clone)]
-struct Logged {
-    op: Op,
-    id: RecordId,
-    slot: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Op {
-    Put,
-    Withdraw,
-}
-
-#[derive(Debug, Clone)]
-struct Own {
-    class: ClassIndex,
-    seq: u64,
-    slot: u64,
-    revision: u32,
-    refers: Vec<RecordId>,
-    bytes: Vec<u8>,
-}
-
-/// What is noted beside an answer: which links went without which end, and what was sent.
-#[derive(Debug, Default)]
-struct Notes {
-    withheld: Vec<(RecordId, RecordId)>,
-    sent: Vec<RecordId>,
-}
-
-/// What a feed asks for.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
-    feed: FeedId,
-    class: ClassIndex,
-    groups: GroupSet,
-    after: u64,
-    again: u64,
-    room: usize,
-}
-
-/// A record as it came from another bureau.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    feed: FeedId,
-    revision: u32,
-    bytes: Vec<u8>,
-}
-
-/// What survives a crash.
-#[derive(Debug, Clone, Default)]
-struct Disk {
-    logs: BTreeMap<ClassIndex, Vec<Logged>>,
-    own: BTreeMap<RecordId, Own>,
-    tombstones: BTreeMap<RecordId, Vec<u8>>,
-    delivered: BTreeSet<(BureauId, ClassIndex, u64)>,
-    withheld: BTreeSet<(BureauId, RecordId, RecordId)>,
-    again: BTreeMap<(BureauId, FeedId), Vec<RecordId>>,
-    views: BTreeMap<BureauId, View>,
-    cursors: BTreeMap<BureauId, BTreeMap<FeedId, Position>>,
-    ended: BTreeMap<BureauId, BTreeSet<FeedId>>,
-    labels: BTreeMap<(BureauId, Label), FeedId>,
-    held: BTreeMap<(BureauId, RecordId), Held>,
-    gone: BTreeSet<(BureauId, RecordId)>,
-}
-
 /// One bureau.
-#[derive(Debug)]
-pub struct Bureau {
-    /// Its id.
-    pub id: BureauId,
-    key: SigningKey,
-    salts: SaltKey,
-    classes: ClassSecret,
-    feeds: FeedSecret,
-    labels: Vec<Label>,
-    disk: Disk,
-    providers: BTreeMap<BureauId, Provider>,
-    subscribers: BTreeMap<BureauId, Subscriber>,
-    serials: u64,
-    /// The last pull from each provider.
-    asked: BTreeMap<BureauId, u64>,
-    made: u64,
-    grants: BTreeMap<BureauId, BTreeMap<ClassIndex, GroupSet>>,
+pub(super) struct Bureau {
+    pub(super) id: BureauId,
+    pub(super) keys: Keys,
+    pub(super) disk: Disk,
+    /// What it was told is durable, or that it may be.
+    pub(super) books: Books,
+    /// None while it is down.
+    pub(super) up: Option<Up>,
+    starts: u64,
+    /// The serial of its last card.
+    pub(super) cards: u64,
+}
+
+/// A bureau that runs.
+pub(super) struct Up {
+    pub(super) office: Office,
+    news: Subscription,
+    pub(super) links: BTreeMap<BureauId, Link>,
+    /// What was prepared and not appended yet.
+    pub(super) prepared: VecDeque<(Vec<(igain_protocol::record::RecordId, u64)>, Prepared)>,
+    /// What has arrived, was examined and is not taken in yet.
+    arrived: VecDeque<(BureauId, Examined)>,
+    /// What was granted when news was heeded last: nothing else may leave.
+    in_force: Grants,
+}
+
+/// What stands between a bureau and one other.
+pub(super) struct Link {
+    served: Arc<Served>,
+    serving: Option<(u64, Serving)>,
+    subscriber: Option<Subscriber>,
+    last_serial: u64,
+    /// The pull whose answer is being taken.
+    asked: Option<u64>,
 }
 
 impl Bureau {
-    /// Bureau number `nth`, with `classes` classes.
-    ///
-    /// # Panics
-    /// For more than 26 bureaus.
-    pub fn new(nth: u8, classes: u32) -> Self {
-        let id = format!("{}{}", char::from(b'A' + nth), char::from(b'A' + nth));
-        let kinds = [Kind::Person, Kind::Link, Kind::Vehicle, Kind::Link, Kind::Phone].iter().cycle();
-        let labels = kinds.zip(0..classes).map(|(kind, n)| Label {
-            note: None,
-            audience: vec![format!("Z{}", char::from(b'A' + (n % 26) as u8)).parse().expect("a bureau")],
-            ..Label::new(*kind, Tlp::Green)
-        });
+    pub(super) fn new(nth: u8, seed: u64) -> Self {
+        let name = char::from(b'A' + nth);
         Self {
-            id: id.parse().expect("a bureau"),
-            key: SigningKey::from_seed([nth + 1; 32]),
-            salts: SaltKey::new([nth + 1; 32]),
-            classes: ClassSecret::new([nth + 1; 32]),
-            feeds: FeedSecret::new([nth + 1; 32]),
-            labels: labels.collect(),
-            disk: Disk::default(),
-            providers: BTreeMap::new(),
-            subscribers: BTreeMap::new(),
-            serials: 0,
-            asked: BTreeMap::new(),
-            made: 0,
-            grants: BTreeMap::new(),
+            id: format!("{name}{name}").parse().expect("a bureau"),
+            keys: keys(nth + 1),
+            disk: Disk::memory(seed),
+            books: Books::default(),
+            up: None,
+            starts: 0,
+            cards: 1,
         }
     }
 
-    fn nth_id(&self, nth: u64) -> RecordId {
-        RecordId::derived(&[0; 32], self.id.as_str(), &nth.to_string())
-    }
-
-    /// What a link refers to: records that are there, were there, or come only later.
-    fn ends(&self, id: RecordId, class: ClassIndex, revision: u32) -> Vec<RecordId> {
-        let pick = |at: usize| u64::from(id.as_bytes()[at]) + u64::from(revision);
-        match self.labels[class as usize].kind {
-            Kind::Link => vec![self.nth_id(pick(1) % (self.made + 4) + 1), self.nth_id(pick(2) % (self.made + 4) + 1)],
-            _ => Vec::new(),
-        }
-    }
-
-    fn content(&self, id: RecordId, class: ClassIndex, revision: u32) -> Content {
-        let label = self.labels[class as usize].clone();
-        let ends = ["from", "to"].into_iter().zip(self.ends(id, class, revision));
-        let ends = ends.map(|(name, id)| (name.to_owned(), Value::Reference(id)));
-        Content {
-            id,
-            revision,
-            owner: self.id,
-            grading: Some("B2".parse().expect("a grading")),
-            created: Timestamp::from_ms(1),
-            modified: Timestamp::from_ms(u64::from(revision)),
-            retain_until: Some(Day::from_days(60_000)),
-            fields: ends
-                .chain([
-                    ("remarks".into(), Value::Text(format!("revision {revision}"))),
-                    ("source".into(), Value::Text("a source".into())),
-                ])
-                .collect(),
-            label,
-        }
-    }
-
-    fn write(&mut self, id: RecordId, class: ClassIndex, revision: u32, slot: Option<u64>) {
-        let record = record::sign(&self.content(id, class, revision), &self.salts, &self.key).expect("a record");
-        let log = self.disk.logs.entry(class).or_default();
-        let seq = log.len() as u64 + 1;
-        let slot = slot.unwrap_or(seq);
-        log.push(Logged { op: Op::Put, id, slot });
-        let refers = self.ends(id, class, revision);
-        let own = Own { class, seq, slot, revision, refers, bytes: record.as_bytes().to_vec() };
-        self.disk.own.insert(id, own);
-    }
-
-    /// Adds a record to a class.
-    pub fn add(&mut self, class: ClassIndex) {
-        self.made += 1;
-        let id = self.nth_id(self.made);
-        self.write(id, class, 1, None);
-    }
-
-    fn nth(&self, nth: u64) -> Option<(RecordId, Own)> {
-        let count = self.disk.own.len() as u64;
-        let (id, own) = self.disk.own.iter().nth((nth % count.max(1)) as usize)?;
-        Some((*id, own.clone()))
-    }
-
-    /// Revises some record.
-    pub fn revise(&mut self, nth: u64) {
-        if let Some((id, own)) = self.nth(nth) {
-            self.write(id, own.class, own.revision + 1, Some(own.slot));
-        }
-    }
-
-    /// Withdraws some record.
-    pub fn withdraw(&mut self, nth: u64) {
-        let Some((id, own)) = self.nth(nth) else { return };
-        let signed = Tombstone::new(id, self.id, Timestamp::from_ms(9), Reason::Withdrawn).sign(&self.key);
-        self.disk.own.remove(&id);
-        self.disk.tombstones.insert(id, signed);
-        self.disk.logs.entry(own.class).or_default().push(Logged { op: Op::Withdraw, id, slot: own.slot });
-    }
-
-    /// Grants a peer groups of a class, or none.
-    pub fn grant(&mut self, peer: BureauId, class: ClassIndex, groups: GroupSet, now: u64) {
-        let grants = self.grants.entry(peer).or_default();
-        if groups.is_empty() {
-            grants.remove(&class)
-        } else {
-            grants.insert(class, groups)
+    /// Starts it, as far as its disk lets it.
+    pub(super) fn start(&mut self, now: Timestamp) -> Result<(), String> {
+        self.starts += 1;
+        let office = self.open(now).map_err(|error| format!("{} does not start: {error}", self.id))?;
+        let up = Up {
+            news: office.subscribe(),
+            office,
+            links: BTreeMap::new(),
+            prepared: VecDeque::new(),
+            arrived: VecDeque::new(),
+            in_force: Grants::new(),
         };
-        let grants: BTreeMap<ClassIndex, Grant> = grants
-            .iter()
-            .map(|(class, groups)| {
-                let label = self.labels[*class as usize].clone();
-                (*class, Grant { class_id: label.class_id(&self.classes), label, groups: *groups })
-            })
-            .collect();
-        let secret = self.feeds.clone();
-        let provider = self.provider(peer);
-        provider.view_mut().entitle(peer, &secret, &grants, now);
-        let view = provider.view().clone();
-        self.disk.views.insert(peer, view);
+        self.up.insert(up).refresh().map_err(|error| error.to_string())
     }
 
-    fn provider(&mut self, peer: BureauId) -> &mut Provider {
-        let view = self.disk.views.get(&peer).cloned().unwrap_or_default();
-        self.providers.entry(peer).or_insert_with(|| Provider::new(view))
+    fn open(&self, now: Timestamp) -> Result<Office, Box<dyn std::error::Error>> {
+        let key = StoreKey::from_bytes(*self.keys.store_key());
+        let (store, _) = Store::in_memory(&self.disk, Path::new("/store"), &key)?;
+        let signing = self.keys.signing();
+        let own = signing.verifying_key();
+        let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
+        let audit = AuditLog::open_on(&self.disk, Path::new("/audit"), &key, &own, signer)?;
+        let random = Mutex::new(Random::new(self.starts ^ u64::from(self.id.as_bytes()[0]) << 32));
+        let entropy = move |bytes: &mut [u8]| {
+            let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.iter_mut().for_each(|byte| *byte = random.next() as u8);
+            Ok(())
+        };
+        let parts = Parts {
+            me: self.id,
+            secrets: Secrets::of(&self.keys),
+            ledger: Ledger::new(store),
+            audit,
+            search: None,
+            clock: Clock::manual(now),
+            entropy: Box::new(entropy),
+        };
+        Ok(Office::open(parts)?)
     }
 
-    fn subscriber(&mut self, provider: BureauId) -> &mut Subscriber {
-        let cursors = self.disk.cursors.get(&provider).cloned().unwrap_or_default();
-        let ended = self.disk.ended.get(&provider).cloned().unwrap_or_default();
-        self.subscribers.entry(provider).or_insert_with(|| Subscriber::new(cursors, ended))
+    /// The machine stops.
+    pub(super) fn crash(&mut self, lost: Lost) {
+        self.up = None;
+        self.disk.crash(lost);
+    }
+}
+
+impl Up {
+    /// Acts on what has changed, as the daemon's replication does. News that cannot be acted on stays.
+    pub(super) fn heed(&mut self) -> Result<bool, Error> {
+        let Some(news) = self.news.take() else { return Ok(false) };
+        let done = match (news.standing, news.labels) {
+            (Some(_), _) => self.refresh(),
+            (None, true) => self.reconsider(),
+            (None, false) => Ok(()),
+        };
+        if done.is_err() {
+            self.news.put_back(&news);
+        }
+        done.map(|()| true)
     }
 
-    /// Loses all that is not on its disk.
-    pub fn crash(&mut self) {
-        self.providers.clear();
-        self.subscribers.clear();
-    }
-
-    fn heads(&self) -> Heads {
-        self.disk.logs.iter().map(|(class, log)| (*class, log.len() as u64)).collect()
-    }
-
-    /// Begins a pull from `provider`.
-    pub fn pull(&mut self, provider: BureauId, now: u64) -> Vec<Wire> {
-        self.serials = (self.serials + 1).max(now);
-        let serial = self.serials;
-        let start = SubscriberInput::Start { serial, mirror: [0; 16], news: false, budget_bytes: 100_000 };
-        let effects = self.subscriber(provider).handle(start);
-        self.follow(provider, effects)
-    }
-
-    /// Takes what came from a peer, and returns what to send back.
-    pub fn take(&mut self, from: BureauId, wire: Wire, now: u64) -> Vec<Wire> {
-        match wire {
-            Wire::Message(Message::Pull(pull)) => self.serve(from, pull, now),
-            Wire::Message(Message::AskCursors) => {
-                self.serials += 1;
-                let serial = self.serials;
-                let effects = self.subscriber(from).handle(SubscriberInput::AskedCursors { serial });
-                self.follow(from, effects)
-            }
-            Wire::Message(Message::End(end)) => {
-                let effects = self.subscriber(from).handle(SubscriberInput::End(end));
-                self.follow(from, effects)
-            }
-            Wire::Message(_) => Vec::new(),
-            Wire::Parcel(serial, _) if self.asked.get(&from) != Some(&serial) => Vec::new(),
-            Wire::Parcel(_, items) => {
-                let items: Vec<Item> = items.iter().map(|item| codec::decode(item).expect("an item")).collect();
-                let effects = self.subscriber(from).handle(SubscriberInput::Parcel(items));
-                self.follow(from, effects)
+    fn refresh(&mut self) -> Result<(), Error> {
+        let active: BTreeSet<BureauId> = self.office.active_peers().iter().map(|peer| peer.card().bureau).collect();
+        self.links.retain(|bureau, _| active.contains(bureau));
+        for bureau in active {
+            if !self.links.contains_key(&bureau) {
+                let served = Served::open(&self.office, bureau)?;
+                let link = Link { served, serving: None, subscriber: None, last_serial: 0, asked: None };
+                self.links.insert(bureau, link);
             }
         }
+        self.reconsider()
+    }
+
+    fn reconsider(&mut self) -> Result<(), Error> {
+        let (grants, none) = (self.office.grants(None), BTreeMap::new());
+        for (bureau, link) in &self.links {
+            link.served.entitle(grants.get(bureau).unwrap_or(&none))?;
+        }
+        self.in_force = grants;
+        Ok(())
+    }
+
+    /// Begins a pull, if all that the last one brought is taken in.
+    pub(super) fn pull(&mut self, from: BureauId) -> Result<Vec<Wire>, Error> {
+        if self.arrived.iter().any(|(provider, _)| *provider == from) {
+            return Ok(Vec::new());
+        }
+        let (office, now) = (self.office.clone(), self.office.now());
+        let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
+        let serial = link.serial(now);
+        let start = SubscriberInput::Start { serial, mirror: [0; 16], news: false, budget_bytes: 100_000 };
+        let effects = link.subscriber(&office, from)?.handle(start);
+        Ok(self.follow(from, effects))
+    }
+
+    /// Takes what came from a peer, and returns what to send back at once.
+    pub(super) fn take(&mut self, from: BureauId, wire: Wire) -> Result<Vec<Wire>, Error> {
+        let (office, now) = (self.office.clone(), self.office.now());
+        let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
+        let input = match wire {
+            Wire::Message(Message::Pull(pull)) => {
+                let serial = pull.serial;
+                link.serving = Some((serial, link.served.answer(pull, [0; 16])?));
+                return Ok(Vec::new());
+            }
+            Wire::Message(Message::AskCursors) => SubscriberInput::AskedCursors { serial: link.serial(now) },
+            Wire::Message(Message::End(end)) => SubscriberInput::End(end),
+            Wire::Message(_) => return Ok(Vec::new()),
+            Wire::Parcel(serial, _) if link.asked != Some(serial) => return Ok(Vec::new()),
+            Wire::Parcel(_, items) => {
+                SubscriberInput::Parcel(items.iter().map(|item| codec::decode(item).expect("an item")).collect())
+            }
+        };
+        let effects = link.subscriber(&office, from)?.handle(input);
+        Ok(self.follow(from, effects))
     }
 
     fn follow(&mut self, provider: BureauId, effects: Vec<SubscriberEffect>) -> Vec<Wire> {
@@ -296,218 +208,115 @@ impl Bureau {
         for effect in effects {
             match effect {
                 SubscriberEffect::Send(message) => {
-                    if let Message::Pull(pull) = &message {
-                        self.asked.insert(provider, pull.serial);
+                    if let (Message::Pull(pull), Some(link)) = (&message, self.links.get_mut(&provider)) {
+                        link.asked = Some(pull.serial);
                     }
                     out.push(Wire::Message(message));
                 }
-                SubscriberEffect::Apply(changes) => changes.into_iter().for_each(|change| self.apply(provider, change)),
+                SubscriberEffect::Apply(changes) => {
+                    let examined = self.office.examine(provider, changes);
+                    self.arrived.push_back((provider, examined));
+                }
                 SubscriberEffect::Done { .. } => {}
-                // The network made it look so: begin again from what is on the disk.
-                SubscriberEffect::Violated(_) => drop(self.subscribers.remove(&provider)),
+                // The network made it look so: begin again from the books.
+                SubscriberEffect::Violated(_) => self.forget(provider),
             }
         }
         out
     }
 
-    fn apply(&mut self, provider: BureauId, change: Change) {
-        match change {
-            Change::Open { feed, label, .. } => {
-                if let Some(old) = self.disk.labels.insert((provider, label), feed) {
-                    self.end(provider, old);
-                }
-                self.disk.cursors.entry(provider).or_default().insert(feed, Position::default());
-            }
-            Change::Entries { feed, entries, to } => {
-                if !self.disk.cursors.get(&provider).is_some_and(|cursors| cursors.contains_key(&feed)) {
-                    return;
-                }
-                entries.into_iter().for_each(|entry| self.apply_entry(provider, feed, entry));
-                self.disk.cursors.entry(provider).or_default().insert(feed, to);
-            }
-            Change::Close { feed } => self.end(provider, feed),
+    /// Begins again from the books with what a provider sends.
+    fn forget(&mut self, provider: BureauId) {
+        self.arrived.retain(|(from, _)| *from != provider);
+        if let Some(link) = self.links.get_mut(&provider) {
+            (link.subscriber, link.asked) = (None, None);
         }
     }
 
-    fn end(&mut self, provider: BureauId, feed: FeedId) {
-        self.disk.held.retain(|(owner, _), held| *owner != provider || held.feed != feed);
-        self.disk.cursors.entry(provider).or_default().remove(&feed);
-        self.disk.ended.entry(provider).or_default().insert(feed);
+    /// Takes in what has arrived first, together with what follows it of the same provider now and then. Whether there
+    /// was something.
+    pub(super) fn take_in(&mut self, together: bool) -> Result<bool, Error> {
+        let Some((provider, first)) = self.arrived.pop_front() else { return Ok(false) };
+        let mut all = vec![first];
+        if together && self.arrived.front().is_some_and(|(next, _)| *next == provider) {
+            all.extend(self.arrived.pop_front().map(|(_, examined)| examined));
+        }
+        let taken = self.office.take_in(provider, all);
+        if taken.is_err() {
+            self.forget(provider);
+        }
+        taken.map(|_| true)
     }
 
-    fn apply_entry(&mut self, owner: BureauId, feed: FeedId, entry: Entry) {
-        match entry {
-            Entry::Put(bytes) => {
+    /// Whom answers are being made for.
+    pub(super) fn serving(&self) -> Vec<BureauId> {
+        self.links.iter().filter(|(_, link)| link.serving.is_some()).map(|(bureau, _)| *bureau).collect()
+    }
+
+    /// One step of the answer to a peer, and what leaves with it.
+    ///
+    /// # Panics
+    /// Where something leaves that is not granted.
+    pub(super) fn step(&mut self, peer: BureauId) -> Result<Option<Wire>, Error> {
+        let Some(link) = self.links.get_mut(&peer) else { return Ok(None) };
+        let Some((serial, serving)) = &mut link.serving else { return Ok(None) };
+        let serial = *serial;
+        let step = serving.step().inspect_err(|_| link.serving = None)?;
+        match step {
+            Step::Busy => Ok(None),
+            Step::Done { .. } => {
+                link.serving = None;
+                Ok(None)
+            }
+            Step::Send(content) => {
+                content.wait().inspect_err(|_| link.serving = None)?;
+                if content.records > 0 {
+                    let deed = Deed::new(Actor::Bureau(peer), "feed.send").peer(peer).with("records", content.records);
+                    self.office.account(deed)?;
+                }
+                self.judge(peer, &content.items);
+                Ok(Some(content.message.map_or(Wire::Parcel(serial, content.items), Wire::Message)))
+            }
+        }
+    }
+
+    /// L1: what leaves is granted, by what was in force when news was heeded last.
+    fn judge(&self, peer: BureauId, items: &[Vec<u8>]) {
+        let granted = self.in_force.get(&peer);
+        for item in items {
+            let Item::Entries { feed, entries, .. } = codec::decode(item).expect("an item") else { continue };
+            for entry in entries {
+                let Entry::Put(bytes) = entry else { continue };
                 let header = Unverified::decode(&bytes).expect("a record").header().clone();
-                let key = (owner, header.id);
-                let stale = self.disk.held.get(&key).is_some_and(|held| held.revision > header.revision);
-                if !stale && !self.disk.gone.contains(&key) {
-                    self.disk.held.insert(key, Held { feed, revision: header.revision, bytes });
-                }
+                let may = granted.is_some_and(|grants| grants.values().any(|grant| grant.label == header.label));
+                assert!(may && feed != FeedId::LETTERS, "{} sends {peer} what it may not have", self.office.me());
+                let today = self.office.now().day();
+                assert!(header.retain_until.is_some_and(|until| today <= until), "an expired record leaves");
             }
-            Entry::Withdraw(bytes) => {
-                let key = SigningKey::from_seed([owner.as_str().as_bytes()[0] - b'A' + 1; 32]).verifying_key();
-                let tombstone = Tombstone::verify(&bytes, |_| Some(key)).expect("a tombstone");
-                self.disk.held.remove(&(owner, tombstone.id));
-                self.disk.gone.insert((owner, tombstone.id));
-            }
-            Entry::Expire(_) | Entry::Leave(_) | Entry::Letter(_) => {}
         }
     }
 
-    fn serve(&mut self, peer: BureauId, pull: igain_protocol::sync::Pull, now: u64) -> Vec<Wire> {
-        let (heads, serial) = (self.heads(), pull.serial);
-        let input = ProviderInput::Pull { pull, heads: &heads, mirror: [0; 16] };
-        let mut effects = std::collections::VecDeque::from(self.provider(peer).handle(input));
-        let mut out = Vec::new();
-        let mut notes = Notes::default();
-        while let Some(effect) = effects.pop_front() {
-            match effect {
-                ProviderEffect::Read { feed, class, groups, after, again, room } => {
-                    let wanted = Wanted { feed, class, groups, after, again, room };
-                    let read = self.read(peer, wanted, &mut notes);
-                    effects.extend(self.provider(peer).handle(ProviderInput::Read(read)));
-                }
-                ProviderEffect::Persist { feeds, delivered } => {
-                    self.persist(peer, &feeds, &delivered, std::mem::take(&mut notes));
-                }
-                ProviderEffect::Forget(id, _) => {
-                    self.disk.views.entry(peer).or_default().feeds.remove(&id);
-                }
-                ProviderEffect::Renew(id) => {
-                    let secret = self.feeds.clone();
-                    self.provider(peer).view_mut().renew(peer, &secret, id, now);
-                    let view = self.provider(peer).view().clone();
-                    self.disk.views.insert(peer, view);
-                }
-                ProviderEffect::Deliver(items) => out.push(Wire::Parcel(serial, items)),
-                ProviderEffect::AskCursors => out.push(Wire::Message(Message::AskCursors)),
-                ProviderEffect::End(end) => out.push(Wire::Message(Message::End(end))),
-            }
-        }
-        out
+    /// Whether nothing waits to be taken in or sent.
+    pub(super) fn rests(&self) -> bool {
+        self.arrived.is_empty() && self.prepared.is_empty() && self.serving().is_empty()
+    }
+}
+
+impl Link {
+    fn serial(&mut self, now: Timestamp) -> u64 {
+        self.last_serial = now.as_ms().max(self.last_serial + 1);
+        self.last_serial
     }
 
-    fn persist(&mut self, peer: BureauId, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)], notes: Notes) {
-        let view = self.disk.views.entry(peer).or_default();
-        for (id, feed) in feeds {
-            view.feeds.insert(*id, feed.clone());
-            let slots = delivered.iter().filter(|(of, _)| of == id).map(|(_, slot)| (peer, feed.class, *slot));
-            self.disk.delivered.extend(slots);
-        }
-        self.disk.withheld.extend(notes.withheld.iter().map(|(to, from)| (peer, *to, *from)));
-        let meant = |(to_peer, to, _): &(BureauId, RecordId, RecordId)| *to_peer == peer && notes.sent.contains(to);
-        let lacking: BTreeSet<_> = self.disk.withheld.iter().filter(|row| meant(row)).copied().collect();
-        self.disk.withheld.retain(|row| !lacking.contains(row));
-        let again: BTreeSet<RecordId> = lacking.into_iter().map(|(_, _, from)| from).collect();
-        let again = again.into_iter().filter_map(|id| Some((id, self.disk.own.get(&id)?.class)));
-        let again: Vec<(RecordId, ClassIndex)> = again.collect();
-        for (id, class) in again {
-            let Some(feed) = self.provider(peer).view().open_feeds().find(|(_, feed)| feed.class == class) else {
-                continue;
-            };
-            let feed = feed.0;
-            let list = self.disk.again.entry((peer, feed)).or_default();
-            list.push(id);
-            let count = list.len() as u64;
-            self.provider(peer).note_again(feed, count);
-        }
-        let counts: Vec<_> = self.provider(peer).view().feeds.iter().map(|(id, feed)| (*id, feed.clone())).collect();
-        let view = self.disk.views.entry(peer).or_default();
-        for (id, feed) in counts {
-            // The places may run ahead of what is durable; how much is to be sent again may not lag behind.
-            view.feeds.entry(id).or_insert_with(|| feed.clone()).again = feed.again;
-        }
-    }
-
-    fn read(&self, peer: BureauId, wanted: Wanted, notes: &mut Notes) -> Read {
-        let Wanted { feed, class, groups, after, again, room } = wanted;
-        let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
-        let mut left = room;
-        let log = self.disk.logs.get(&class).map(Vec::as_slice).unwrap_or_default();
-        for (logged, seq) in log.iter().zip(1u64..).skip(after as usize) {
-            if let Some((entry, slot)) = self.disclose(peer, class, groups, logged, seq, notes) {
-                let Some(rest) = left.checked_sub(entry.wire_len()) else { return read };
-                left = rest;
-                read.entries.push((entry, slot));
+    fn subscriber(&mut self, office: &Office, provider: BureauId) -> Result<&mut Subscriber, Error> {
+        let subscriber = match self.subscriber.take() {
+            Some(subscriber) => subscriber,
+            None => {
+                let rows = office.ledger().cursors(provider)?;
+                let cursors = rows.into_iter().map(|(feed, row)| (feed, row.at)).collect();
+                Subscriber::new(cursors, office.ledger().ended_feeds(provider)?)
             }
-            read.through = seq;
-        }
-        let list = self.disk.again.get(&(peer, feed)).map(Vec::as_slice).unwrap_or_default();
-        for (id, nth) in list.iter().zip(1u64..).skip(again as usize) {
-            if let Some(own) = self.disk.own.get(id).filter(|own| own.class == class) {
-                let logged = Logged { op: Op::Put, id: *id, slot: own.slot };
-                let Some((entry, slot)) = self.disclose(peer, class, groups, &logged, own.seq, notes) else { continue };
-                let Some(rest) = left.checked_sub(entry.wire_len()) else { return read };
-                left = rest;
-                read.entries.push((entry, slot));
-            }
-            read.again = nth;
-        }
-        read.end = true;
-        read
-    }
-
-    /// Whether a peer may know of a record: it is there, in a class that is open to the peer.
-    fn may_refer(&self, peer: BureauId, id: RecordId) -> bool {
-        let open = |class| {
-            let view = self.providers.get(&peer).map(Provider::view).or_else(|| self.disk.views.get(&peer));
-            view.is_some_and(|view| view.open_feeds().any(|(_, feed)| feed.class == class))
         };
-        self.disk.own.get(&id).is_some_and(|own| open(own.class))
-    }
-
-    fn disclose(
-        &self,
-        peer: BureauId,
-        class: ClassIndex,
-        groups: GroupSet,
-        logged: &Logged,
-        seq: u64,
-        notes: &mut Notes,
-    ) -> Option<(Entry, Option<u64>)> {
-        match logged.op {
-            Op::Put => {
-                let own = self.disk.own.get(&logged.id).filter(|own| own.class == class && own.seq == seq)?;
-                let kind = self.labels[class as usize].kind;
-                let may_refer = |id| self.may_refer(peer, id);
-                let bytes = record::redact_bytes(&own.bytes, kind, groups, &may_refer).expect("a record");
-                notes.sent.push(logged.id);
-                let withheld = own.refers.iter().filter(|to| !may_refer(**to));
-                notes.withheld.extend(withheld.map(|to| (*to, logged.id)));
-                Some((Entry::Put(bytes), Some(logged.slot)))
-            }
-            Op::Withdraw => {
-                let delivered = self.disk.delivered.contains(&(peer, class, logged.slot));
-                delivered.then(|| (Entry::Withdraw(self.disk.tombstones[&logged.id].clone()), None))
-            }
-        }
-    }
-
-    /// What a peer is entitled to hold of this bureau.
-    pub fn entitlement(&self, peer: BureauId) -> BTreeMap<RecordId, Vec<u8>> {
-        let none = BTreeMap::new();
-        let grants = self.grants.get(&peer).unwrap_or(&none);
-        let entitled = self.disk.own.iter().filter_map(|(id, own)| {
-            let groups = grants.get(&own.class)?;
-            Some((*id, self.as_known(peer, own.class, &own.bytes, *groups)))
-        });
-        entitled.collect()
-    }
-
-    /// What a peer holds of this bureau. A reference to what it knew once and may know no longer does not count.
-    pub fn held_by(&self, peer: &Self) -> BTreeMap<RecordId, Vec<u8>> {
-        let held = peer.disk.held.iter().filter(|((of, _), _)| *of == self.id);
-        let held = held.map(|((_, id), held)| {
-            let class = self.disk.own.get(id).map(|own| own.class);
-            let bytes = class.map(|class| self.as_known(peer.id, class, &held.bytes, GroupSet::ALL));
-            (*id, bytes.unwrap_or_default())
-        });
-        held.collect()
-    }
-
-    fn as_known(&self, peer: BureauId, class: ClassIndex, bytes: &[u8], groups: GroupSet) -> Vec<u8> {
-        let kind = self.labels[class as usize].kind;
-        record::redact_bytes(bytes, kind, groups, &|id| self.may_refer(peer, id)).expect("a record")
+        Ok(self.subscriber.insert(subscriber))
     }
 }

@@ -5,6 +5,7 @@
 
 mod asking;
 mod giving;
+mod late;
 
 use std::time::{Duration, SystemTime};
 

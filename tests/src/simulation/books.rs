@@ -1,0 +1,67 @@
+//! What a bureau was told of its own writes: what was acknowledged must be there whatever happens, and what was refused
+//! may be there only where nobody knows.
+
+use std::collections::BTreeMap;
+
+use igain_node::ledger::RecordKey;
+use igain_node::office::Office;
+use igain_protocol::record::{RecordId, Value};
+
+/// What became of a record, as far as it was told.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    /// The text of the last version that was acknowledged; none where its end was.
+    last: Option<u64>,
+    /// What came after it and failed: nobody knows.
+    perhaps: Vec<Option<u64>>,
+}
+
+/// All records of a bureau, by what was told of them.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    told: BTreeMap<RecordId, Told>,
+}
+
+impl Books {
+    /// A version, or an end, was acknowledged.
+    pub(super) fn acknowledged(&mut self, id: RecordId, text: Option<u64>) {
+        self.told.insert(id, Told { last: text, perhaps: Vec::new() });
+    }
+
+    /// A write failed: it may be there or not.
+    pub(super) fn failed(&mut self, id: RecordId, text: Option<u64>) {
+        self.told.entry(id).or_default().perhaps.push(text);
+    }
+
+    /// Records that may be live, to be chosen from.
+    pub(super) fn ids(&self) -> Vec<RecordId> {
+        self.told.iter().filter(|(_, told)| told.last.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// L15: what was acknowledged is there, and nothing else.
+    ///
+    /// # Errors
+    /// Which record is not as it was told.
+    pub(super) fn check(&self, office: &Office) -> Result<(), String> {
+        for (id, told) in &self.told {
+            let row = office.ledger().record(RecordKey { id: *id, owner: office.me() }).map_err(|e| e.to_string())?;
+            let found = match row {
+                Some(row) if row.is_live(office.now().day()).map_err(|e| e.to_string())? => {
+                    let record = row.record().map_err(|error| error.to_string())?;
+                    record.values("remarks").next().and_then(Value::as_text).and_then(|text| text.parse().ok())
+                }
+                _ => None,
+            };
+            let expired = found.is_none();
+            if found != told.last && !told.perhaps.contains(&found) && !(expired && self.may_expire(*id)) {
+                return Err(format!("{} holds {found:?} of {id}, and was told {told:?}", office.me()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a record has a date that may have passed: such have an odd first byte.
+    fn may_expire(&self, id: RecordId) -> bool {
+        id.as_bytes()[0] % 2 == 1
+    }
+}

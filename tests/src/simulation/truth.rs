@@ -1,0 +1,150 @@
+//! What must be so once all is calm: the laws, looked at from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use igain_node::ledger::RecordRow;
+use igain_node::office::{Caf, HolderState, Office};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
+use igain_protocol::record::{self, Record, RecordId};
+use igain_protocol::sync::Grant;
+
+use super::bureau::{Bureau, Up};
+
+/// The first law that is broken.
+pub(super) fn check(bureaus: &[Bureau]) -> Result<(), String> {
+    let ups: Vec<(&Bureau, &Up)> = bureaus.iter().filter_map(|bureau| Some((bureau, bureau.up.as_ref()?))).collect();
+    for (bureau, up) in &ups {
+        if !up.rests() {
+            return Err(format!("{} still has something to do", bureau.id));
+        }
+        bureau.books.check(&up.office)?;
+        sound(bureau, &up.office)?;
+    }
+    for (_, owner) in &ups {
+        for (_, peer) in ups.iter().filter(|(_, peer)| peer.office.me() != owner.office.me()) {
+            held(&owner.office, &peer.office)?;
+        }
+    }
+    Ok(())
+}
+
+/// How many records of others a bureau shows.
+pub(super) fn received(bureau: &Bureau) -> usize {
+    let shown = |office: &Office| shown(office).map_or(0, |all| all.keys().filter(|(owner, _)| *owner != office.me()).count());
+    bureau.up.as_ref().map_or(0, |up| shown(&up.office))
+}
+
+/// L14 and L15: the audit log is whole, and no log has a hole.
+fn sound(bureau: &Bureau, office: &Office) -> Result<(), String> {
+    let own = bureau.keys.signing().verifying_key();
+    office.audit().verify(&own).map_err(|error| format!("the audit log of {}: {error}", bureau.id))?;
+    let holes = office.mend_logs().map_err(|error| error.to_string())?;
+    if holes.is_empty() { Ok(()) } else { Err(format!("the logs of {} had holes: {holes:?}", bureau.id)) }
+}
+
+/// L1, L6, L7 and L8: a peer shows just what is granted and live, as it may know it, and the owner's list of holders says
+/// so.
+fn held(owner: &Office, peer: &Office) -> Result<(), String> {
+    let (me, them) = (owner.me(), peer.me());
+    let grants = owner.grants(None).remove(&them).unwrap_or_default();
+    let own = shown(owner)?;
+    let mut granted = BTreeMap::new();
+    for ((_, id), row) in own.iter().filter(|((of, _), _)| *of == me) {
+        let Some(grant) = grants.get(&row.place.class) else { continue };
+        let may_refer = |to: RecordId| knows(&own, &grants, them, me, to) || holds(owner, them, to);
+        let kind = grant.label.kind;
+        let bytes = record::redact_bytes(&row.bytes, kind, grant.groups, &may_refer).map_err(|e| e.to_string())?;
+        granted.insert(*id, bytes);
+    }
+    let theirs: BTreeMap<RecordId, Vec<u8>> =
+        shown(peer)?.into_iter().filter(|((of, _), _)| *of == me).map(|((_, id), row)| (id, row.bytes)).collect();
+    let ids = |all: &BTreeMap<RecordId, Vec<u8>>| all.keys().copied().collect::<BTreeSet<_>>();
+    if ids(&theirs) != ids(&granted) {
+        let more: Vec<_> = ids(&theirs).difference(&ids(&granted)).map(ToString::to_string).collect();
+        let fewer: Vec<_> = ids(&granted).difference(&ids(&theirs)).map(ToString::to_string).collect();
+        return Err(format!("{them} should not show of {me}: {more:?}, and lacks {fewer:?}"));
+    }
+    for (id, bytes) in &theirs {
+        // A reference to what the peer knew once, and may know no longer, does not count.
+        let known = said(&granted[id])?;
+        let shown = said(bytes)?;
+        if !known.iter().all(|field| shown.contains(field)) {
+            return Err(format!("{them} holds {id} of {me} with other fields than it is granted: {shown:?}, {known:?}"));
+        }
+        let holders = owner.holders(*id).map_err(|error| error.to_string())?;
+        let state = holders.iter().find(|holder| holder.bureau == them).map(|holder| holder.state);
+        if state != Some(HolderState::Holds) {
+            return Err(format!("{me} says {state:?} of {them}, which holds {id}"));
+        }
+    }
+    for (_, id) in own.keys().filter(|(of, id)| *of == me && !theirs.contains_key(id)) {
+        let holders = owner.holders(*id).map_err(|error| error.to_string())?;
+        if holders.iter().any(|holder| holder.bureau == them && holder.state == HolderState::Holds) {
+            return Err(format!("{me} says that {them} holds {id}, which does not"));
+        }
+    }
+    files(owner, peer)
+}
+
+/// Both know the same charters and answers of the files that both are members of.
+fn files(one: &Office, other: &Office) -> Result<(), String> {
+    let cafs = |office: &Office| -> BTreeMap<CafId, Caf> {
+        office.cafs().into_iter().map(|caf| (caf.charter().id, caf)).collect()
+    };
+    let (mine, theirs) = (cafs(one), cafs(other));
+    for (id, caf) in &mine {
+        let Some(known) = theirs.get(id) else { continue };
+        let member = |caf: &Caf, of: &Office| caf.charter().role_of(of.me()).is_some();
+        if !(member(caf, one) && member(caf, other) && member(known, one) && member(known, other)) {
+            continue;
+        }
+        if caf.charter() != known.charter() {
+            let serials = (caf.charter().serial, known.charter().serial);
+            return Err(format!("{} and {} know other charters of {id}: {serials:?}", one.me(), other.me()));
+        }
+        for bureau in [one.me(), other.me()] {
+            if caf.acceptance_of(bureau) != known.acceptance_of(bureau) {
+                return Err(format!("{} and {} know other answers of {bureau} to {id}", one.me(), other.me()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All that an office would show.
+fn shown(office: &Office) -> Result<BTreeMap<(BureauId, RecordId), RecordRow>, String> {
+    let mut all = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = office.ledger().records(after, 1_024).map_err(|error| error.to_string())?;
+        let Some((last, _)) = page.last() else { return Ok(all) };
+        after = Some(*last);
+        for (key, row) in page {
+            if office.is_shown(&row).map_err(|error| error.to_string())? {
+                all.insert((key.owner, key.id), row);
+            }
+        }
+    }
+}
+
+/// Whether a peer may know of a record of `me`'s.
+fn knows(
+    own: &BTreeMap<(BureauId, RecordId), RecordRow>,
+    grants: &BTreeMap<u32, Grant>,
+    _them: BureauId,
+    me: BureauId,
+    id: RecordId,
+) -> bool {
+    own.get(&(me, id)).is_some_and(|row| grants.contains_key(&row.place.class))
+}
+
+fn holds(office: &Office, owner: BureauId, id: RecordId) -> bool {
+    office.ledger().has_record(igain_node::ledger::RecordKey { id, owner }).unwrap_or(false)
+}
+
+/// What a record says, as far as it is disclosed.
+fn said(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let record: Record = record::trusted(bytes).map_err(|error| error.to_string())?;
+    Ok(record.fields().map(|(def, value)| format!("{}: {value:?}", def.name)).collect())
+}

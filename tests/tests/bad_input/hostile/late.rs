@@ -1,0 +1,71 @@
+//! A bureau that takes what it is sent slowly, and what it still gets once it may have nothing more.
+
+use std::time::Duration;
+
+use igain_protocol::codec;
+use igain_protocol::log::{Cursor, Entry, FeedId, Item, Position};
+use igain_protocol::parcel::{self, Parcel};
+use igain_protocol::sync::{Message, Pull};
+use igain_protocol::time::Timestamp;
+use igain_tests::daemon::PATIENCE;
+
+use super::{Siege, now};
+
+const RECORDS: usize = 300;
+
+const MAPPING: &str = r#"source = "test"
+grading = "B2"
+retain = "5 years"
+[label]
+tlp = "green"
+[[record]]
+kind = "phone"
+key = "{key}"
+fields = { number = "{number}", remarks = "{remarks}" }
+"#;
+
+/// When a parcel was signed, and how many records it brings.
+fn opened(siege: &Siege, sealed: &[u8]) -> (Timestamp, usize) {
+    let signed = parcel::open(sealed, &siege.keys.sealing()).expect("opened");
+    let parcel = Parcel::verify(&signed, siege.me(), (siege.card.bureau, &siege.card.signing)).expect("verified");
+    let puts = parcel.items.iter().map(|item| match codec::decode::<Item>(item).expect("an item") {
+        Item::Entries { entries, .. } => entries.iter().filter(|entry| matches!(entry, Entry::Put(_))).count(),
+        _ => 0,
+    });
+    (parcel.created, puts.sum())
+}
+
+/// L1: what policy takes back does not leave once `policy apply` has returned, however much of an answer was made
+/// already. Seen to fail when an answer under way goes on with what was granted when it began.
+#[test]
+fn l1_nothing_leaves_that_policy_took_back_once_apply_has_returned() {
+    let siege = Siege::lay(51);
+    let row = |n: usize| format!("{n},+2547{n:08},{}\n", "x".repeat(10_000));
+    siege.ke.write("phones.csv", &format!("key,number,remarks\n{}", (0..RECORDS).map(row).collect::<String>()));
+    siege.ke.write("phones.toml", MAPPING);
+    assert_eq!(siege.ke.igain(&["import", "phones.csv", "--mapping", "phones.toml"]).code, Some(0));
+    siege.runtime.block_on(async {
+        let mut exchange = siege.open().await;
+        let cursors = Some(vec![Cursor { feed: FeedId::LETTERS, at: Position::default() }]);
+        let serial = now().as_ms();
+        let pull = Pull { serial, digest: [9; 16], cursors, budget_bytes: 16 << 20, mirror: [0; 16], news: false };
+        exchange.send(&Message::Pull(pull).encode()).await.expect("sent");
+        // The first parcel is here: the answer is under way, and this bureau takes no more of it for now.
+        let first = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("a frame");
+        let Message::Delivery(delivery) = Message::decode(&first.expect("a frame")).expect("a message") else {
+            panic!("not a parcel");
+        };
+        let mut records = opened(&siege, &delivery.sealed).1;
+        siege.ke.apply("");
+        let applied = now();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        while let Ok(Some(frame)) = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("an end") {
+            if let Message::Delivery(delivery) = Message::decode(&frame).expect("a message") {
+                let (signed, brought) = opened(&siege, &delivery.sealed);
+                assert!(signed <= applied, "signed {} ms after the policy was in force", signed.ms_since(applied));
+                records += brought;
+            }
+        }
+        assert!(records < RECORDS, "{records} records: the answer was over before the policy came");
+    });
+}
