@@ -213,13 +213,12 @@ impl Network {
     }
 
     /// Closes the connections with a peer. When this returns they are closed: what was handed over and had not left yet
-    /// does not leave any more. The peer may connect anew at once.
+    /// does not leave any more. A peer that is allowed may connect anew at once.
     pub async fn cut(&self, key: PeerKey) {
         /// A connection that does not close by then is gone for all that it can still carry.
         const PATIENCE: Duration = Duration::from_secs(5);
-        let Some(peer) = self.peers.by_key(&key) else { return };
         let (done, closed) = oneshot::channel();
-        if self.commands.send(Command::Cut { peer, done }).await.is_ok() {
+        if self.commands.send(Command::Cut { key, done }).await.is_ok() {
             let _ = tokio::time::timeout(PATIENCE, closed).await;
         }
     }

@@ -16,6 +16,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::Limits;
 use super::exchange::Exchange;
 use super::notice::{Notice, Refusal, RefusalMeter};
+use super::address::PeerKey;
 use super::peer::{Peer, Peers, Transport};
 use super::redial::STABLE;
 use super::streams::{Denied, OpenFailure, Opened, Reply};
@@ -42,8 +43,8 @@ pub(super) enum Command {
     },
     /// Close all connections with a peer, and say when they are closed: what they had not sent yet is not sent.
     Cut {
-        /// The peer.
-        peer: Arc<Peer>,
+        /// The peer, allowed or not.
+        key: PeerKey,
         /// Told when no connection is left.
         done: oneshot::Sender<()>,
     },
@@ -64,7 +65,7 @@ pub(super) struct Driver {
     dialer: Dialer,
     refusals: RefusalMeter,
     /// Who waits until a peer has no connection left.
-    cutting: Vec<(PeerId, oneshot::Sender<()>)>,
+    cutting: Vec<(PeerKey, oneshot::Sender<()>)>,
 }
 
 impl Driver {
@@ -91,7 +92,7 @@ impl Driver {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 command = self.commands.recv() => match command {
                     Some(Command::Open { peer, reply }) => self.open(&peer, reply),
-                    Some(Command::Cut { peer, done }) => self.cut(&peer, done),
+                    Some(Command::Cut { key, done }) => self.cut(key, done),
                     Some(Command::Shutdown(done)) => return self.shut_down(done).await,
                     None => return,
                 },
@@ -154,18 +155,18 @@ impl Driver {
         }
     }
 
-    fn cut(&mut self, peer: &Arc<Peer>, done: oneshot::Sender<()>) {
-        for id in self.links.all_of(peer) {
+    fn cut(&mut self, key: PeerKey, done: oneshot::Sender<()>) {
+        for id in self.links.with(key) {
             self.swarm.close_connection(id);
         }
-        self.cutting.push((peer.id, done));
-        self.tell_cut(peer);
+        self.cutting.push((key, done));
+        self.tell_cut(key);
     }
 
     /// Tells those who wait for it once a peer has no connection left.
-    fn tell_cut(&mut self, peer: &Arc<Peer>) {
-        if self.links.all_of(peer).is_empty() {
-            for (_, done) in self.cutting.extract_if(.., |(id, _)| *id == peer.id) {
+    fn tell_cut(&mut self, key: PeerKey) {
+        if self.links.with(key).is_empty() {
+            for (_, done) in self.cutting.extract_if(.., |(waits, _)| *waits == key) {
                 // Whoever waited may have given up.
                 let _ = done.send(());
             }
@@ -225,7 +226,7 @@ impl Driver {
     fn on_closed(&mut self, connection: ConnectionId, cause: Option<ConnectionError>) {
         let Some(link) = self.links.remove(connection) else { return };
         let peer = Arc::clone(link.peer());
-        self.tell_cut(&peer);
+        self.tell_cut(peer.key);
         self.rank(&peer);
         if self.links.best(&peer).is_some() {
             return;
@@ -306,7 +307,7 @@ impl Driver {
 
     fn refuse(&mut self, peer: Option<PeerId>, address: &str, reason: Refusal) {
         if let Some(untold) = self.refusals.tell(Instant::now()) {
-            let peer = peer.and_then(|id| super::PeerKey::of_peer_id(&id));
+            let peer = peer.and_then(|id| PeerKey::of_peer_id(&id));
             self.tell(Notice::Refused { peer, address: address.into(), reason, untold });
         }
     }

@@ -108,6 +108,17 @@ impl Subscription {
         }
     }
 
+    /// Waits until there is news that should be told at once.
+    pub async fn prompt(&self) {
+        loop {
+            let filled = self.slot.filled.notified();
+            if self.slot.news().prompt {
+                return;
+            }
+            filled.await;
+        }
+    }
+
     /// Adds news that was taken and could not be acted on: it is told again.
     pub fn put_back(&self, news: &News) {
         self.slot.news().add(news);

@@ -88,9 +88,9 @@ pub(super) struct Turn<'a> {
 }
 
 /// A turn on its way to the disk.
-#[derive(Debug)]
 #[must_use = "the turn is not durable before it was waited for"]
 pub(super) struct Committed {
+    office: Office,
     account: Option<Pending>,
     pending: Option<Pending>,
 }
@@ -104,10 +104,22 @@ impl Committed {
         if let Some(account) = &self.account {
             account.wait().map_err(|error| Error::Audit(error.into()))?;
         }
-        match &self.pending {
-            Some(pending) => Ok(pending.wait().map(drop)?),
-            None => Ok(()),
+        if let Some(pending) = &self.pending {
+            pending.wait()?;
         }
+        if self.account.is_some()
+            && let Err(error) = self.office.audit().checkpoint_if_due(self.office.now())
+        {
+            // What was done stays done; the next checkpoint vouches for it as well.
+            tracing::error!(%error, "the audit log could not be checkpointed");
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Committed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Committed").field("account", &self.account).field("pending", &self.pending).finish()
     }
 }
 
@@ -358,7 +370,7 @@ impl<'a> Turn<'a> {
         let accounts = std::mem::take(&mut self.accounts);
         let batch = std::mem::replace(&mut self.batch, self.office.ledger().store().begin());
         if accounts.is_empty() && batch.is_empty() {
-            return Ok(Committed { account: None, pending: None });
+            return Ok(Committed { office: self.office.clone(), account: None, pending: None });
         }
         let account = match accounts.is_empty() {
             true => None,
@@ -384,7 +396,7 @@ impl<'a> Turn<'a> {
         let with = With { after: account.iter().cloned().collect(), told: Some(Box::new(told)) };
         let pending = self.office.ledger().store().submit_with(batch, with)?;
         self.desk.last = Some(pending.clone());
-        Ok(Committed { account, pending: Some(pending) })
+        Ok(Committed { office: self.office.clone(), account, pending: Some(pending) })
     }
 }
 

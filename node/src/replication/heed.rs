@@ -32,8 +32,9 @@ impl Replication {
         loop {
             let mut told = news.next().await;
             if !told.prompt {
-                tokio::time::sleep_until(last + BULK_EVERY).await;
                 news.put_back(&told);
+                // What is prompt ends the wait; otherwise the time does.
+                let _ = tokio::time::timeout_at(last + BULK_EVERY, news.prompt()).await;
                 told = news.next().await;
             }
             last = Instant::now();
@@ -81,18 +82,21 @@ impl Replication {
     /// members want.
     pub(super) async fn refresh(&self) -> Result<(), Error> {
         let this = self.clone();
-        blocking(move || this.refresh_links()).await?;
+        let removed = blocking(move || this.refresh_links()).await?;
+        futures::future::join_all(removed.iter().map(|link| self.end_answers(link))).await;
         self.reconsider().await?;
         self.tell(self.links()).await
     }
 
-    fn refresh_links(&self) -> Result<(), Error> {
+    /// Brings links and allowed connections in line. Returns the links that are no longer.
+    fn refresh_links(&self) -> Result<Vec<Arc<Link>>, Error> {
         let mut links = lock(&self.inner.links);
         // Read under the lock: what a slower call has read must not replace what is newer.
         let peers = self.office().active_peers();
         let active: BTreeMap<_, PeerKey> =
             peers.iter().map(|peer| (peer.card().bureau, PeerKey::from_bytes(peer.card().transport))).collect();
-        links.retain(|bureau, running| active.get(bureau) == Some(&running.link.key));
+        let gone = links.extract_if(.., |bureau, running| active.get(bureau) != Some(&running.link.key));
+        let gone = gone.map(|(_, running)| Arc::clone(&running.link)).collect();
         *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
         let allowed =
             peers.iter().map(|peer| (PeerKey::from_bytes(peer.card().transport), peer.card().addresses.clone()));
@@ -106,7 +110,7 @@ impl Replication {
                 place.insert(Running { link, task });
             }
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// Brings every view in line with what its peer is entitled to now, and ends what is under way to those from whom

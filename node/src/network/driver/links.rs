@@ -9,6 +9,7 @@ use libp2p::core::connection::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 
+use super::super::address::PeerKey;
 use super::super::peer::{LinkFacts, Peer};
 use super::Transport;
 
@@ -95,6 +96,11 @@ impl Links {
 
     pub(super) fn all_of(&self, peer: &Arc<Peer>) -> Vec<ConnectionId> {
         self.of(peer).map(|(id, _)| *id).collect()
+    }
+
+    /// All connections with the owner of a key, whether or not it is allowed any more.
+    pub(super) fn with(&self, key: PeerKey) -> Vec<ConnectionId> {
+        self.0.iter().filter(|(_, link)| link.peer.key == key).map(|(id, _)| *id).collect()
     }
 
     /// The connection to use with a peer.
