@@ -42,6 +42,8 @@ pub struct Federation {
     texts: u64,
     trace: Sha256,
     calm: bool,
+    /// What failed while all was calm.
+    failed: Option<String>,
 }
 
 impl Federation {
@@ -73,6 +75,7 @@ impl Federation {
             texts: 0,
             trace: Sha256::new(),
             calm: false,
+            failed: None,
         }
     }
 
@@ -155,6 +158,7 @@ impl Federation {
     /// # Errors
     /// What is wrong, and where.
     pub fn check(&self) -> Result<(), String> {
+        self.failed.clone().map_or(Ok(()), Err)?;
         truth::check(&self.bureaus)
     }
 
@@ -193,7 +197,8 @@ impl Federation {
     /// One step of the answer that a bureau gives to a peer.
     fn step(&mut self, at: usize, peer: BureauId) {
         let to = self.bureaus.iter().position(|bureau| bureau.id == peer);
-        let wire = self.bureaus[at].up.as_mut().and_then(|up| up.step(peer).ok().flatten());
+        let step = self.bureaus[at].up.as_mut().map(|up| up.step(peer));
+        let wire = self.told("step", at, step).flatten();
         if let (Some(to), Some(wire)) = (to, wire) {
             self.send(at, to, vec![wire]);
         }
@@ -201,7 +206,8 @@ impl Federation {
 
     fn pull(&mut self, of: usize, from: usize) {
         let provider = self.bureaus[from].id;
-        let wires = self.bureaus[of].up.as_mut().and_then(|up| up.pull(provider).ok());
+        let pulled = self.bureaus[of].up.as_mut().map(|up| up.pull(provider));
+        let wires = self.told("pull", of, pulled);
         self.send(of, from, wires.unwrap_or_default());
     }
 
@@ -234,7 +240,8 @@ impl Federation {
             }
             self.note(from, to, &wire);
             let sender = self.bureaus[from].id;
-            let answer = self.bureaus[to].up.as_mut().and_then(|up| up.take(sender, wire).ok());
+            let taken = self.bureaus[to].up.as_mut().map(|up| up.take(sender, wire));
+            let answer = self.told("take", to, taken);
             self.send(to, from, answer.unwrap_or_default());
         }
     }
@@ -243,6 +250,20 @@ impl Federation {
         self.now = now;
         for bureau in &self.bureaus {
             bureau.up.iter().for_each(|up| up.office.clock().set(now));
+        }
+    }
+
+    /// What was done; where it failed although nothing should, that is kept.
+    fn told<T>(&mut self, what: &str, at: usize, done: Option<Result<T, igain_node::office::Error>>) -> Option<T> {
+        match done? {
+            Ok(done) => Some(done),
+            Err(error) => {
+                if self.calm {
+                    let id = self.bureaus[at].id;
+                    self.failed.get_or_insert_with(|| format!("{id} fails to {what}: {error}"));
+                }
+                None
+            }
         }
     }
 

@@ -20,6 +20,17 @@ pub struct TombstoneRow {
     /// Every class and slot in which it stood.
     #[n(2)]
     pub trail: Vec<(ClassIndex, u64)>,
+    /// For a record of another bureau whose date passed here: the revision that had this date. Its owner may have given
+    /// a later one a later date in time, and that one is taken; nothing else is ever.
+    #[n(3)]
+    pub revision: Option<u32>,
+}
+
+impl TombstoneRow {
+    /// Whether a revision of the record may not be taken in.
+    pub fn bars(&self, revision: u32) -> bool {
+        self.revision.is_none_or(|expired| revision <= expired)
+    }
 }
 
 impl Ledger {
@@ -37,6 +48,11 @@ impl Ledger {
     /// Where the store cannot be read.
     pub fn has_ended(&self, key: RecordKey) -> Result<bool, Error> {
         Ok(self.store().contains(table::TOMBSTONES, &key.to_bytes())?)
+    }
+
+    /// Forgets that a revision of a record has expired: a later one is there.
+    pub fn delete_tombstone(&self, batch: &mut Batch, key: RecordKey) {
+        batch.delete(table::TOMBSTONES, key.to_bytes());
     }
 
     /// Ends a record for ever.

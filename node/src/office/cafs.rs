@@ -300,7 +300,7 @@ impl Turn<'_> {
         let told: BTreeSet<BureauId> = earlier.chain(&charter.members).map(|(member, _)| *member).collect();
         self.post_to(told.into_iter(), LetterKind::Charter, signed.as_bytes());
         self.put_charter(signed);
-        Ok(())
+        self.introduce(before.as_ref().map(Caf::charter), id)
     }
 
     /// Posts a letter to those of the bureaus that may take part.

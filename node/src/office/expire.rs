@@ -65,7 +65,8 @@ impl Turn<'_> {
             self.end_record(key, &row, Op::Expire, None)?;
         } else {
             self.count(row.place.class, -1);
-            let tombstone = TombstoneRow { at: self.now(), signed: None, trail: row.place.trail() };
+            let revision = Some(row.record()?.header().revision);
+            let tombstone = TombstoneRow { at: self.now(), signed: None, trail: row.place.trail(), revision };
             self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
             self.remove_record(key, &row)?;
         }

@@ -312,6 +312,10 @@ impl<'a> Intake<'a> {
         let until = header.retain_until;
         let place = Place { class, seq, slot, stored: self.turn.now(), earlier: Vec::new(), until };
         self.office().ledger().put_record(&mut self.turn.batch, key, &place, record.as_bytes());
+        if known.is_none() {
+            // One that expired here, and was given a later date by its owner in time.
+            self.office().ledger().delete_tombstone(&mut self.turn.batch, key);
+        }
         self.made.insert(key, Some(RecordRow { place, bytes: record.as_bytes().to_vec() }));
         if let Some(until) = until {
             self.turn.retain(until, key);
@@ -329,11 +333,19 @@ impl<'a> Intake<'a> {
             Some("record.label")
         } else if header.retain_until.is_none_or(|until| until < self.turn.now().day()) {
             Some("record.outdated")
-        } else if self.ended.contains(&key) || self.office().ledger().has_ended(key)? {
+        } else if self.ended.contains(&key) || self.is_barred(key, header.revision)? {
             Some("record.ended")
         } else {
             None
         })
+    }
+
+    fn is_barred(&self, key: RecordKey, revision: u32) -> Result<bool, Error> {
+        let ledger = self.office().ledger();
+        if !ledger.has_ended(key)? {
+            return Ok(false);
+        }
+        Ok(ledger.tombstone(key)?.is_none_or(|tombstone| tombstone.bars(revision)))
     }
 
     /// Brings the identifiers by which a record is found in line with its new version.
@@ -375,7 +387,7 @@ impl<'a> Intake<'a> {
         }
         self.gone.push(id);
         self.ended.insert(key);
-        let tombstone = TombstoneRow { at: self.turn.now(), signed, trail };
+        let tombstone = TombstoneRow { at: self.turn.now(), signed, trail, revision: None };
         self.office().ledger().put_tombstone(&mut self.turn.batch, key, &tombstone);
         Ok(())
     }

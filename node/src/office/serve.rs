@@ -11,6 +11,7 @@ use igain_protocol::log::FeedId;
 use igain_protocol::sync::{
     ClassIndex, End, Feed, Grant, Heads, Message, Provider, ProviderEffect, ProviderInput, Pull, View,
 };
+use igain_protocol::time::Day;
 
 use super::disclose::{Notes, Wanted};
 use super::turn::{Committed, Turn};
@@ -210,6 +211,7 @@ impl Served {
             effects: effects.into(),
             heads,
             generation,
+            day: self.office.now().day(),
             notes: Notes::default(),
             deliveries: Deliveries::new(self.peer),
             committed: Vec::new(),
@@ -246,6 +248,8 @@ pub struct Serving {
     /// How long the logs were when it began.
     heads: Heads,
     generation: u64,
+    /// The day on which it began: with the next, records may have become such as must not leave.
+    day: Day,
     notes: Notes,
     deliveries: Deliveries,
     committed: Vec<Committed>,
@@ -298,7 +302,7 @@ impl Serving {
     /// Where the books cannot be read or written; the answer is over then.
     pub fn step(&mut self) -> Result<Step, Error> {
         let served = Arc::clone(&self.served);
-        if served.state()?.generation != self.generation {
+        if served.state()?.generation != self.generation || served.office.now().day() != self.day {
             // What the peer may have has changed while it was answered: it asks again.
             self.effects.clear();
         }

@@ -234,8 +234,8 @@ impl<'a> Turn<'a> {
 
     /// Begins a log.
     pub(super) fn open_class(&mut self, row: ClassRow) -> ClassIndex {
-        let last = self.classes.last_key_value().map(|(last, _)| *last);
-        let class = last.map_or_else(|| read(&self.office.inner.memory.classes).next(), |last| last + 1);
+        let begun = self.classes.last_key_value().map_or(0, |(last, _)| last + 1);
+        let class = read(&self.office.inner.memory.classes).next().max(begun);
         self.put_class(class, row);
         class
     }

@@ -38,7 +38,7 @@ impl Turn<'_> {
         }
         self.touch(key.id);
         self.count(place.class, -1);
-        let tombstone = TombstoneRow { at: self.now(), signed, trail: place.trail() };
+        let tombstone = TombstoneRow { at: self.now(), signed, trail: place.trail(), revision: None };
         self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
         self.remove_record(key, row)
     }

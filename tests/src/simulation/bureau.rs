@@ -25,7 +25,7 @@ use crate::bureau::keys;
 
 /// What travels: a message of the protocol, or a parcel's items before signing and sealing.
 #[derive(Debug, Clone)]
-pub enum Wire {
+pub(super) enum Wire {
     /// A message.
     Message(Message),
     /// The items of a parcel, and the serial of the pull that it answers: a stream carries the answer to its own pull,

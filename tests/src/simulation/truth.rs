@@ -52,7 +52,7 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
     let mut granted = BTreeMap::new();
     for ((_, id), row) in own.iter().filter(|((of, _), _)| *of == me) {
         let Some(grant) = grants.get(&row.place.class) else { continue };
-        let may_refer = |to: RecordId| knows(&own, &grants, them, me, to) || holds(owner, them, to);
+        let may_refer = |to: RecordId| knows(&own, &grants, me, to) || holds(owner, them, to);
         let kind = grant.label.kind;
         let bytes = record::redact_bytes(&row.bytes, kind, grant.groups, &may_refer).map_err(|e| e.to_string())?;
         granted.insert(*id, bytes);
@@ -105,7 +105,9 @@ fn files(one: &Office, other: &Office) -> Result<(), String> {
         }
         for bureau in [one.me(), other.me()] {
             if caf.acceptance_of(bureau) != known.acceptance_of(bureau) {
-                return Err(format!("{} and {} know other answers of {bureau} to {id}", one.me(), other.me()));
+                let (mine, theirs) = (caf.acceptance_of(bureau), known.acceptance_of(bureau));
+                let (one, other) = (one.me(), other.me());
+                return Err(format!("{one} and {other} know other answers of {bureau} to {id}: {mine:?}, {theirs:?}"));
             }
         }
     }
@@ -132,7 +134,6 @@ fn shown(office: &Office) -> Result<BTreeMap<(BureauId, RecordId), RecordRow>, S
 fn knows(
     own: &BTreeMap<(BureauId, RecordId), RecordRow>,
     grants: &BTreeMap<u32, Grant>,
-    _them: BureauId,
     me: BureauId,
     id: RecordId,
 ) -> bool {
