@@ -1,18 +1,15 @@
 //! The sync machines in a simulated federation. A failing seed is printed; run it again with `IGAIN_SEED=<seed>`, or more
-//! of them with `IGAIN_SEEDS=<count>`.
+//! of them with `IGAIN_SEEDS=<count>`, from `IGAIN_SEED_FROM=<seed>` on.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
 use igain_tests::simulation::Federation;
 
 fn seeds(count: u64) -> Vec<u64> {
-    match std::env::var("IGAIN_SEED") {
-        Ok(seed) => vec![seed.parse().expect("IGAIN_SEED is a number")],
-        Err(_) => {
-            let more = std::env::var("IGAIN_SEEDS").map(|count| count.parse().expect("IGAIN_SEEDS is a number"));
-            (1..=more.unwrap_or(count)).collect()
-        }
-    }
+    let variable = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let from = variable("IGAIN_SEED_FROM").unwrap_or(1);
+    let all = from..from + variable("IGAIN_SEEDS").unwrap_or(count);
+    variable("IGAIN_SEED").map_or_else(|| all.collect(), |seed| vec![seed])
 }
 
 /// L17 and L18, and the heart of L1: whatever the network did, once it works again every bureau holds exactly what it
