@@ -66,7 +66,7 @@ impl Link {
     }
 
     /// Bytes that reached receivers.
-    fn delivered(&self) -> u64 {
+    fn bytes_delivered(&self) -> u64 {
         self.emulator.counts(Way::Back).bytes
     }
 }
@@ -96,7 +96,7 @@ fn transfer(ke: &Bureau, link: &Link, id: &str, how: How) -> (u64, u64) {
     let mut receiver = Bureau::init(id);
     receiver.reached_at(&[]);
     receiver.run();
-    let before = link.delivered();
+    let before = link.bytes_delivered();
     ke.enrol(&receiver);
     receiver.enrol(ke);
     until("all records to arrive", || {
@@ -113,7 +113,7 @@ fn transfer(ke: &Bureau, link: &Link, id: &str, how: How) -> (u64, u64) {
     link.victim.lock().expect("a lock").take();
     let all_acknowledged = |peer: &Value| peer["link"]["behind"] == 0;
     let peer = ke.eventually(&["peer", "show", id], all_acknowledged);
-    let delivered = link.delivered() - before;
+    let delivered = link.bytes_delivered() - before;
     receiver.stop();
     (delivered, peer["link"]["bytes_out"].as_u64().expect("a count"))
 }

@@ -20,7 +20,8 @@ fn any_port(transport: Transport) -> String {
 
 /// A free port that the system gives to nobody who asks for any port: another test could take it while nobody listens.
 fn own_port(transport: Transport) -> String {
-    let address = |nth: u32| any_port(transport).replace("/0", &format!("/{}", 30_000 + (std::process::id() + nth) % 2_000));
+    let address =
+        |nth: u32| any_port(transport).replace("/0", &format!("/{}", 30_000 + (std::process::id() + nth) % 2_000));
     (0..2_000).map(address).find(|address| is_free(address)).unwrap()
 }
 

@@ -134,8 +134,7 @@ fn a_long_header_is_refused_unread() {
     let sealed_to = |recipients: usize| {
         let all = vec![&recipient as &dyn age::Recipient; recipients];
         let mut sealed = Vec::new();
-        let mut writer =
-            age::Encryptor::with_recipients(all.into_iter()).unwrap().wrap_output(&mut sealed).unwrap();
+        let mut writer = age::Encryptor::with_recipients(all.into_iter()).unwrap().wrap_output(&mut sealed).unwrap();
         writer.write_all(b"signed").unwrap();
         writer.finish().unwrap();
         sealed

@@ -119,8 +119,8 @@ impl Path {
 
     /// How long the transmitter takes over so many bytes.
     fn lasts(&self, bytes: usize) -> Duration {
-        let rate = self.profile.bytes_per_s.map_or(0, u64::from);
-        if rate == 0 { Duration::ZERO } else { Duration::from_nanos(bytes as u64 * 1_000_000_000 / rate) }
+        let nanoseconds = |rate| (bytes as u64 * 1_000_000_000).checked_div(u64::from(rate));
+        self.profile.bytes_per_s.and_then(nanoseconds).map_or(Duration::ZERO, Duration::from_nanos)
     }
 
     const fn draw(&mut self) -> Drawn {

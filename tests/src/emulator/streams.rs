@@ -103,7 +103,6 @@ impl Lane<'_> {
             self.unbroken()?;
             to.write_all(&segment).await?;
             self.link.delivered(self.way, segment.len());
-            self.unbroken()?;
         }
         to.shutdown().await
     }

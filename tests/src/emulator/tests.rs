@@ -80,8 +80,7 @@ fn a_change_of_the_profile_moves_no_decision() {
 
 #[test]
 fn as_many_are_lost_doubled_and_held_back_as_the_profile_says() {
-    let profile =
-        Profile { lost_per_mille: 100, doubled_per_mille: 50, held_back_per_mille: 20, ..Profile::CLEAR };
+    let profile = Profile { lost_per_mille: 100, doubled_per_mille: 50, held_back_per_mille: 20, ..Profile::CLEAR };
     let fates = fates(profile, 3, 100_000, Duration::from_millis(1));
     let count = |is: &dyn Fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
     let lost = count(&|fate| *fate == Fate::Lost);
@@ -308,10 +307,10 @@ fn a_stream_passes_whole_no_faster_than_the_rate_and_its_end_too() {
     assert_eq!(ends.1.counts(Way::There).bytes, 100_000);
 }
 
-/// Seen to fail when what is already in the relay passes after the cut.
+/// What is under way in the relay at a cut does not arrive. Seen to fail when a cut does not end connections.
 #[test]
 fn cuts_come_after_so_many_bytes_and_one_after_the_other() {
-    let ends = stream_ends(Profile::CLEAR);
+    let ends = stream_ends(Profile { delay: Duration::from_millis(50), ..Profile::CLEAR });
     let moment = |bytes| Cut { when: When::Passed(Way::Back, bytes), lasts: Duration::ZERO };
     ends.1.plan([moment(50_000), moment(20_000)]);
     let heard = Arc::new(AtomicU64::new(0));
@@ -351,12 +350,12 @@ fn a_cut_by_the_clock_ends_connections_and_is_mended_by_the_clock() {
         }
     });
     // Who calls is hung up on until it is mended.
-    let answered = until("the link to be mended", || {
+    until("the link to be mended", || {
         let mut caller = TcpStream::connect(("127.0.0.1", link.port())).expect("the link");
         caller.set_read_timeout(Some(PATIENCE)).expect("its patience");
         caller.read_exact(&mut [0; 5]).ok()
     });
-    assert_eq!((answered, link.cuts()), ((), 1));
+    assert_eq!(link.cuts(), 1);
     assert!(planned.elapsed() >= after + lasts, "mended after {:?}", planned.elapsed());
 }
 
