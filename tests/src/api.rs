@@ -7,12 +7,10 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// How long a daemon may be silent before a call fails.
-const SILENCE: Duration = Duration::from_secs(60);
+use crate::wait::PATIENCE;
 
 /// A daemon behind its socket.
 #[derive(Debug, Clone)]
@@ -93,8 +91,8 @@ impl Api {
     /// Sends a request; gives the status and what follows the head of the answer.
     fn send(&self, method: &str, call: &str, body: &[u8]) -> io::Result<(u16, BufReader<UnixStream>)> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(SILENCE))?;
-        stream.set_write_timeout(Some(SILENCE))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         write!(stream, "{method} {call} HTTP/1.0\r\nHost: igain\r\nContent-Length: {}\r\n\r\n", body.len())?;
         stream.write_all(body)?;
         let mut answer = BufReader::new(stream);

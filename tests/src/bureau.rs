@@ -2,7 +2,7 @@
 //! by hand.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
@@ -19,6 +19,8 @@ use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::time::{Day, Timestamp};
 use tempfile::TempDir;
+
+pub use crate::wait::eventually;
 
 /// Noon on 1 March 2026.
 pub const NOON: Timestamp = Timestamp::from_ms(1_772_366_400_000);
@@ -201,18 +203,5 @@ pub fn draft(key: &str, label: Label, fields: &[(&str, Value)]) -> Draft {
         grading: Some("B2".parse().expect("a grading")),
         retain_until: Some(Day::from_days(25_000)),
         fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-    }
-}
-
-/// Waits until `holds` does, or panics with `what` after a while.
-///
-/// # Panics
-/// When it takes too long.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    const PATIENCE: Duration = Duration::from_secs(20);
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

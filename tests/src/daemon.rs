@@ -12,9 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::api::Api;
-
-/// How long anything may take that a user would wait for.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use crate::wait::{PATIENCE, until};
 
 /// The passphrase of every bureau.
 pub const PASSPHRASE: &str = "correct horse battery staple";
@@ -159,6 +157,17 @@ impl Bureau {
     pub fn configure(&self, change: impl FnOnce(String) -> String) {
         let text = std::fs::read_to_string(self.path("igain.toml")).expect("a configuration");
         self.write("igain.toml", &change(text));
+    }
+
+    /// Has its card name these addresses, so that others reach it there only; a running daemon does not see it.
+    ///
+    /// # Panics
+    /// Where there is no configuration.
+    pub fn reached_at(&self, addresses: &[String]) {
+        self.configure(|text| {
+            let line = text.lines().find(|line| line.starts_with("addresses")).expect("addresses");
+            text.replace(line, &format!("addresses = {addresses:?}"))
+        });
     }
 
     /// Starts the daemon and waits until it answers.
@@ -378,21 +387,6 @@ pub fn federation(ids: &[&str]) -> Vec<Bureau> {
         }
     }
     bureaus
-}
-
-/// Waits for something, polling.
-///
-/// # Panics
-/// Where it takes too long.
-pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = poll() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// A port that is free for UDP and TCP on loopback: below those that the system gives to whoever calls out, and each

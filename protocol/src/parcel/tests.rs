@@ -126,16 +126,27 @@ fn iter_one(recipient: &age::x25519::Recipient) -> impl Iterator<Item = &dyn age
     std::iter::once(recipient as &dyn age::Recipient)
 }
 
+/// The work is the square of the length, so the bound on the length is what counts, and not how fast this machine is.
+/// Seen to fail without the bound: the header with a hundred stanzas was read, and the parcel opened.
 #[test]
-fn a_long_header_costs_nothing() {
+fn a_long_header_is_refused_unread() {
+    let recipient = identity(2).sealing_key().to_recipient().unwrap();
+    let sealed_to = |recipients: usize| {
+        let all = vec![&recipient as &dyn age::Recipient; recipients];
+        let mut sealed = Vec::new();
+        let mut writer = age::Encryptor::with_recipients(all.into_iter()).unwrap().wrap_output(&mut sealed).unwrap();
+        writer.write_all(b"signed").unwrap();
+        writer.finish().unwrap();
+        sealed
+    };
+    assert_eq!(*open(&sealed_to(2), &identity(2)).unwrap(), b"signed");
+    assert_eq!(open(&sealed_to(100), &identity(2)).unwrap_err(), Error::Damaged);
     let mut hostile = b"age-encryption.org/v1\n".to_vec();
     while hostile.len() < SEALED_LIMIT - 64 {
         hostile.extend_from_slice(b"-> a\n\n");
     }
     hostile.extend_from_slice(b"--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n");
-    let start = std::time::Instant::now();
     assert_eq!(open(&hostile, &identity(2)).unwrap_err(), Error::Damaged);
-    assert!(start.elapsed().as_millis() < 100, "{:?}", start.elapsed());
 }
 
 #[test]

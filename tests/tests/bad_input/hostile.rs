@@ -144,5 +144,6 @@ fn pull(serial: u64) -> Pull {
     Pull { serial, digest: [9; 16], cursors: None, budget_bytes: 1 << 20, mirror: [0; 16], news: false }
 }
 
-/// How long KE waits for a frame before it gives an exchange up, and some more.
-const STALL: Duration = Duration::from_secs(40);
+/// Far longer than KE waits for a frame before it gives an exchange up, and far shorter than the hour that it must not
+/// wait.
+const STALL: Duration = PATIENCE;
