@@ -20,7 +20,7 @@ pub use entry::{Entry, Filter, Numbered};
 pub use error::{Broken, Error};
 
 use crate::store::pipeline::locked;
-use crate::store::{self, Batch, Epoch, Options, Pending, Store, StoreKey, Table, With};
+use crate::store::{self, Batch, Disk, Epoch, Options, Pending, Store, StoreKey, Table, With};
 
 const ENTRIES: Table = Table(1);
 
@@ -38,6 +38,7 @@ pub type Signer = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 
 /// The log of one node.
 pub struct AuditLog {
+    disk: Disk,
     store: Store,
     signer: Signer,
     checkpoint: PathBuf,
@@ -88,11 +89,26 @@ impl AuditLog {
     /// # Errors
     /// Where it cannot be opened, or its end is not what the last checkpoint says.
     pub fn open(dir: &Path, key: &StoreKey, own: &VerifyingKey, signer: Signer) -> Result<Self, Error> {
-        let options = Options { cache_bytes: 8 << 20, overlay_bytes: 4 << 20, append_only: true, ..Options::default() };
-        let (store, opened) = Store::open(dir, key, options, &|_| {})?;
+        Self::open_on(&Disk::files(), dir, key, own, signer)
+    }
+
+    /// As [`AuditLog::open`], on a disk that may be in memory: then without threads, for tests and simulation.
+    ///
+    /// # Errors
+    /// As for [`AuditLog::open`].
+    pub fn open_on(disk: &Disk, dir: &Path, key: &StoreKey, own: &VerifyingKey, signer: Signer) -> Result<Self, Error> {
+        let options = Options {
+            cache_bytes: 8 << 20,
+            overlay_bytes: 4 << 20,
+            append_only: true,
+            threads: !disk.is_memory(),
+            ..Options::default()
+        };
+        let (store, opened) = Store::open_on(disk, dir, key, options, &|_| {})?;
         let head = durable_end(&store)?;
         let handed = Handed { epoch: store.epoch(), head };
         let log = Self {
+            disk: disk.clone(),
             store,
             signer,
             checkpoint: dir.join("checkpoint"),
@@ -109,7 +125,7 @@ impl AuditLog {
 
     /// The log must reach at least as far as the last checkpoint, and say there what it said then.
     fn check_end(&self, own: &VerifyingKey) -> Result<(), Error> {
-        let Some(last) = Checkpoint::read(&self.checkpoint, own)? else {
+        let Some(last) = Checkpoint::read(&self.disk, &self.checkpoint, own)? else {
             // The first checkpoint is signed before the first entry, so a log with entries has one.
             return if self.last() > 0 { Err(Error::NoCheckpoint) } else { self.sign(Timestamp::from_ms(0)) };
         };
@@ -201,7 +217,7 @@ impl AuditLog {
     fn sign(&self, now: Timestamp) -> Result<(), Error> {
         let mut vouched = locked(&self.vouched);
         let head = *locked(&self.head);
-        Checkpoint { seq: head.seq, hash: head.hash, at: now }.write(&self.checkpoint, &self.signer)?;
+        Checkpoint { seq: head.seq, hash: head.hash, at: now }.write(&self.disk, &self.checkpoint, &self.signer)?;
         *vouched = Vouched { seq: head.seq, at: Some(now) };
         Ok(())
     }
@@ -242,7 +258,7 @@ impl AuditLog {
     /// # Errors
     /// [`Error::Broken`] names the first bad entry.
     pub fn verify(&self, own: &VerifyingKey) -> Result<Summary, Error> {
-        let checkpoint = Checkpoint::read(&self.checkpoint, own)?;
+        let checkpoint = Checkpoint::read(&self.disk, &self.checkpoint, own)?;
         let end = locked(&self.head).seq;
         let mut head = Head::default();
         while head.seq < end {

@@ -15,6 +15,7 @@ mod batch;
 mod catch_up;
 mod crypt;
 mod directory;
+pub mod disk;
 mod entry;
 mod error;
 pub(crate) mod journal;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 pub use batch::{BATCH_LIMIT, Batch, Epoch, KEY_LIMIT, Table, VALUE_LIMIT};
 pub use crypt::StoreKey;
+pub use disk::Disk;
 pub use error::Error;
 pub use merge::Merged;
 #[cfg(test)]
@@ -60,6 +62,9 @@ pub struct Options {
     pub rebuild: bool,
     /// Never rewrite a file by itself: for what is only ever added to.
     pub append_only: bool,
+    /// Write, apply and erase in threads. Without them each call does all that it brings about, and nothing is erased
+    /// but by [`Store::upkeep`] and [`Store::merge`]: for tests and simulation.
+    pub threads: bool,
 }
 
 impl Default for Options {
@@ -71,6 +76,7 @@ impl Default for Options {
             overlay_bytes: 32 << 20,
             rebuild: false,
             append_only: false,
+            threads: true,
         }
     }
 }
@@ -129,12 +135,13 @@ pub struct Store(Arc<Handle>);
 /// Ends the threads with the last handle.
 struct Handle {
     state: Arc<State>,
-    upkeep: merge::Upkeep,
+    /// None in a store without threads.
+    upkeep: Option<merge::Upkeep>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.upkeep.stop();
+        self.upkeep.iter().for_each(merge::Upkeep::stop);
         // What is not applied to the directory now is applied at the next start.
         let _ = self.state.close();
     }
@@ -200,7 +207,7 @@ impl Store {
     /// # Errors
     /// Where the directory could not be brought up to date; nothing is lost then, the next start takes longer.
     pub fn close(&self) -> Result<(), Error> {
-        self.0.upkeep.stop();
+        self.0.upkeep.iter().for_each(merge::Upkeep::stop);
         self.state().close()
     }
 

@@ -1,7 +1,6 @@
 //! Signed checkpoints: the end of the log, vouched for outside of it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use igain_protocol::bureau::VerifyingKey;
@@ -10,6 +9,7 @@ use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
 use super::{Error, Signer};
+use crate::store::Disk;
 
 const VERSION: u64 = 1;
 
@@ -39,31 +39,24 @@ struct Wire {
 
 impl Checkpoint {
     /// The checkpoint in a file; none where there is no file.
-    pub(super) fn read(path: &Path, own: &VerifyingKey) -> Result<Option<Self>, Error> {
+    pub(super) fn read(disk: &Disk, path: &Path, own: &VerifyingKey) -> Result<Option<Self>, Error> {
         let failed = |error| Error::File { path: path.to_owned(), why: error };
-        match std::fs::metadata(path) {
+        let bytes = match disk.read(path, LIMIT) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-            Ok(meta) if meta.len() > LIMIT => return Err(Error::Checkpoint(codec::Error::TooDeep)),
-            Ok(_) => {}
-        }
-        let bytes = std::fs::read(path).map_err(failed)?;
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                return Err(Error::Checkpoint(codec::Error::TooDeep));
+            }
+            read => read.map_err(failed)?,
+        };
         let wire: Wire = codec::verify(Typ::AuditCheckpoint, &bytes, own, VERSION).map_err(Error::Checkpoint)?;
         Ok(Some(Self { seq: wire.seq, hash: wire.hash, at: wire.at }))
     }
 
     /// Replaces the file as a whole.
-    pub(super) fn write(&self, path: &Path, signer: &Signer) -> Result<(), Error> {
+    pub(super) fn write(&self, disk: &Disk, path: &Path, signer: &Signer) -> Result<(), Error> {
         let wire = Wire { version: VERSION, seq: self.seq, hash: self.hash, at: self.at };
         let bytes = signer(&codec::encode(&wire));
-        let next = path.with_extension("next");
-        let write = || {
-            let mut file = File::create(&next)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&next, path)?;
-            path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-        };
-        write().map_err(|why| Error::File { path: path.to_owned(), why })
+        disk.replace(path, &path.with_extension("next"), &bytes)
+            .map_err(|why| Error::File { path: path.to_owned(), why })
     }
 }

@@ -1,6 +1,6 @@
 //! Bringing the directory up to the end of the journal, at the start: one thread reads and sorts, another applies.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::directory::Change;
@@ -19,13 +19,21 @@ const OVERHEAD: usize = 112;
 /// When something fell out of use that was found so at the start: nobody knows, so it is due to be erased.
 const LONG_AGO_MS: u64 = 0;
 
-/// Applies all commits that the directory has not seen, and tells how many.
+/// Applies all commits that the directory has not seen, and tells how many. Without threads, one after the other.
 pub(super) fn catch_up(state: &State, rebuilding: bool, progress: &dyn Fn(Progress)) -> Result<u64, Error> {
+    if !state.options.threads {
+        let mut failed = Ok(());
+        let read = read(state, rebuilding, progress, &mut |run| {
+            failed = run.apply(state);
+            failed.is_ok()
+        });
+        return failed.and(read);
+    }
     // Nothing waits in between: one run is read while the one before is applied.
     let (to_apply, runs) = sync_channel(0);
     thread::scope(|scope| {
         let applier = scope.spawn(|| apply(state, runs));
-        let read = read(state, rebuilding, progress, &to_apply);
+        let read = read(state, rebuilding, progress, &mut |run| to_apply.send(run).is_ok());
         drop(to_apply);
         let applied = applier.join().unwrap_or_else(|_| Err(Error::directory("the thread that applies commits ended")));
         applied.and(read)
@@ -40,7 +48,7 @@ fn read(
     state: &State,
     rebuilding: bool,
     progress: &dyn Fn(Progress),
-    to_apply: &SyncSender<Run>,
+    take: &mut dyn FnMut(Run) -> bool,
 ) -> Result<u64, Error> {
     let applied = locked(&state.tally).applied;
     let files = state.journal.after(applied)?;
@@ -57,7 +65,7 @@ fn read(
             run.add(frame, |op| op.entry(file.id, &file.cipher));
             if run.bytes > RUN_BYTES {
                 // It only fails where applying failed, which tells why.
-                if to_apply.send(std::mem::take(&mut run)).is_err() {
+                if !take(std::mem::take(&mut run)) {
                     return Ok(replayed);
                 }
                 progress(Progress { rebuilding, done_bytes: done_bytes + offset, total_bytes });
@@ -67,7 +75,7 @@ fn read(
         progress(Progress { rebuilding, done_bytes, total_bytes });
     }
     if run.through > 0 {
-        let _ = to_apply.send(run);
+        take(run);
     }
     Ok(replayed)
 }

@@ -1,37 +1,22 @@
-//! The key directory: ordered keys to entries, on disk, by sled. The only place that knows sled.
+//! The key directory: ordered keys to entries. On disk it lies in [blocks](blocks) kept by sled, in memory in a map.
 //!
-//! It holds nothing that the journal does not, and is never trusted: a digest over all of it, noted whenever it is made
-//! durable, must match what a full read finds at the next start; otherwise it is made anew from the journal. sled can
-//! panic or hang on files that a crash left in a bad state, so it opens them on a thread of its own, and every call
-//! into it is caught.
-//!
-//! Keys lie in [blocks](block) of some dozens. The lowest key of each block, its fence, is also kept in memory, about
-//! one for a hundred keys: sled then only ever sees exact keys, and no iterator of it is held while the node runs.
+//! It holds nothing that the journal does not, and is never trusted: one that does not open, or is not what was noted, is
+//! made anew from the journal.
 
 mod block;
+mod blocks;
 mod census;
+mod map;
 
-use std::collections::{BTreeSet, HashSet};
-use std::iter::Peekable;
-use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::mpsc::sync_channel;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::collections::HashSet;
 
 use block::Row;
+pub(crate) use blocks::Blocks;
 pub(crate) use census::{Census, Dead, Digest, Marker};
+pub(crate) use map::Map;
 
 use super::Error;
 use super::entry::Entry;
-
-const MARKER: &[u8] = &[0];
-/// What the keys of blocks begin with; the fence follows.
-const BLOCK: u8 = 1;
-
-/// How long opening may take before it counts as failed: far more than sled needs to read what any bureau keeps.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is to become of a key.
 #[derive(Debug, Clone, Copy)]
@@ -51,115 +36,51 @@ pub(crate) struct Growth {
     pub(crate) digest: Digest,
 }
 
-type Fences = BTreeSet<Box<[u8]>>;
-
 /// The open directory. One thread at a time may change it; any number may read.
-pub(crate) struct Directory {
-    db: sled::Db,
-    /// Locked for writing while a block and its fence change together, so that readers see both or neither.
-    fences: RwLock<Fences>,
+pub(crate) enum Directory {
+    Blocks(Blocks),
+    Map(Map),
 }
 
 impl Directory {
-    /// Opens or makes the directory in `path`, and reads all of it.
-    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<(Self, Option<Marker>, Census), Error> {
-        let config = sled::Config::new()
-            .path(path)
-            .cache_capacity(cache_bytes)
-            .mode(sled::Mode::HighThroughput)
-            .flush_every_ms(None);
-        let (to_us, opened) = sync_channel(1);
-        let thread = std::thread::Builder::new().name("store-open".into()).spawn(move || {
-            let read = guarded(|| config.open()).and_then(|db| {
-                let marker = guarded(|| db.get(MARKER))?;
-                let marker = marker.map(|bytes| minicbor::decode(&bytes).map_err(Error::directory)).transpose()?;
-                let (census, fences) = census::take(&db)?;
-                Ok((Self { db, fences: RwLock::new(fences) }, marker, census))
-            });
-            // Whoever waited may have given up; then this directory is not wanted any more.
-            let _ = to_us.send(read);
-        });
-        thread.map_err(Error::directory)?;
-        opened.recv_timeout(PATIENCE).map_err(|_| Error::directory("sled did not open its files"))?
-    }
-
     /// Notes how far the directory has come; durable on return, with all that was applied before.
     pub(crate) fn mark(&self, marker: &Marker) -> Result<(), Error> {
-        let bytes = minicbor::to_vec(marker).map_err(Error::directory)?;
-        guarded(|| self.db.insert(MARKER, bytes))?;
-        guarded(|| self.db.flush()).map(|_| ())
+        match self {
+            Self::Blocks(blocks) => blocks.mark(marker),
+            // It is made anew at every start.
+            Self::Map(_) => Ok(()),
+        }
     }
 
     /// The entry of a key.
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<Entry>, Error> {
-        let block = {
-            let fences = self.fences();
-            let Some(fence) = fence_below(&fences, Bound::Included(key)) else { return Ok(None) };
-            self.block(fence)?
-        };
-        block::find(&block, key).ok_or_else(unreadable)
+        match self {
+            Self::Blocks(blocks) => blocks.find(key),
+            Self::Map(map) => Ok(map.find(key)),
+        }
     }
 
-    /// The entries of many keys, which are in order: each block is read once.
+    /// The entries of many keys, which are in order.
     pub(crate) fn find_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Entry>>, Error> {
-        let (mut found, mut rows, mut next) = (Vec::with_capacity(keys.len()), Vec::new(), Some(Vec::new()));
-        for key in keys {
-            if next.as_ref().is_some_and(|next: &Vec<u8>| next.as_slice() <= *key) {
-                let fences = self.fences();
-                let fence = fence_below(&fences, Bound::Included(key));
-                let block = fence.map(|fence| self.block(fence)).transpose()?;
-                next = fence_above(&fences, key).map(<[u8]>::to_vec);
-                drop(fences);
-                rows = block::decode(block.as_deref().unwrap_or_default()).ok_or_else(unreadable)?;
-            }
-            let at = rows.binary_search_by(|(row, _)| row.as_slice().cmp(key)).ok();
-            found.push(at.and_then(|at| rows.get(at)).map(|(_, entry)| entry.clone()));
+        match self {
+            Self::Blocks(blocks) => blocks.find_many(keys),
+            Self::Map(map) => Ok(keys.iter().map(|key| map.find(key)).collect()),
         }
-        Ok(found)
     }
 
     /// The first rows in a range, at most `limit`.
     pub(crate) fn page(&self, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, Error> {
-        let mut page = Vec::new();
-        let mut from = from.to_vec();
-        while page.len() < limit && to.is_none_or(|to| from.as_slice() < to) {
-            let (block, next) = {
-                let fences = self.fences();
-                let next = fence_above(&fences, &from).map(<[u8]>::to_vec);
-                let fence = fence_below(&fences, Bound::Included(&from));
-                (fence.map(|fence| self.block(fence)).transpose()?, next)
-            };
-            if let Some(block) = block {
-                let rows = block::decode(&block).ok_or_else(unreadable)?;
-                let within = |key: &[u8]| key >= from.as_slice() && to.is_none_or(|to| key < to);
-                let rows = rows.into_iter().filter(|(key, _)| within(key));
-                page.extend(rows.take(limit - page.len()));
-            }
-            match next {
-                Some(next) => from = next,
-                None => break,
-            }
+        match self {
+            Self::Blocks(blocks) => blocks.page(from, to, limit),
+            Self::Map(map) => Ok(map.page(from, to, limit)),
         }
-        Ok(page)
     }
 
     /// The last row in a range.
     pub(crate) fn before(&self, from: &[u8], to: Option<&[u8]>) -> Result<Option<Row>, Error> {
-        let mut end = to.map(<[u8]>::to_vec);
-        loop {
-            let (fence, block) = {
-                let fences = self.fences();
-                let below = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-                let Some(fence) = fence_below(&fences, below) else { return Ok(None) };
-                (fence.to_vec(), self.block(fence)?)
-            };
-            let rows = block::decode(&block).ok_or_else(unreadable)?;
-            let last = rows.into_iter().rev().find(|(key, _)| end.as_ref().is_none_or(|end| key < end));
-            match last {
-                Some(row) => return Ok((row.0.as_slice() >= from).then_some(row)),
-                None if fence.as_slice() <= from => return Ok(None),
-                None => end = Some(fence),
-            }
+        match self {
+            Self::Blocks(blocks) => blocks.before(from, to),
+            Self::Map(map) => Ok(map.before(from, to)),
         }
     }
 
@@ -169,108 +90,11 @@ impl Directory {
         changes: impl Iterator<Item = (&'a [u8], Change<'a>)>,
         dead: &mut dyn FnMut(&Entry),
     ) -> Result<Growth, Error> {
-        let mut changes = changes.peekable();
-        let mut growth = Growth::default();
-        while let Some((key, _)) = changes.peek() {
-            let (fence, end) = {
-                let fences = self.fences();
-                let fence = fence_below(&fences, Bound::Included(key));
-                (fence.map(<[u8]>::to_vec), fence_above(&fences, key).map(<[u8]>::to_vec))
-            };
-            let old = fence.as_deref().map(|fence| self.block(fence)).transpose()?;
-            let fence = fence.unwrap_or_default();
-            let rows = block::decode(old.as_deref().unwrap_or_default()).ok_or_else(unreadable)?;
-            growth.keys -= rows.len() as i64;
-            let rows = merge(rows, &mut changes, end.as_deref(), dead);
-            growth.keys += rows.len() as i64;
-            if let Some(old) = old {
-                growth.digest -= Digest::of(&fence, &old);
-            }
-            growth.digest += self.replace(&fence, &rows)?;
-        }
-        Ok(growth)
-    }
-
-    /// Puts rows in the place of a block, as one block or several. Answers their digest.
-    fn replace(&self, fence: &[u8], rows: &[Row]) -> Result<Digest, Error> {
-        let mut digest = Digest::default();
-        let blocks: Vec<(&[u8], Vec<u8>)> = block::split(rows)
-            .enumerate()
-            .map(|(index, piece)| {
-                let first = piece.first().filter(|_| index > 0).map_or(fence, |(key, _)| key.as_slice());
-                (first, block::encode(piece))
-            })
-            .collect();
-        let mut fences = self.fences.write().unwrap_or_else(PoisonError::into_inner);
-        if blocks.is_empty() {
-            guarded(|| self.db.remove(block_key(fence)))?;
-            fences.remove(fence);
-        }
-        for (fence, block) in blocks {
-            digest += Digest::of(fence, &block);
-            guarded(|| self.db.insert(block_key(fence), block))?;
-            if !fences.contains(fence) {
-                fences.insert(fence.into());
-            }
-        }
-        Ok(digest)
-    }
-
-    fn fences(&self) -> RwLockReadGuard<'_, Fences> {
-        self.fences.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn block(&self, fence: &[u8]) -> Result<sled::IVec, Error> {
-        guarded(|| self.db.get(block_key(fence)))?.ok_or_else(|| Error::directory("a block is missing"))
-    }
-}
-
-/// The highest fence up to a bound.
-fn fence_below<'a>(fences: &'a Fences, bound: Bound<&[u8]>) -> Option<&'a [u8]> {
-    fences.range::<[u8], _>((Bound::Unbounded, bound)).next_back().map(|fence| &**fence)
-}
-
-/// The lowest fence above a key.
-fn fence_above<'a>(fences: &'a Fences, key: &[u8]) -> Option<&'a [u8]> {
-    fences.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded)).next().map(|fence| &**fence)
-}
-
-fn block_key(fence: &[u8]) -> Vec<u8> {
-    [&[BLOCK], fence].concat()
-}
-
-fn unreadable() -> Error {
-    Error::directory("a block cannot be read")
-}
-
-/// Calls into sled; an error or a panic there is an error of the directory.
-fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(answer) => answer.map_err(Error::directory),
-        Err(_) => Err(Error::directory("sled panicked")),
-    }
-}
-
-/// Merges changes below `end` into the rows of a block.
-fn merge<'a>(
-    old: Vec<Row>,
-    changes: &mut Peekable<impl Iterator<Item = (&'a [u8], Change<'a>)>>,
-    end: Option<&[u8]>,
-    dead: &mut dyn FnMut(&Entry),
-) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(old.len() + 16);
-    let mut old = old.into_iter().peekable();
-    while let Some((key, change)) = changes.next_if(|(key, _)| end.is_none_or(|end| *key < end)) {
-        while let Some(row) = old.next_if(|(old, _)| old.as_slice() < key) {
-            rows.push(row);
-        }
-        let current = old.next_if(|(old, _)| old == key).map(|(_, entry)| entry);
-        if let Some(entry) = settle(current, change, dead) {
-            rows.push((key.to_vec(), entry));
+        match self {
+            Self::Blocks(blocks) => blocks.apply(changes, dead),
+            Self::Map(map) => Ok(map.apply(changes, dead)),
         }
     }
-    rows.extend(old);
-    rows
 }
 
 /// What a key holds after a change.

@@ -100,6 +100,11 @@ impl Error {
         }
     }
 
+    /// A failure after which nobody knows what is on the disk: never one that lets the next attempt go on.
+    pub(crate) fn given_up(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, path: path.into(), source: Arc::new(source) }
+    }
+
     pub(crate) fn damaged(path: &Path, offset: u64, why: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), offset, why: why.into() }
     }

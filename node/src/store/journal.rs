@@ -10,24 +10,25 @@ pub(crate) mod manifest;
 mod recover;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use append::{Appender, Written};
-use file::DataFile;
+use file::{DataFile, Place};
 use manifest::{Listed, Manifest, Sealed};
 pub(crate) use recover::{OnDamage, Recovered};
 
 use super::Error;
 use super::crypt::StoreKey;
+use super::disk::{Disk, Lock};
 
 /// Most files kept open for reading, well below the usual limit of 1,024 descriptors of a process.
 const OPEN_FILES: usize = 256;
 
 /// A journal in a folder, locked for this process.
 pub(crate) struct Journal {
+    pub(crate) disk: Disk,
     pub(crate) dir: PathBuf,
     pub(crate) key: StoreKey,
     pub(crate) store: [u8; 16],
@@ -35,7 +36,7 @@ pub(crate) struct Journal {
     /// The number of the next file. The writer and a merge both take numbers from here.
     next_file: AtomicU32,
     open: Mutex<HashMap<u32, Arc<DataFile>>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Journal {
@@ -49,7 +50,7 @@ impl Journal {
         let mut list = self.list();
         let mut next = list.clone();
         let told = change(&mut next);
-        next.write(&self.dir, &self.key)?;
+        next.write(&self.disk, &self.dir, &self.key)?;
         *list = next;
         Ok(told)
     }
@@ -67,7 +68,7 @@ impl Journal {
         if !self.is_known(id) {
             return Ok(None);
         }
-        match DataFile::open(&self.dir, id, &self.store, &self.key) {
+        match DataFile::open(&self.place(), id) {
             Ok(file) => {
                 let file = Arc::new(file);
                 self.keep_open(&file);
@@ -104,10 +105,20 @@ impl Journal {
     pub(crate) fn remove(&self, id: u32) -> Result<(), Error> {
         self.open_files().remove(&id);
         let path = manifest::file_path(&self.dir, id);
-        match fs::remove_file(&path) {
+        match self.disk.remove(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Makes the names of the files durable.
+    pub(crate) fn sync_names(&self) -> Result<(), Error> {
+        self.disk.sync_dir(&self.dir).map_err(Error::io("sync", &self.dir))
+    }
+
+    /// Where its files lie and what they carry.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { disk: &self.disk, dir: &self.dir, store: &self.store, key: &self.key }
     }
 
     fn open_files(&self) -> MutexGuard<'_, HashMap<u32, Arc<DataFile>>> {
@@ -142,12 +153,8 @@ impl Journal {
 }
 
 /// Takes the folder for this process.
-fn lock(dir: &Path) -> Result<File, Error> {
+fn lock(disk: &Disk, dir: &Path) -> Result<Lock, Error> {
     let path = dir.join("lock");
-    let file = File::options().create(true).append(true).open(&path).map_err(Error::io("create", &path))?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: dir.into() }),
-        Err(errno) => Err(Error::io("lock", &path)(errno.into())),
-    }
+    let taken = disk.lock(&path).map_err(Error::io("lock", &path))?;
+    taken.ok_or_else(|| Error::Locked { path: dir.into() })
 }

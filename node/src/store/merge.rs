@@ -14,7 +14,7 @@ use super::batch::Op;
 use super::entry::Entry;
 use super::journal::file::{DataFile, Frame, Scan};
 use super::journal::frame::{self, FrameOp, Put, Site};
-use super::journal::manifest::{Listed, Retiring, Sealed, sync_dir};
+use super::journal::manifest::{Listed, Retiring, Sealed};
 use super::open::set;
 use super::pipeline::locked;
 use super::state::{State, now_ms};
@@ -46,6 +46,15 @@ impl Store {
     /// Where the disk cannot be read or written; the store is as it was then.
     pub fn merge(&self) -> Result<Merged, Error> {
         merge(self.state(), u64::MAX)
+    }
+
+    /// Does what a thread does now and then: brings the directory up to date, and erases what must be gone by now. For
+    /// a store without threads.
+    ///
+    /// # Errors
+    /// As for [`Store::merge`].
+    pub fn upkeep(&self) -> Result<(), Error> {
+        erase(self.state(), self.state().options.erase_within)
     }
 }
 
@@ -170,17 +179,17 @@ fn rewrite(state: &State, run: &[Listed], applied: u64) -> Result<usize, Error> 
     // The number is taken first, so that a file that a crash leaves behind is known for what it is.
     let id = journal.new_file();
     journal.relist(|list| list.next_file = list.next_file.max(id + 1))?;
-    let file = DataFile::create(&journal.dir, id, &journal.store, &journal.key)?;
+    let file = DataFile::create(&journal.place(), id)?;
     let removals = removals_to_drop(state, first.id);
     let mut copy = Copy { state, site: file.first_site(), file, out: Vec::new(), removals, forgotten: 0 };
     let copied = old.iter().try_for_each(|old| copy.file(*old)).and_then(|()| copy.flush());
     if let Err(error) = copied {
-        let _ = std::fs::remove_file(&copy.file.path);
+        let _ = journal.disk.remove(&copy.file.path);
         return Err(error);
     }
     let Copy { site, file, forgotten, .. } = copy;
     file.sync(site.offset)?;
-    sync_dir(&journal.dir)?;
+    journal.sync_names()?;
     let new = (site.ordinal > 0).then_some(id);
     let sealed = Sealed { last: last.last, bytes: site.offset, ops: site.ordinal, chain: site.chain, damaged: None };
     let listed = Listed { id, first: first.first, sealed: Some(sealed) };
@@ -228,7 +237,7 @@ pub(crate) fn finish(state: &State) -> Result<(), Error> {
     for old in retiring.iter().flat_map(|retiring| &retiring.old) {
         state.journal.remove(*old)?;
     }
-    sync_dir(&state.journal.dir)
+    state.journal.sync_names()
 }
 
 /// Moves the entries of old files to where the new ones hold their values. A key is in use in one file only, so the
@@ -299,7 +308,6 @@ impl Copy<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        use std::os::unix::fs::FileExt;
         let at = self.site.offset - self.out.len() as u64;
         self.file.file.write_all_at(&self.out, at).map_err(Error::io("write", &self.file.path))?;
         self.out.clear();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catch_up::catch_up;
-use super::directory::Directory;
+use super::directory::{Blocks, Directory, Map};
+use super::disk::Disk;
 use super::journal::{Journal, OnDamage, Recovered};
 use super::merge::{self, Upkeep};
 use super::state::{State, Tally};
@@ -29,27 +30,70 @@ impl Store {
         options: Options,
         progress: &dyn Fn(Progress),
     ) -> Result<(Self, Opened), Error> {
-        let (journal, found) = Journal::open(&dir.join("journal"), key, PURPOSE, OnDamage::Refuse)?;
+        Self::open_on(&Disk::files(), dir, key, options, progress)
+    }
+
+    /// Opens a store in memory, without threads: all that a call brings about is done when it returns, and one run is
+    /// like another. For tests and simulation.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn in_memory(disk: &Disk, dir: &Path, key: &StoreKey) -> Result<(Self, Opened), Error> {
+        let options = Options { threads: false, ..Options::default() };
+        Self::open_on(disk, dir, key, options, &|_| {})
+    }
+
+    /// As [`Store::open`], on a disk that may be in memory. There the key directory is a map, made anew at each start.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_on(
+        disk: &Disk,
+        dir: &Path,
+        key: &StoreKey,
+        options: Options,
+        progress: &dyn Fn(Progress),
+    ) -> Result<(Self, Opened), Error> {
+        let (journal, found) = Journal::open(disk, &dir.join("journal"), key, PURPOSE, OnDamage::Refuse)?;
         let journal = Arc::new(journal);
         let mut opened =
             Opened { created: found.fresh, unclean: found.unclean, torn_tail: found.cut.clone(), ..Opened::default() };
         let path = dir.join("directory");
-        let (directory, tally, why) = match follow(&path, &journal, &found, &options) {
-            Ok((directory, tally)) => (directory, tally, None),
-            Err(Unfit::Fatal(error)) => return Err(error),
-            Err(Unfit::Rebuild(why)) => {
-                move_aside(&path)?;
-                (Directory::open(&path, options.cache_bytes)?.0, Tally::default(), Some(why))
-            }
+        let (directory, tally, why) = if disk.is_memory() {
+            (Directory::Map(Map::default()), Tally::default(), None)
+        } else {
+            let (blocks, tally, why) = on_disk(&path, &journal, &found, &options)?;
+            (Directory::Blocks(blocks), tally, why)
         };
         opened.rebuilt = why.filter(|_| !found.fresh);
+        // Only now is it known that nobody has seen a commit in what is cut.
+        journal.end_open(&found)?;
         let state = Arc::new(State::new(journal, directory, options, tally));
         opened.replayed = catch_up(&state, opened.rebuilt.is_some(), progress)?;
-        remove_old(&path)?;
+        if !disk.is_memory() {
+            remove_old(&path)?;
+        }
         merge::finish(&state)?;
         state.start(found.last)?;
-        let upkeep = Upkeep::start(&state)?;
+        let upkeep = state.options.threads.then(|| Upkeep::start(&state)).transpose()?;
         Ok((Self(Arc::new(Handle { state, upkeep })), opened))
+    }
+}
+
+/// The directory on disk: the one that is there, if it can go on, or a new one, and why.
+fn on_disk(
+    path: &Path,
+    journal: &Journal,
+    found: &Recovered,
+    options: &Options,
+) -> Result<(Blocks, Tally, Option<String>), Error> {
+    match follow(path, journal, found, options) {
+        Ok((blocks, tally)) => Ok((blocks, tally, None)),
+        Err(Unfit::Fatal(error)) => Err(error),
+        Err(Unfit::Rebuild(why)) => {
+            move_aside(path)?;
+            Ok((Blocks::open(path, options.cache_bytes)?.0, Tally::default(), Some(why)))
+        }
     }
 }
 
@@ -59,7 +103,7 @@ enum Unfit {
 }
 
 /// Opens the directory if it can go on from where it is.
-fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) -> Result<(Directory, Tally), Unfit> {
+fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) -> Result<(Blocks, Tally), Unfit> {
     let rebuild = |why: &str| Err(Unfit::Rebuild(why.into()));
     if options.rebuild || path.with_extension(REBUILD).exists() {
         return rebuild("this was asked for");
@@ -67,7 +111,7 @@ fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) 
     if !path.exists() {
         return rebuild("it was missing");
     }
-    let opened = Directory::open(path, options.cache_bytes).map_err(|error| match error {
+    let opened = Blocks::open(path, options.cache_bytes).map_err(|error| match error {
         Error::Directory { why } => Unfit::Rebuild(why),
         other => Unfit::Fatal(other),
     });

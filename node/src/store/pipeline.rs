@@ -7,25 +7,28 @@
 //! refused with it and the epoch is raised, in one step; a batch that was begun in an earlier epoch is refused when it
 //! is submitted.
 
+mod inline;
 mod pending;
 mod publish;
 mod queue;
 mod write;
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use inline::Inline;
 pub(crate) use pending::Promise;
 pub use pending::{Pending, Told, With};
-use queue::{Job, Shared};
+use queue::{Job, Patience, Shared};
 use write::Writer;
 
 use super::Error;
 use super::batch::{Batch, Epoch};
 use super::journal::frame::Changes;
-use super::journal::{Appender, Journal, Written};
+use super::journal::{Appender, Written};
 
 /// Groups that may be written and not yet synced.
 const GROUPS_WRITTEN: usize = 2;
@@ -41,27 +44,40 @@ enum Step {
     Reached(Promise),
 }
 
-/// The running threads.
+/// The writing end of an open store.
 pub(crate) struct Pipeline {
     shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    runs: Runs,
+}
+
+/// Who writes.
+enum Runs {
+    Threads(Mutex<Vec<JoinHandle<()>>>),
+    /// Whoever calls.
+    Inline(Inline),
 }
 
 impl Pipeline {
-    /// Continues a journal after commit `seq`.
-    pub(crate) fn start(journal: Arc<Journal>, seq: u64, file_bytes: u64, publish: Publish) -> Result<Self, Error> {
+    /// Continues a journal after commit `seq`, in threads.
+    pub(crate) fn start(appender: Appender, seq: u64, publish: Publish, dir: &Path) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new(seq));
         let (to_sync, steps) = sync_channel(GROUPS_WRITTEN);
-        let dir = journal.dir.clone();
-        let writer = Writer::new(Appender::new(journal, seq, file_bytes));
-        let spawned = |result: std::io::Result<_>| result.map_err(Error::io("start the writer of", &dir));
+        let writer = Writer::new(appender);
+        let spawned = |result: std::io::Result<_>| result.map_err(Error::io("start the writer of", dir));
         let of_writer = Arc::clone(&shared);
         let writer =
             thread::Builder::new().name("store-write".into()).spawn(move || write_all(&of_writer, writer, &to_sync));
         let of_syncer = Arc::clone(&shared);
         let syncer =
             thread::Builder::new().name("store-sync".into()).spawn(move || publish_all(&of_syncer, &steps, publish));
-        Ok(Self { shared, threads: Mutex::new(vec![spawned(writer)?, spawned(syncer)?]) })
+        let threads = vec![spawned(writer)?, spawned(syncer)?];
+        Ok(Self { shared, runs: Runs::Threads(Mutex::new(threads)) })
+    }
+
+    /// Continues a journal after commit `seq`, in the calls themselves.
+    pub(crate) fn inline(appender: Appender, seq: u64, publish: Publish) -> Self {
+        let runs = Runs::Inline(Inline::new(Writer::new(appender), publish));
+        Self { shared: Arc::new(Shared::new(seq)), runs }
     }
 
     /// Queues a batch. Waits while the queue is full.
@@ -70,7 +86,9 @@ impl Pipeline {
         let With { mut after, told } = with;
         // A commit of this store that was queued before is written before, or both are refused.
         after.retain(|pending| !pending.is_of(self.shared.number));
-        self.shared.submit(batch, after, || Promise::new(self.shared.number, told))
+        let pending = self.shared.submit(batch, after, || Promise::new(self.shared.number, told))?;
+        self.drive(Patience::None);
+        Ok(pending)
     }
 
     /// Which writes failed so far.
@@ -91,7 +109,15 @@ impl Pipeline {
     fn reach(&self, job: impl FnOnce(Promise) -> Job) -> Result<u64, Error> {
         let (promise, reached) = Promise::new(self.shared.number, None);
         self.shared.push(job(promise))?;
+        self.drive(Patience::Held);
         reached.wait()
+    }
+
+    /// Without threads, the caller writes.
+    fn drive(&self, patience: Patience) {
+        if let Runs::Inline(inline) = &self.runs {
+            inline.drive(&self.shared, patience);
+        }
     }
 
     /// The last commit that is durable and visible.
@@ -111,7 +137,11 @@ impl Pipeline {
     /// Writes what is queued, seals the file and ends the threads.
     pub(crate) fn close(&self) {
         self.shared.close();
-        for thread in locked(&self.threads).drain(..) {
+        let threads = match &self.runs {
+            Runs::Threads(threads) => std::mem::take(&mut *locked(threads)),
+            Runs::Inline(inline) => return inline.close(&self.shared),
+        };
+        for thread in threads {
             // Whoever is told may hold the last handle; then it is this thread that closes.
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
@@ -123,7 +153,7 @@ impl Pipeline {
 fn write_all(shared: &Shared, mut writer: Writer, to_sync: &SyncSender<Step>) {
     // It only fails where the other thread ended; then the promises in it tell that as they go.
     let mut hand_on = |step| _ = to_sync.send(step);
-    while let Some(group) = shared.next_group() {
+    while let Some(group) = shared.next_group(Patience::Forever) {
         writer.write(shared, group, &mut hand_on);
     }
     writer.finish(shared);

@@ -7,15 +7,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::directory::{Census, Change, Dead, Directory, Growth, Marker};
 use super::entry::Entry;
-use super::journal::Journal;
 use super::journal::frame::{Changes, Site};
+use super::journal::{Appender, Journal};
 use super::overlay::{Layer, Overlay};
 use super::pipeline::{Pipeline, locked};
 use super::{Error, Options, Stats};
 
 pub(crate) struct State {
-    pub(crate) journal: Arc<Journal>,
+    /// Closed before the journal, whose lock says that nobody else uses it.
     pub(crate) directory: Directory,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) options: Options,
     overlay: RwLock<Overlay>,
     /// What the directory on disk holds.
@@ -106,14 +107,19 @@ impl State {
         }
     }
 
-    /// Starts the threads that write and apply.
+    /// Begins to write and apply after commit `seq`, in threads unless the options say otherwise.
     pub(crate) fn start(self: &Arc<Self>, seq: u64) -> Result<(), Error> {
-        let state = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("store-apply".into()).spawn(move || state.apply_frozen());
-        *locked(&self.applier.thread) = Some(thread.map_err(Error::io("start the applier of", &self.journal.dir))?);
         let state = Arc::downgrade(self);
         let publish = Box::new(move |commits| state.upgrade().ok_or(Error::Closed)?.publish(commits));
-        let pipeline = Pipeline::start(Arc::clone(&self.journal), seq, self.options.file_bytes, publish)?;
+        let appender = Appender::new(Arc::clone(&self.journal), seq, self.options.file_bytes);
+        let pipeline = if self.options.threads {
+            let state = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("store-apply".into()).spawn(move || state.apply_frozen());
+            *locked(&self.applier.thread) = Some(thread.map_err(Error::io("start the applier of", &self.journal.dir))?);
+            Pipeline::start(appender, seq, publish, &self.journal.dir)?
+        } else {
+            Pipeline::inline(appender, seq, publish)
+        };
         let _ = self.pipeline.set(pipeline);
         Ok(())
     }
@@ -137,7 +143,7 @@ impl State {
 
     /// Makes durable commits visible.
     fn publish(&self, commits: Vec<(u64, Changes)>) -> Result<(), Error> {
-        let now = now_ms();
+        let now = self.now_ms();
         let mut dead = Vec::new();
         let full = {
             let mut overlay = self.overlay_mut();
@@ -173,7 +179,12 @@ impl State {
         if !overlay.active.map.is_empty() {
             overlay.frozen = Some(Arc::new(std::mem::take(&mut overlay.active)));
         }
+        let frozen = overlay.frozen.clone();
         drop(overlay);
+        if let (false, Some(layer)) = (self.options.threads, frozen) {
+            let applied = self.apply(&layer);
+            self.applied(&mut signal, applied);
+        }
         self.applier.changed.notify_all();
         Ok(())
     }
@@ -218,14 +229,7 @@ impl State {
                     drop(signal);
                     let applied = self.apply(&layer);
                     signal = locked(&self.applier.signal);
-                    match applied {
-                        Ok(()) => self.overlay_mut().frozen = None,
-                        Err(error) => {
-                            tracing::error!(%error, "the key directory failed");
-                            self.rebuild_next_time();
-                            signal.failed = Some(error);
-                        }
-                    }
+                    self.applied(&mut signal, applied);
                     self.applier.changed.notify_all();
                 }
                 _ if signal.stop => return,
@@ -234,8 +238,23 @@ impl State {
         }
     }
 
+    /// The frozen layer was applied, or the directory failed.
+    fn applied(&self, signal: &mut Signal, applied: Result<(), Error>) {
+        match applied {
+            Ok(()) => self.overlay_mut().frozen = None,
+            Err(error) => {
+                tracing::error!(%error, "the key directory failed");
+                self.rebuild_next_time();
+                signal.failed = Some(error);
+            }
+        }
+    }
+
     /// Has the directory made anew at the next start.
     pub(crate) fn rebuild_next_time(&self) {
+        if self.journal.disk.is_memory() {
+            return;
+        }
         let path = self.journal.dir.with_file_name("directory").with_extension(super::open::REBUILD);
         if let Err(error) = std::fs::write(&path, b"") {
             tracing::warn!(%error, "remove the folder `directory` before the next start");
@@ -245,7 +264,7 @@ impl State {
     /// Applies a layer to the directory, and notes it there.
     fn apply(&self, layer: &Layer) -> Result<(), Error> {
         let changes = layer.map.iter().map(|(key, entry)| (&**key, entry.as_ref().map_or(Change::Remove, Change::Set)));
-        self.apply_changes(changes, Tally::default(), layer.through, now_ms())
+        self.apply_changes(changes, Tally::default(), layer.through, self.now_ms())
     }
 
     /// Applies changes up to commit `through`, in the order of their keys, and notes that. `dead` is what is known to
@@ -270,7 +289,7 @@ impl State {
 
     /// Lets the directory follow a merge: keys whose entries come from the files `from` get these.
     pub(crate) fn relocate(&self, moved: &BTreeMap<Vec<u8>, Entry>, from: &HashSet<u32>) -> Result<(), Error> {
-        let now = now_ms();
+        let now = self.now_ms();
         let _changing = locked(&self.changing);
         let changes = moved.iter().map(|(key, entry)| (key.as_slice(), Change::Move(entry, from)));
         let mut dead = Tally::default();
@@ -282,14 +301,23 @@ impl State {
     /// Writes all that is queued and brings the directory up to date.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.pipeline()?.close();
-        let Some(thread) = locked(&self.applier.thread).take() else { return Ok(()) };
+        let thread = locked(&self.applier.thread).take();
+        if locked(&self.applier.signal).stop {
+            return Ok(());
+        }
         let done = self.checkpoint();
         locked(&self.applier.signal).stop = true;
         self.applier.changed.notify_all();
-        let _ = thread.join();
+        thread.map(JoinHandle::join);
         done?;
         let tally = locked(&self.tally);
         self.directory.mark(&tally.marker(self.journal.store))
+    }
+
+    /// When what falls out of use now did so: without threads all of it is due to be erased at once, by whoever calls
+    /// for that, so that no clock is needed.
+    fn now_ms(&self) -> u64 {
+        if self.options.threads { now_ms() } else { 0 }
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -5,7 +5,8 @@ use std::ops::{AddAssign, SubAssign};
 use minicbor::{Decode, Encode};
 use sha2::Digest as _;
 
-use super::{BLOCK, Error, Fences, block, guarded, unreadable};
+use super::blocks::{BLOCK, Fences, guarded, unreadable};
+use super::{Error, block};
 
 /// Up to where the directory has come, and what it knows of the journal's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]

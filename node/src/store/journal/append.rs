@@ -1,6 +1,5 @@
 //! Writing commits.
 
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -59,8 +58,9 @@ impl Appender {
         if let Err(error) = file.file.write_all_at(&bytes, start) {
             self.spoilt = true;
             let error = Error::io("write", &file.path)(error);
-            // Half a group must not be found at the next start; if even this fails, the journal is given up.
-            file.file.set_len(start).map_err(Error::io("cut", &file.path))?;
+            // What is refused must not be found at the next start; if even this fails, the journal is given up.
+            file.file.cut(start).map_err(Error::given_up("cut", &file.path))?;
+            file.sync(start)?;
             return Err(error);
         }
         self.seq = seq;
@@ -100,22 +100,27 @@ impl Appender {
         }
         let journal = Arc::clone(&self.journal);
         let id = journal.new_file();
-        let file = Arc::new(DataFile::create(&journal.dir, id, &journal.store, &journal.key)?);
+        let file = Arc::new(DataFile::create(&journal.place(), id)?);
         let ended = self.open.as_ref().map(|(file, site)| (file.id, self.end(site)));
         let first = self.seq + 1;
-        let listed = journal.relist(|list| {
-            if let Some((ended, sealed)) = ended
-                && let Some(listed) = list.files.iter_mut().find(|listed| listed.id == ended)
-            {
-                listed.sealed = Some(sealed);
-            }
-            list.files.push(Listed { id, first, sealed: None });
-            list.next_file = list.next_file.max(id + 1);
+        // The list must not be found without the file that it names.
+        let listed = journal.sync_names().and_then(|()| {
+            journal.relist(|list| {
+                if let Some((ended, sealed)) = ended
+                    && let Some(listed) = list.files.iter_mut().find(|listed| listed.id == ended)
+                {
+                    listed.sealed = Some(sealed);
+                }
+                list.files.push(Listed { id, first, sealed: None });
+                list.next_file = list.next_file.max(id + 1);
+            })
         });
-        if let Err(error) = listed {
-            let _ = std::fs::remove_file(&file.path);
+        // After another failure than this, the list on the disk may name the file.
+        if let Err(error @ Error::Full { .. }) = listed {
+            let _ = journal.disk.remove(&file.path);
             return Err(error);
         }
+        listed?;
         journal.keep_open(&file);
         let site = file.first_site();
         self.open = Some((Arc::clone(&file), site));

@@ -1,8 +1,6 @@
 //! A journal file: `"IGJRNL01" id:u32 salt:16 store:16 crc:u32`, then frames.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,15 +8,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::frame::{Chain, FrameOp, HEADER, Header, MAGIC as FRAME_MAGIC, Site};
-use super::manifest::{file_path, private};
+use super::manifest::file_path;
 use crate::store::Error;
 use crate::store::crypt::{FileCipher, SALT, StoreKey, TAG, Use};
+use crate::store::disk::{Disk, File};
 
 const MAGIC: [u8; 8] = *b"IGJRNL01";
 pub(crate) const FILE_HEADER: usize = 48;
 
 /// What is read at once when small commits follow each other.
 const WINDOW: usize = 256 << 10;
+
+/// Where the files of a journal lie, and what they carry.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) disk: &'a Disk,
+    pub(crate) dir: &'a Path,
+    pub(crate) store: &'a [u8; 16],
+    pub(crate) key: &'a StoreKey,
+}
 
 /// An open journal file.
 pub(crate) struct DataFile {
@@ -34,26 +42,28 @@ pub(crate) struct DataFile {
 
 impl DataFile {
     /// Makes a file with a fresh salt, durable but not yet listed.
-    pub(crate) fn create(dir: &Path, id: u32, store: &[u8; 16], key: &StoreKey) -> Result<Self, Error> {
+    pub(crate) fn create(place: &Place<'_>, id: u32) -> Result<Self, Error> {
+        let Place { disk, dir, store, key } = *place;
         let path = file_path(dir, id);
         let mut salt = [0; SALT];
-        getrandom::fill(&mut salt)
-            .map_err(|error| Error::io("draw a salt for", &path)(io::Error::other(error.to_string())))?;
+        disk.draw(&mut salt).map_err(Error::io("draw a salt for", &path))?;
         let header = header(id, &salt, store);
-        let created = private(&path)
-            .and_then(|mut file| file.write_all(&header).and_then(|()| file.sync_all()).map(|()| file))
+        let created = disk
+            .create(&path)
+            .and_then(|file| file.write_all_at(&header, 0).and_then(|()| file.sync_new()).map(|()| file))
             .map_err(Error::io("create", &path));
         let file = created.inspect_err(|_| {
             // It is not listed, so what is left of it is removed at the next start at the latest.
-            let _ = fs::remove_file(&path);
+            let _ = disk.remove(&path);
         })?;
         Ok(Self::new(id, path, file, key, &salt, &header))
     }
 
     /// Opens a listed file.
-    pub(crate) fn open(dir: &Path, id: u32, store: &[u8; 16], key: &StoreKey) -> Result<Self, Error> {
+    pub(crate) fn open(place: &Place<'_>, id: u32) -> Result<Self, Error> {
+        let Place { disk, dir, store, key } = *place;
         let path = file_path(dir, id);
-        let file = File::options().read(true).write(true).open(&path).map_err(|error| match error.kind() {
+        let file = disk.open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::damaged(&path, 0, "the file is missing"),
             _ => Error::io("open", &path)(error),
         })?;
@@ -76,12 +86,12 @@ impl DataFile {
     }
 
     pub(crate) fn bytes(&self) -> Result<u64, Error> {
-        Ok(self.file.metadata().map_err(Error::io("look at", &self.path))?.len())
+        self.file.length().map_err(Error::io("look at", &self.path))
     }
 
     /// Makes everything written so far durable; `end` is where that ends.
     pub(crate) fn sync(&self, end: u64) -> Result<(), Error> {
-        self.file.sync_data().map_err(Error::io("sync", &self.path))?;
+        self.file.sync().map_err(Error::io("sync", &self.path))?;
         self.synced.fetch_max(end, Ordering::AcqRel);
         Ok(())
     }

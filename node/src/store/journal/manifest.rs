@@ -3,8 +3,7 @@
 //! `manifest := "IGMANIF1" length:u32 cbor crc:u32 mac:32`, replaced as a whole (write, sync, rename, sync folder). The
 //! checksum tells damage, the authenticator (HMAC-SHA-256 under the store's key) tells a wrong key.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hmac::Mac;
@@ -13,11 +12,14 @@ use minicbor::{Decode, Encode};
 use super::frame::Chain;
 use crate::store::Error;
 use crate::store::crypt::StoreKey;
+use crate::store::disk::Disk;
 
 /// The version of everything in the folder.
 pub(crate) const VERSION: u32 = 1;
 const MAGIC: [u8; 8] = *b"IGMANIF1";
 const NAME: &str = "manifest";
+/// Most bytes of the list: far more files than a disk holds.
+const LIMIT: u64 = 256 << 20;
 
 /// A list of files in the order of what they hold.
 #[derive(Debug, Clone, Encode, Decode)]
@@ -93,9 +95,9 @@ pub(crate) struct Retiring {
 
 impl Manifest {
     /// The list in `dir`; `None` where there is none.
-    pub(crate) fn read(dir: &Path, key: &StoreKey, purpose: u8) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(disk: &Disk, dir: &Path, key: &StoreKey, purpose: u8) -> Result<Option<Self>, Error> {
         let path = dir.join(NAME);
-        let bytes = match fs::read(&path) {
+        let bytes = match disk.read(&path, LIMIT) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path)(error)),
@@ -121,8 +123,8 @@ impl Manifest {
         Ok(Some(list))
     }
 
-    /// Replaces the list in `dir`; durable on return.
-    pub(crate) fn write(&self, dir: &Path, key: &StoreKey) -> Result<(), Error> {
+    /// Replaces the list in `dir`; durable on return. [`Error::Full`] means that the old one is there still.
+    pub(crate) fn write(&self, disk: &Disk, dir: &Path, key: &StoreKey) -> Result<(), Error> {
         let (path, fresh) = (dir.join(NAME), dir.join("manifest.new"));
         let cbor = minicbor::to_vec(self).map_err(|error| Error::damaged(&path, 0, error.to_string()))?;
         let mut bytes = MAGIC.to_vec();
@@ -131,10 +133,7 @@ impl Manifest {
         let mac = key.mac(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
         bytes.extend_from_slice(&mac);
-        let mut file = private(&fresh).map_err(Error::io("create", &fresh))?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", &fresh))?;
-        fs::rename(&fresh, &path).map_err(Error::io("replace", &path))?;
-        sync_dir(dir)
+        disk.replace(&path, &fresh, &bytes).map_err(Error::io("replace", &path))
     }
 
     pub(crate) fn file(&self, id: u32) -> Option<&Listed> {
@@ -152,17 +151,6 @@ fn split(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
         u32::from_be_bytes(*crc),
         mac,
     ))
-}
-
-/// A new file, or an emptied one, that only its owner may read.
-pub(crate) fn private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
 }
 
 /// The path of a journal file.

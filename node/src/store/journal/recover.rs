@@ -1,16 +1,16 @@
 //! Opening a journal: what a crash left is put right, what is damaged is refused.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use super::file::{DataFile, FILE_HEADER, Step};
-use super::manifest::{Manifest, Sealed, VERSION, file_path, sync_dir};
+use super::manifest::{Manifest, Sealed, VERSION, file_path};
 use super::{Journal, lock};
 use crate::store::Error;
 use crate::store::crypt::StoreKey;
+use crate::store::disk::Disk;
 
 /// What to do about a damaged file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,31 +30,43 @@ pub(crate) struct Recovered {
     pub(crate) fresh: bool,
     /// It was not closed.
     pub(crate) unclean: bool,
-    /// A tail that was never acknowledged, cut: its file and length.
+    /// A tail that was never acknowledged: its file and length.
     pub(crate) cut: Option<(PathBuf, u64)>,
+    /// The file that the last run left open.
+    pub(crate) open: Option<LeftOpen>,
+}
+
+/// A file that the last run left open, and where it ends. What follows is torn, unless somebody knows of a commit there.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftOpen {
+    id: u32,
+    end: Sealed,
 }
 
 impl Journal {
-    /// Opens the journal in `dir`, or makes one where there is none.
+    /// Opens the journal in `dir`, or makes one where there is none. [`Journal::end_open`] must follow: until then
+    /// nothing of it is changed.
     pub(crate) fn open(
+        disk: &Disk,
         dir: &Path,
         key: &StoreKey,
         purpose: u8,
         on_damage: OnDamage,
     ) -> Result<(Self, Recovered), Error> {
-        private_dir(dir)?;
-        let held = lock(dir)?;
+        disk.create_dir(dir).map_err(Error::io("create", dir))?;
+        let held = lock(disk, dir)?;
         let mut found = Recovered::default();
-        let list = match Manifest::read(dir, key, purpose)? {
+        let list = match Manifest::read(disk, dir, key, purpose)? {
             Some(list) => list,
             None => {
                 found.fresh = true;
-                fresh(dir, key, purpose)?
+                fresh(disk, dir, key, purpose)?
             }
         };
-        sweep(dir, &list)?;
+        sweep(disk, dir, &list)?;
         let store = list.store;
         let journal = Self {
+            disk: disk.clone(),
             dir: dir.into(),
             key: key.clone(),
             store,
@@ -64,11 +76,11 @@ impl Journal {
             _lock: held,
         };
         journal.check_lengths(on_damage)?;
-        journal.seal_open_file(on_damage, &mut found)?;
+        journal.find_open(on_damage, &mut found)?;
         let list = journal.list();
-        found.last =
-            list.files.iter().filter_map(|file| file.sealed.as_ref()).map(|sealed| sealed.last).max().unwrap_or(0);
-        found.last = found.last.max(list.merged);
+        let ends =
+            list.files.iter().filter_map(|file| file.sealed.as_ref()).chain(found.open.as_ref().map(|open| &open.end));
+        found.last = ends.map(|end| end.last).max().unwrap_or(0).max(list.merged);
         drop(list);
         Ok((journal, found))
     }
@@ -82,27 +94,27 @@ impl Journal {
         };
         for (id, bytes) in sealed {
             let path = file_path(&self.dir, id);
-            let length = fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
+            let length = self.disk.length(&path).unwrap_or(0);
             if length != bytes && on_damage == OnDamage::Refuse {
                 let why = if length == 0 { "the file is missing" } else { "the file is not as long as it was" };
                 return Err(Error::damaged(&path, length.min(bytes), why));
             }
             if on_damage == OnDamage::Refuse {
-                DataFile::open(&self.dir, id, &self.store, &self.key)?;
+                DataFile::open(&self.place(), id)?;
             }
         }
         Ok(())
     }
 
-    /// Seals the file that the last run left open.
-    fn seal_open_file(&self, on_damage: OnDamage, found: &mut Recovered) -> Result<(), Error> {
+    /// Finds the end of the file that the last run left open.
+    fn find_open(&self, on_damage: OnDamage, found: &mut Recovered) -> Result<(), Error> {
         let open = self.list().files.iter().find(|file| file.sealed.is_none()).cloned();
         let Some(open) = open else { return Ok(()) };
         found.unclean = true;
-        let sealed = match self.end_of(open.id, open.first, found) {
+        let end = match self.end_of(open.id, open.first, found) {
             Ok(sealed) => sealed,
             Err(Error::Damaged { path, offset, why }) if on_damage == OnDamage::Note => {
-                let bytes = fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
+                let bytes = self.disk.length(&path).unwrap_or(0);
                 let damaged = Some(format!("at byte {offset}: {why}"));
                 // Numbers that were given may be unreadable now: go on far above them.
                 let last = open.first + bytes / super::frame::HEADER as u64;
@@ -110,14 +122,28 @@ impl Journal {
             }
             Err(error) => return Err(error),
         };
+        found.open = Some(LeftOpen { id: open.id, end });
+        Ok(())
+    }
+
+    /// Seals the file that the last run left open, and cuts its torn tail.
+    pub(crate) fn end_open(&self, found: &Recovered) -> Result<(), Error> {
+        let Some(LeftOpen { id, end }) = &found.open else { return Ok(()) };
+        if end.damaged.is_none() {
+            let file = self.listed_file(*id)?;
+            if found.cut.is_some() {
+                file.file.cut(end.bytes).map_err(Error::io("cut", &file.path))?;
+            }
+            file.sync(end.bytes)?;
+        }
         self.relist(|list| {
-            if let Some(listed) = list.files.iter_mut().find(|listed| listed.id == open.id) {
-                listed.sealed = Some(sealed);
+            if let Some(listed) = list.files.iter_mut().find(|listed| listed.id == *id) {
+                listed.sealed = Some(end.clone());
             }
         })
     }
 
-    /// Reads a file to its end, and cuts a torn tail.
+    /// Reads a file to its end, where a torn tail begins.
     fn end_of(&self, id: u32, first: u64, found: &mut Recovered) -> Result<Sealed, Error> {
         let file: Arc<DataFile> = self.listed_file(id)?;
         let length = file.bytes()?;
@@ -141,26 +167,19 @@ impl Journal {
             if scan.was_durable()? {
                 return Err(Error::damaged(&file.path, site.offset, why));
             }
-            file.file.set_len(site.offset).map_err(Error::io("cut", &file.path))?;
             found.cut = Some((file.path.clone(), length - site.offset));
         }
-        file.sync(site.offset)?;
         Ok(Sealed { last, bytes: site.offset, ops: site.ordinal, chain: site.chain, damaged: None })
     }
 }
 
-fn private_dir(dir: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))
-}
-
-fn fresh(dir: &Path, key: &StoreKey, purpose: u8) -> Result<Manifest, Error> {
-    if let Some((path, _, _)) = journal_files(dir)?.into_iter().find(|(_, _, bytes)| *bytes > FILE_HEADER as u64) {
+fn fresh(disk: &Disk, dir: &Path, key: &StoreKey, purpose: u8) -> Result<Manifest, Error> {
+    if let Some((path, _, _)) = journal_files(disk, dir)?.into_iter().find(|(_, _, bytes)| *bytes > FILE_HEADER as u64)
+    {
         return Err(Error::damaged(&path, 0, "the list of files is missing"));
     }
     let mut store = [0; 16];
-    getrandom::fill(&mut store)
-        .map_err(|error| Error::io("draw a number for", dir)(std::io::Error::other(error.to_string())))?;
+    disk.draw(&mut store).map_err(Error::io("draw a number for", dir))?;
     let list = Manifest {
         version: VERSION,
         store,
@@ -171,39 +190,34 @@ fn fresh(dir: &Path, key: &StoreKey, purpose: u8) -> Result<Manifest, Error> {
         forgotten: 0,
         retiring: Vec::new(),
     };
-    list.write(dir, key)?;
+    list.write(disk, dir, key)?;
     Ok(list)
 }
 
 /// Removes files that a crash left unlisted. One that holds commits and has a number that the list never gave means
 /// that the list is older than the journal.
-fn sweep(dir: &Path, list: &Manifest) -> Result<(), Error> {
+fn sweep(disk: &Disk, dir: &Path, list: &Manifest) -> Result<(), Error> {
     let retiring = list.retiring.iter().flat_map(|retiring| &retiring.old);
     let known: HashSet<u32> = list.files.iter().map(|file| &file.id).chain(retiring).copied().collect();
     let mut swept = false;
-    for (path, id, bytes) in journal_files(dir)? {
+    for (path, id, bytes) in journal_files(disk, dir)? {
         if known.contains(&id) {
             continue;
         }
         if id >= list.next_file && bytes > FILE_HEADER as u64 {
             return Err(Error::damaged(&path, 0, "the list of files is older than this file"));
         }
-        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        disk.remove(&path).map_err(Error::io("remove", &path))?;
         swept = true;
     }
-    if swept { sync_dir(dir) } else { Ok(()) }
+    if swept { disk.sync_dir(dir).map_err(Error::io("sync", dir)) } else { Ok(()) }
 }
 
-fn journal_files(dir: &Path) -> Result<Vec<(PathBuf, u32, u64)>, Error> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let entry = entry.map_err(Error::io("list", dir))?;
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_suffix(".journal")).and_then(|id| id.parse().ok());
-        if let Some(id) = id {
-            let bytes = entry.metadata().map_err(Error::io("look at", &entry.path()))?.len();
-            files.push((entry.path(), id, bytes));
-        }
-    }
-    Ok(files)
+fn journal_files(disk: &Disk, dir: &Path) -> Result<Vec<(PathBuf, u32, u64)>, Error> {
+    let files = disk.list(dir).map_err(Error::io("list", dir))?;
+    let numbered = files.into_iter().filter_map(|(path, bytes)| {
+        let id = path.file_name()?.to_str()?.strip_suffix(".journal")?.parse().ok()?;
+        Some((path, id, bytes))
+    });
+    Ok(numbered.collect())
 }

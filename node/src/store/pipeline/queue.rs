@@ -73,6 +73,17 @@ pub(super) struct Queue {
     pub(super) epoch: Epoch,
 }
 
+/// For what a writer waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// For more to write, until the pipeline is closed.
+    Forever,
+    /// For what the next batch must follow, not for more batches.
+    Held,
+    /// For nothing.
+    None,
+}
+
 /// Jobs that are written together.
 pub(super) struct Group {
     pub(super) jobs: Vec<Job>,
@@ -154,13 +165,13 @@ impl Shared {
         if queue.closed { Err(Error::Closed) } else { Ok(queue) }
     }
 
-    /// The next group; none when the pipeline is closed and drained. Waits for what its first batch must follow; one
-    /// further back that must still wait begins the next group.
-    pub(super) fn next_group(&self) -> Option<Group> {
+    /// The next group; none when the pipeline is closed and drained, or this would have to wait for longer than the
+    /// caller wants to. A batch that must follow one that is not durable yet begins a group of its own.
+    pub(super) fn next_group(&self, patience: Patience) -> Option<Group> {
         let mut queue = self.queue();
         loop {
             let held = match queue.jobs.front() {
-                None if queue.closed => return None,
+                None if queue.closed || patience != Patience::Forever => return None,
                 None => {
                     queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
                     continue;
@@ -168,6 +179,9 @@ impl Shared {
                 Some(job) => job.held_by().filter(|_| self.stopped().is_ok()).cloned(),
             };
             let Some(held) = held else { break };
+            if patience == Patience::None {
+                return None;
+            }
             drop(queue);
             // What became of it is looked at when the batch is written.
             let _ = held.wait();
