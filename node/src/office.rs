@@ -18,10 +18,12 @@ mod expire;
 mod holders;
 mod index;
 mod letters;
+mod people;
 mod peers;
 mod policing;
 mod receive;
 mod sent;
+mod why;
 mod withdraw;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -47,6 +49,7 @@ pub use index::Indexer;
 pub use peers::Peer;
 pub use policing::PlanRow;
 pub use receive::{Examined, Received};
+pub use why::Why;
 
 use crate::audit::AuditLog;
 use crate::keystore::Keys;

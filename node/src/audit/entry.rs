@@ -15,7 +15,7 @@ pub struct Entry {
     #[n(0)]
     #[serde(serialize_with = "as_text")]
     pub at: Timestamp,
-    /// Who: `uid:1000`, `bureau:FR` or `node`.
+    /// Who: `person:a.mwangi`, `uid:1000`, `bureau:FR` or `node`.
     #[n(1)]
     pub actor: String,
     /// What, a stable name such as `record.withdraw`.

@@ -47,6 +47,19 @@ impl Ledger {
         batch.put(table::META, *b"card", card);
     }
 
+    /// What the people file was when it was last accounted for; none where there was no file.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn people(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.store().get(table::META, b"people")?.filter(|digest| !digest.is_empty()))
+    }
+
+    /// Notes what the people file is.
+    pub fn put_people(&self, batch: &mut Batch, sha256: Option<[u8; 32]>) {
+        batch.put(table::META, *b"people", sha256.map_or_else(Vec::new, |sha256| sha256.to_vec()));
+    }
+
     fn number(&self, key: &[u8]) -> Result<u64, Error> {
         let bytes = self.store().get(table::META, key)?;
         bytes.map_or(Ok(0), |bytes| decode(NAME, &bytes))

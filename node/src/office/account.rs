@@ -4,13 +4,16 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
 
-use super::{Error, Office};
+use super::{Error, Office, Why};
 use crate::audit::Entry;
+use crate::people::PersonName;
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// A user of this machine, by the number that the kernel gives for its end of the socket.
+    /// A person, by the name that the people file gives the user of this number.
+    Person(PersonName, u32),
+    /// A user of this machine whom no people file names, by the number that the kernel gives for its end of the socket.
     User(u32),
     /// Another bureau.
     Bureau(BureauId),
@@ -21,6 +24,7 @@ pub enum Actor {
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Person(name, _) => write!(f, "person:{name}"),
             Self::User(uid) => write!(f, "uid:{uid}"),
             Self::Bureau(bureau) => write!(f, "bureau:{bureau}"),
             Self::Node => f.write_str("node"),
@@ -69,9 +73,9 @@ impl Deed {
 
     /// For this purpose, in this case.
     #[must_use]
-    pub fn why(mut self, purpose: &str, case: &str) -> Self {
-        self.purpose = Some(purpose.into());
-        self.case = Some(case.into());
+    pub fn why(mut self, why: &Why) -> Self {
+        self.purpose = Some(why.purpose().code().into());
+        self.case = Some(why.case().into());
         self
     }
 
@@ -89,6 +93,11 @@ impl Office {
     /// # Errors
     /// Where the audit log cannot be written; then the deed must not be done, or its answer not given.
     pub fn account(&self, deed: Deed) -> Result<u64, Error> {
+        let deed = match deed.actor {
+            // A person may have several users, and which was used may matter.
+            Actor::Person(_, uid) => deed.with("uid", uid),
+            _ => deed,
+        };
         let entry = Entry {
             at: self.now(),
             actor: deed.actor.to_string(),

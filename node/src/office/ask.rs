@@ -10,7 +10,7 @@ use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme};
 use sha2::Sha256;
 
-use super::{Actor, Deed, Error, Office, index, read};
+use super::{Actor, Deed, Error, Office, Why, index, read};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
 use crate::search::{Query, Token};
 use crate::text;
@@ -82,9 +82,7 @@ impl Office {
     /// # Errors
     /// Where it lacks a case reference or asks for nothing, or an identifier cannot be read.
     pub fn ask(&self, question: &Question) -> Result<Answer, Error> {
-        if question.case.trim().is_empty() {
-            return Err(Error::NoPurpose);
-        }
+        let why = Why::new(question.purpose, &question.case)?;
         let limit = question.limit.clamp(1, HITS_LIMIT);
         let keys = self.find(question, limit + 1)?;
         let mut hits = Vec::new();
@@ -98,7 +96,7 @@ impl Office {
         }
         let more = hits.len() > limit;
         hits.truncate(limit);
-        let deed = Deed::new(question.actor.clone(), "query").why(question.purpose.code(), &question.case);
+        let deed = Deed::new(question.actor.clone(), "query").why(&why);
         let audit = self.account(self.particulars(deed, question).with("hits", hits.len()))?;
         Ok(Answer { hits, more, audit })
     }
@@ -106,16 +104,34 @@ impl Office {
     /// One record with everything that is disclosed of it, accounted for like a query.
     ///
     /// # Errors
-    /// Where there is none.
+    /// Where there is none, or anybody but the node itself does not say why.
     pub fn show(&self, actor: Actor, id: RecordId, why: Option<(Purpose, &str)>) -> Result<Vec<Hit>, Error> {
+        self.show_of(None, actor, id, why)
+    }
+
+    /// As [`Office::show`], for whoever may see the records of one owner alone.
+    ///
+    /// # Errors
+    /// Where that owner has none, or anybody but the node itself does not say why.
+    pub fn show_of(
+        &self,
+        owner: Option<BureauId>,
+        actor: Actor,
+        id: RecordId,
+        why: Option<(Purpose, &str)>,
+    ) -> Result<Vec<Hit>, Error> {
+        let why = Why::given(&actor, why)?;
         let today = self.now().day();
         let rows = self.ledger().records_with_id(id)?;
-        let hits = rows.into_iter().map(|(_, row)| Ok(self.held(row.record()?, &row)));
+        let rows = rows.into_iter().filter(|(key, _)| owner.is_none_or(|owner| key.owner == owner));
+        let hits = rows.map(|(_, row)| Ok(self.held(row.record()?, &row)));
         let hits: Vec<Hit> = hits.collect::<Result<_, Error>>()?;
         let hits: Vec<Hit> = hits.into_iter().filter(|hit| is_current(&hit.record, today)).collect();
         let deed = Deed::new(actor, "record.show").record(id).with("hits", hits.len());
-        let deed = why.map_or(deed.clone(), |(purpose, case)| deed.why(purpose.code(), case));
-        self.account(deed)?;
+        self.account(match &why {
+            Some(why) => deed.why(why),
+            None => deed,
+        })?;
         if hits.is_empty() { Err(Error::UnknownRecord(id)) } else { Ok(hits) }
     }
 
