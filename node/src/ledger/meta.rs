@@ -52,12 +52,15 @@ impl Ledger {
     /// # Errors
     /// Where the store cannot be read.
     pub fn people(&self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.store().get(table::META, b"people")?.filter(|digest| !digest.is_empty()))
+        Ok(self.store().get(table::META, b"people")?)
     }
 
     /// Notes what the people file is.
     pub fn put_people(&self, batch: &mut Batch, sha256: Option<[u8; 32]>) {
-        batch.put(table::META, *b"people", sha256.map_or_else(Vec::new, |sha256| sha256.to_vec()));
+        match sha256 {
+            Some(sha256) => batch.put(table::META, *b"people", sha256),
+            None => batch.delete(table::META, *b"people"),
+        }
     }
 
     fn number(&self, key: &[u8]) -> Result<u64, Error> {
