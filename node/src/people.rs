@@ -101,7 +101,8 @@ impl People {
     pub fn known(&self, uid: u32) -> Option<Known> {
         let listed = self.file.as_ref().and_then(|file| file.by_uid.get(&uid));
         let own = uid == self.own || uid == ROOT;
-        let unnamed = || Known { name: None, roles: if self.file.is_some() { Role::Operator.into() } else { Roles::ALL } };
+        let unnamed =
+            || Known { name: None, roles: if self.file.is_some() { Role::Operator.into() } else { Roles::ALL } };
         listed.cloned().or_else(|| own.then(unnamed))
     }
 

@@ -76,7 +76,8 @@ impl Session {
         match self {
             Self::Start(start) => start.execute(output),
             Self::Show => {
-                let none = || Problem::absent("session.none", "there is no session. Begin one with `igain session start`");
+                let none =
+                    || Problem::absent("session.none", "there is no session. Begin one with `igain session start`");
                 output.show(&current()?.ok_or_else(none)?, render)
             }
             Self::End => {

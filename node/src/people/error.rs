@@ -38,7 +38,9 @@ pub enum Fault {
     #[error("{0}. Write each person as [[person]] with name, users and roles; configs/people.toml is an example")]
     Toml(String),
     /// Not a short name.
-    #[error("`{0}` is no short name. Use at most {NAME_LIMIT} small letters and digits, with . - _ between them, like a.mwangi")]
+    #[error(
+        "`{0}` is no short name. Use at most {NAME_LIMIT} small letters and digits, with . - _ between them, like a.mwangi"
+    )]
     Name(String),
     /// Two persons of one name.
     #[error("`{0}` is named twice. Give every person a name of their own, and all their users in one list")]
@@ -56,7 +58,9 @@ pub enum Fault {
     #[error("this machine has no user `{0}`. Correct the name, or give the user's number")]
     User(String),
     /// A number that several users may have.
-    #[error("the user {0} may be anybody: the kernel shows users of other namespaces by it. Give each person a user of their own; under systemd, set PrivateUsers=no")]
+    #[error(
+        "the user {0} may be anybody: the kernel shows users of other namespaces by it. Give each person a user of their own; under systemd, set PrivateUsers=no"
+    )]
     SharedUser(u32),
     /// One user for two persons.
     #[error("the user `{0}` is given twice. One user is one person: whose it is must be certain")]

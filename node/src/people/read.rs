@@ -105,7 +105,8 @@ fn known(person: &Person) -> Result<Known, At> {
         let unknown = |()| (role.span(), Fault::Role(shorten(role.get_ref())));
         role.get_ref().parse::<Role>().map_err(unknown)
     };
-    let roles: Vec<Role> = some("roles", &person.roles, Role::ALL.len())?.iter().map(role).collect::<Result<_, At>>()?;
+    let roles: Vec<Role> =
+        some("roles", &person.roles, Role::ALL.len())?.iter().map(role).collect::<Result<_, At>>()?;
     Ok(Known { name: Some(name), roles: Roles::of(&roles) })
 }
 

@@ -44,7 +44,9 @@ pub enum Error {
     #[error("`{}` is there and is no socket. Move it away, or give another `api` in the configuration", .0.display())]
     NotASocket(PathBuf),
     /// The group cannot be given the socket.
-    #[error("cannot give the socket to the group `{group}` of `api_group`: {cause}. See that the group exists and the daemon's user is in it (SupplementaryGroups= under systemd)")]
+    #[error(
+        "cannot give the socket to the group `{group}` of `api_group`: {cause}. See that the group exists and the daemon's user is in it (SupplementaryGroups= under systemd)"
+    )]
     Group {
         /// Which.
         group: String,

@@ -77,7 +77,8 @@ fn write_in(folder: &Path, stated: &Stated) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(stated).map_err(|error| Error::Print(error.into()))?;
     let draft = folder.join(format!("{NAME}.{}", std::process::id()));
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes())).and_then(|()| fs::rename(&draft, folder.join(NAME)));
+    let written =
+        file.and_then(|mut file| file.write_all(text.as_bytes())).and_then(|()| fs::rename(&draft, folder.join(NAME)));
     written.map_err(|cause| {
         // What is left of it says nothing that counts.
         let _ = fs::remove_file(&draft);
