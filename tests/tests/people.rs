@@ -47,6 +47,18 @@ person = [
     /// Why somebody asks.
     pub(crate) const WHY: [&str; 4] = ["--purpose", "investigation", "--case", "NBO/2026/17"];
 
+    /// A mapping of tables of phone numbers.
+    pub(crate) const MAPPING: &str = r#"
+source = "people"
+grading = "B2"
+[label]
+tlp = "green"
+[[record]]
+kind = "phone"
+key = "{number}"
+take = ["number"]
+"#;
+
     /// No record.
     pub(crate) const UNKNOWN: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
 

@@ -50,17 +50,6 @@ fn what_a_person_does_is_accounted_for_under_their_name() {
     assert_eq!(open.json(AUDITOR, &["audit", "verify"])["intact"], true);
 }
 
-const MAPPING: &str = r#"
-source = "people"
-grading = "B2"
-[label]
-tlp = "green"
-[[record]]
-kind = "phone"
-key = "{number}"
-take = ["number"]
-"#;
-
 /// A refusal is accounted for with the call and what it needs, and with nothing that the caller could choose. Seen to fail
 /// when refusals are not accounted for, and when the path is taken as it was sent.
 #[test]

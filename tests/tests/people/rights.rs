@@ -17,7 +17,7 @@ fn every_role_may_make_its_calls_and_no_other() {
     let open = Open::start("KE", Some(PEOPLE));
     for uid in USERS {
         let home = open.home(uid);
-        for (name, text) in [("policy.cedar", ""), ("t.csv", "number\n1\n"), ("m.toml", "source = \"t\"\n")] {
+        for (name, text) in [("policy.cedar", ""), ("t.csv", "number\n1\n"), ("m.toml", MAPPING)] {
             std::fs::write(home.join(name), text).expect("a file");
         }
         std::fs::write(home.join("fr.card"), Bureau::init("FR").card()).expect("a card");
@@ -65,6 +65,10 @@ fn every_role_may_make_its_calls_and_no_other() {
             assert_eq!(!refused, allowed.contains(&uid), "{uid}: {call:?}");
         }
     }
+    // Whoever may not import hears so, however much they send.
+    std::fs::write(open.home(ANALYST).join("t.csv"), "number\n".to_owned() + &"+254 700 000 001\n".repeat(1 << 20))
+        .expect("a table");
+    assert_eq!(open.problem(ANALYST, &["import", "t.csv", "--mapping", "m.toml"]), "person.role");
     let said = open.as_user(OPERATOR, &[&["record", "show", UNKNOWN][..], &WHY].concat());
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("analyst or contributor") && !said.err.contains(UNKNOWN), "{said:?}");
