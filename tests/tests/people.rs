@@ -2,7 +2,13 @@
 //!
 //! Acting as other users takes root; without it these tests say so and see nothing.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails loudly, and says what it does not see"
+)]
 
 mod people {
     mod log;
@@ -19,7 +25,7 @@ mod people {
     use std::sync::OnceLock;
 
     use igain_node::people::Group;
-    use igain_tests::daemon::{Bureau, Said, binary};
+    use igain_tests::daemon::{Bureau, Said, binary, until};
     use serde_json::Value;
     use tempfile::TempDir;
 
@@ -115,6 +121,15 @@ take = ["number"]
             let mut open = Self::init(id, people);
             open.bureau.run();
             open
+        }
+
+        /// Tries to start it, which must end at once, and gives what the daemon says.
+        pub(crate) fn refused_start(&mut self) -> String {
+            let said = self.bureau.log().len();
+            self.bureau.spawn();
+            until("the daemon to refuse", || self.bureau.has_ended().then_some(()));
+            assert_eq!(self.bureau.ended(), Some(1));
+            self.bureau.log().split_off(said)
         }
 
         pub(crate) fn socket(&self) -> PathBuf {

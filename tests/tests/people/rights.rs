@@ -118,7 +118,7 @@ fn a_contributor_sees_her_own_bureaus_records() {
     let theirs = text(&added["outcomes"][0]["id"]);
     let ours = fr.add("+33 1 99 00 12 34");
     let show = |uid: u32, id: &str| fr.problem(uid, &[&["record", "show", id][..], &WHY].concat());
-    igain_tests::daemon::until("a record to come", || show(ANALYST, &theirs).is_empty().then_some(()));
+    until("a record to come", || show(ANALYST, &theirs).is_empty().then_some(()));
     assert_eq!(show(ANALYST, &ours), "");
     assert_eq!(show(CONTRIBUTOR, &ours), "");
     assert_eq!(show(CONTRIBUTOR, &theirs), "record.unknown");
@@ -183,9 +183,12 @@ fn strangers_who_hold_the_line_keep_nobody_out() {
     let out = holding.stdout.take().expect("its output");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("a line");
     assert_eq!(line, "held\n");
+    let begun = std::time::Instant::now();
     for _ in 0..5 {
         assert_eq!(open.problem(ANALYST, &["status"]), "");
     }
+    let took = begun.elapsed();
+    assert!(took < std::time::Duration::from_secs(20), "they waited until the strangers had gone: {took:?}");
     holding.kill().expect("an end");
     holding.wait().expect("an end");
 }
