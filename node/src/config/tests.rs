@@ -40,6 +40,19 @@ fn people_and_their_group_are_read() {
 }
 
 #[test]
+fn the_example_with_people_is_sound() {
+    let config = parse(include_str!("../../../configs/igain.toml")).unwrap();
+    assert_eq!(config.people.as_deref(), Some(Path::new("/etc/igain/people.toml")));
+    let socket = config.api.strip_prefix("/run/igain").unwrap();
+    assert_eq!(socket, Path::new("api.sock"));
+    let unit = include_str!("../../../configs/igain.service");
+    for line in ["RuntimeDirectory=igain", "PrivateUsers=no", "SystemCallFilter=@chown"] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+    assert!(unit.contains(&format!("SupplementaryGroups={}", config.api_group.unwrap())));
+}
+
+#[test]
 fn the_template_is_read_and_shows_the_true_defaults() {
     let name = "Bureau \"central\" \\ d'Abidjan, Côte d’Ivoire";
     let written = template("CI".parse().unwrap(), name, Path::new("/var/lib/igain"));

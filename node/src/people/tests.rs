@@ -97,6 +97,16 @@ fn what_is_wrong_is_told_with_its_line() {
 }
 
 #[test]
+fn the_example_is_sound() {
+    let known = |name: &str| Ok(Some(3_000 + name.bytes().map(u32::from).sum::<u32>()));
+    let listed = read::parse(include_bytes!("../../../configs/people.toml"), &known).unwrap();
+    assert_eq!((listed.persons, listed.by_uid.len()), (5, 6));
+    let shown: Vec<Role> =
+        Role::ALL.into_iter().filter(|role| listed.by_uid.values().any(|known| known.roles.has(*role))).collect();
+    assert_eq!(shown, Role::ALL, "it shows every role");
+}
+
+#[test]
 fn a_file_that_others_could_have_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("people.toml");
