@@ -1,8 +1,8 @@
-//! The node's API: HTTP over a Unix socket that only the daemon's user may open.
+//! The node's API: HTTP over a Unix socket that the daemon's user may open, and a group where one is configured.
 //!
 //! Requests and answers are JSON ([`types`]); what is refused is answered with a problem document (RFC 9457) whose
 //! `code` is stable. The actor in the audit log is the user whose process holds the other end of the socket, as the
-//! kernel tells it.
+//! kernel tells it, by the name that the people file gives them.
 
 pub mod client;
 mod field;

@@ -3,7 +3,7 @@
 //! Entries lie in a store of their own, whose journal is sealed, checksummed and chained, and from which nothing is
 //! ever removed. Each entry is chained to the one before by SHA-256; signed checkpoints, kept in a file of their own
 //! beside the log, show when its end was cut off or an older copy was put in its place. Nothing in an entry is personal
-//! data in clear: ids and keyed digests only.
+//! data in clear, ids and keyed digests only, but for the short names of this bureau's own people.
 
 mod checkpoint;
 mod entry;

@@ -22,8 +22,10 @@ mod query;
 mod record;
 mod run;
 mod schema;
+mod session;
 mod status;
 mod store;
+mod why;
 mod words;
 
 use std::path::PathBuf;
@@ -48,7 +50,8 @@ First steps:
   igain card export > ke.card              give this to other bureaus
   igain peer enrol fr.card                 enrol one, after comparing its fingerprint by telephone
   igain policy plan policy.cedar           see who would get what; then `igain policy apply`
-  igain query --phone '+254 700 000 001' --purpose investigation --case NBO/2026/17
+  igain session start --purpose investigation --case NBO/2026/17
+  igain query --phone '+254 700 000 001'   ask; the account of it names you, the purpose and the case
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the daemon cannot be reached; 4 not found.";
 
@@ -96,6 +99,9 @@ enum Command {
     Policy(policy::Policy),
     /// Find records by identifier or name, own and received
     Query(Box<query::Query>),
+    /// Say once why you ask, for all questions of the next hours
+    #[command(subcommand)]
+    Session(session::Session),
     /// Look at the account of what was done
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -157,6 +163,7 @@ impl Cli {
             Command::Import(import) => import.execute(&context, output),
             Command::Policy(policy) => policy.execute(&context, output),
             Command::Query(query) => query.execute(&context, output),
+            Command::Session(session) => session.execute(output),
             Command::Audit(audit) => audit.execute(&context, output),
             Command::Store(store) => store.execute(&context, output),
             Command::Demo(demo) => demo.execute(&context, output),

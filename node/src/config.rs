@@ -26,6 +26,10 @@ pub struct Config {
     pub policy: PathBuf,
     /// The socket of the API.
     pub api: PathBuf,
+    /// The group whose members may open it; none where only the daemon's user may.
+    pub api_group: Option<String>,
+    /// The people file; none where only the daemon's user and root may ask.
+    pub people: Option<PathBuf>,
     /// Multiaddrs to listen on.
     pub listen: Vec<String>,
     /// What the card says.

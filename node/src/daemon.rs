@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::keystore::Keys;
 use crate::network::{self, Network};
 use crate::office::Office;
+use crate::people::{InForce, People};
 use crate::replication::{Replication, Settings};
 use crate::search::Search;
 use service::Signal;
@@ -62,13 +63,18 @@ pub async fn run(
     ready: impl FnOnce(&SignedCard, &[String]),
 ) -> Result<(), Error> {
     let mut signals = service::signals()?;
+    let people = People::load(config.people.as_deref())?;
     let node = Node::start(config, keys, progress).await?;
-    let socket = Socket::bind(&node.config.api, node.config.limits.api_requests)?;
+    let people = in_force(&node.office, people).await?;
+    let config = &node.config;
+    let group = config.api_group.as_deref();
+    let socket = Socket::bind(&config.api, config.limits.api_requests, group, people.clone())?;
     let app = App::new(Parts {
         office: node.office.clone(),
         replication: node.replication.clone(),
         search: node.search.clone(),
         config: node.config.clone(),
+        people,
         started: Instant::now(),
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -105,8 +111,22 @@ pub async fn run(
     }
 }
 
+/// Puts people in force once they are accounted for.
+async fn in_force(office: &Office, people: People) -> Result<InForce, Error> {
+    let office = office.clone();
+    blocking(move || {
+        office.account_for_people(&people)?;
+        Ok(InForce::new(people))
+    })
+    .await
+}
+
 async fn reload(app: &App) {
     service::tell_reloading();
+    match app.reload_people().await {
+        Ok(persons) => tracing::info!(persons, "the people file was read again"),
+        Err(problem) => tracing::error!(%problem, "the people file is refused; the people in force stay"),
+    }
     match app.reload_policy().await {
         Ok(changes) => tracing::info!(changes, "the policy file was read again"),
         Err(problem) => tracing::error!(%problem, "the policy file is refused; the policy in force stays"),

@@ -12,6 +12,7 @@ pub mod keystore;
 pub mod ledger;
 pub mod network;
 pub mod office;
+pub mod people;
 pub mod policy;
 pub mod replication;
 pub mod search;

@@ -22,12 +22,14 @@ mod memory;
 mod mend;
 mod news;
 mod peers;
+mod people;
 mod policing;
 mod purge;
 mod receive;
 mod sent;
 mod serve;
 mod turn;
+mod why;
 mod withdraw;
 
 use std::sync::atomic::AtomicUsize;
@@ -55,6 +57,7 @@ pub use peers::Peer;
 pub use policing::PlanRow;
 pub use receive::{Examined, Received};
 pub use serve::{Content, Served, Serving, Step};
+pub use why::Why;
 
 use crate::audit::AuditLog;
 use crate::keystore::Keys;

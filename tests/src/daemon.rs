@@ -17,6 +17,12 @@ pub use crate::wait::{PATIENCE, until};
 /// The passphrase of every bureau.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 
+/// The session that whoever runs commands at a bureau has: why they ask.
+pub const SESSION: [&str; 4] = ["--purpose", "investigation", "--case", "TEST/2026/1"];
+
+/// The same for calls of the API, as options after a question mark.
+pub const ASKING: &str = "purpose=investigation&case=TEST/2026/1";
+
 /// The binary under test: that of the variable `IGAIN_BIN`, or else built, once, with the profile of this test.
 ///
 /// # Panics
@@ -96,7 +102,7 @@ impl From<Output> for Said {
 }
 
 impl Bureau {
-    /// Makes a bureau, and does not start it.
+    /// Makes a bureau with a session, and does not start it.
     ///
     /// # Panics
     /// Where it cannot be made.
@@ -106,6 +112,8 @@ impl Bureau {
         bureau.write("passphrase", PASSPHRASE);
         let name = format!("NCB {id}");
         let said = bureau.igain(&["init", id, "--name", &name, "--throw-away", "--passphrase-file", "passphrase"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let said = bureau.igain(&[&["session", "start", "--for", "24h"][..], &SESSION].concat());
         assert_eq!(said.code, Some(0), "{said:?}");
         let port = bureau.port;
         bureau.configure(|text| {
@@ -131,6 +139,14 @@ impl Bureau {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Its card, as `igain init` made it.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn card(&self) -> String {
+        std::fs::read_to_string(self.path(&format!("data/{}.card", self.id))).expect("a card")
     }
 
     /// A file in its folder.
@@ -297,6 +313,8 @@ impl Bureau {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.current_dir(self.folder()).args(args).env_remove("CREDENTIALS_DIRECTORY");
+        // Sessions of one bureau's users are not those of another's.
+        command.env("XDG_RUNTIME_DIR", self.folder());
         command
     }
 
@@ -349,8 +367,15 @@ impl Bureau {
     /// # Panics
     /// Where its card is refused.
     pub fn enrol(&self, other: &Self) {
-        let card = other.json(&["card", "export"]);
-        let file = format!("{}.card", other.id);
+        self.enrol_card(&other.json(&["card", "export"]));
+    }
+
+    /// Enrols the bureau of a card, as `card export` gives it.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub fn enrol_card(&self, card: &Value) {
+        let file = format!("{}.card", card["bureau"].as_str().expect("a bureau"));
         self.write(&file, card["armor"].as_str().expect("a card"));
         self.json(&["peer", "enrol", &file, "--fingerprint", card["fingerprint"].as_str().expect("a fingerprint")]);
     }

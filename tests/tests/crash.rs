@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use igain_tests::api::Api;
-use igain_tests::daemon::{Bureau, federation, until};
+use igain_tests::daemon::{ASKING, Bureau, federation, until};
 use igain_tests::simulation::Random;
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ fn withdraw(api: &Api, id: &str) -> std::io::Result<()> {
 
 /// A page of the records of KE that a daemon lists, and where the next one begins.
 fn page(api: &Api, limit: u64, after: &str) -> std::io::Result<(Held, Option<String>)> {
-    let page = api.get(&format!("/v1/records?owner=KE&limit={limit}{after}"))?.data();
+    let page = api.get(&format!("/v1/records?owner=KE&limit={limit}{after}&{ASKING}"))?.data();
     let listed = |record: &Value| {
         let id = record["id"].as_str().expect("an id").to_owned();
         (id, record["revision"].as_u64().expect("a revision"))
@@ -291,14 +291,14 @@ impl Run {
         let api = self.ke.api();
         for (key, acknowledged) in deeds.added {
             if let Some(id) = &acknowledged {
-                let found = api.get(&format!("/v1/records/{id}")).expect("an answer");
+                let found = api.get(&format!("/v1/records/{id}?{ASKING}")).expect("an answer");
                 assert_eq!(found.status, 200, "`{key}` was acknowledged and is lost: {found:?}");
             }
             self.added.insert(acknowledged.unwrap_or_else(|| add(&api, &key).expect("an answer")));
         }
         let Some((id, acknowledged)) = deeds.withdrawn else { return };
         if acknowledged {
-            let found = api.get(&format!("/v1/records/{id}")).expect("an answer");
+            let found = api.get(&format!("/v1/records/{id}?{ASKING}")).expect("an answer");
             assert_eq!(found.status, 404, "a withdrawal was acknowledged and is lost: {found:?}");
         }
         withdraw(&api, &id).expect("an answer");

@@ -174,7 +174,7 @@ impl World {
             other.exchange(&ke, day);
         }
         if self.hides(hidden::ASKED) {
-            let _ = ke.show(Actor::User(7), reference(&key("known")), None);
+            let _ = ke.show(Actor::User(7), reference(&key("known")), Some((Purpose::Identify, "C1")));
             let _ = ke.holders(reference(&key("known")));
             ke.audit().checkpoint(ke.now()).unwrap();
         }

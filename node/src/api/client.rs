@@ -33,6 +33,9 @@ pub enum Error {
         /// The system's reason.
         cause: io::Error,
     },
+    /// The socket is closed to this user.
+    #[error("you may not open `{}`. Ask the administrator of the node to put you into the group of `api_group`", .0.display())]
+    Closed(PathBuf),
     /// The daemon refuses.
     #[error(transparent)]
     Refused(#[from] Problem),
@@ -117,7 +120,10 @@ impl Client {
     }
 
     async fn send(&self, method: Method, call: &str, body: Sent) -> Result<Response<Incoming>, Error> {
-        let unreachable = |cause| Error::Unreachable { path: self.path.clone(), cause };
+        let unreachable = |cause: io::Error| match cause.kind() {
+            io::ErrorKind::PermissionDenied => Error::Closed(self.path.clone()),
+            _ => Error::Unreachable { path: self.path.clone(), cause },
+        };
         let stream = UnixStream::connect(&self.path).await.map_err(unreachable)?;
         let cut_off = |error: hyper::Error| Error::CutOff(error.to_string());
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(cut_off)?;

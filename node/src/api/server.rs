@@ -4,12 +4,17 @@ mod account;
 mod audit;
 mod caf;
 mod claims;
+mod crowd;
+mod door;
 mod given;
 mod import;
 mod peer;
+mod people;
 mod policy;
 mod query;
 mod record;
+mod refusals;
+mod rights;
 mod socket;
 mod status;
 mod store;
@@ -21,10 +26,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::handler::Handler;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, on};
 use tokio::sync::Semaphore;
 
 pub use socket::{Error, Socket};
@@ -32,10 +38,12 @@ pub use socket::{Error, Socket};
 use super::Problem;
 use crate::config::Config;
 use crate::office::{self, Office};
+use crate::people::InForce;
 use crate::replication::Replication;
 use crate::search::Search;
 use claims::Claims;
 use given::Caller;
+use refusals::Refusals;
 
 /// How long a request may wait for its turn before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,6 +57,7 @@ pub struct App {
     parts: Arc<Parts>,
     claims: Claims,
     importing: Arc<Semaphore>,
+    refusals: Refusals,
     stopping: Arc<AtomicBool>,
 }
 
@@ -62,6 +71,8 @@ pub struct Parts {
     pub search: Search,
     /// What the administrator configured.
     pub config: Config,
+    /// Who may ask.
+    pub people: InForce,
     /// When the daemon started.
     pub started: Instant,
 }
@@ -73,6 +84,7 @@ impl App {
             parts: Arc::new(parts),
             claims: Claims::default(),
             importing: Arc::new(Semaphore::new(IMPORTS)),
+            refusals: Refusals::default(),
             stopping: Arc::default(),
         }
     }
@@ -137,37 +149,76 @@ pub async fn serve(socket: Socket, app: App, stop: impl Future<Output = ()> + Se
 fn router(app: App) -> Router {
     let slots = usize::try_from(app.config().limits.api_requests).unwrap_or(1);
     let slots = Arc::new(Semaphore::new(slots.max(1)));
-    Router::new()
-        .route("/v1/status", get(status::show))
-        .route("/v1/card", get(status::card))
-        .route("/v1/peers", get(peer::list).post(peer::enrol))
-        .route("/v1/peers/{bureau}", get(peer::show))
-        .route("/v1/peers/{bureau}/revoke", post(peer::revoke))
-        .route("/v1/cafs", get(caf::list).post(caf::create))
-        .route("/v1/cafs/{id}", get(caf::show))
-        .route("/v1/cafs/{id}/invite", post(caf::invite))
-        .route("/v1/cafs/{id}/dismiss", post(caf::dismiss))
-        .route("/v1/cafs/{id}/join", post(caf::join))
-        .route("/v1/cafs/{id}/leave", post(caf::leave))
-        .route("/v1/cafs/{id}/close", post(caf::close))
-        .route("/v1/records", get(record::list).post(record::add))
-        .route("/v1/records/{id}", get(record::show))
-        .route("/v1/records/{id}/revise", post(record::revise))
-        .route("/v1/records/{id}/withdraw", post(record::withdraw))
-        .route("/v1/records/{id}/holders", get(record::holders))
-        .route("/v1/records/{id}/explain/{bureau}", get(policy::explain))
-        .route("/v1/import", post(import::run))
-        .route("/v1/policy", get(policy::show))
-        .route("/v1/policy/plan", post(policy::plan))
-        .route("/v1/policy/apply", post(policy::apply))
-        .route("/v1/query", post(query::ask))
-        .route("/v1/audit", get(audit::list))
-        .route("/v1/audit/verify", post(audit::verify))
-        .route("/v1/store/verify", post(store::verify))
+    let Calls { router, .. } = calls();
+    router
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(middleware::from_fn_with_state(slots, take_turns))
+        // Outermost: whoever is refused takes nobody's turn.
+        .layer(middleware::from_fn_with_state(app.clone(), door::admit))
         .with_state(app)
+}
+
+/// The calls that the router knows, so that a test can hold them against the table of rights.
+#[derive(Default)]
+struct Calls {
+    router: Router<App>,
+    known: Vec<(Method, &'static str)>,
+}
+
+impl Calls {
+    fn get<T: 'static>(self, path: &'static str, handler: impl Handler<T, App>) -> Self {
+        self.call(Method::GET, MethodFilter::GET, path, handler)
+    }
+
+    fn post<T: 'static>(self, path: &'static str, handler: impl Handler<T, App>) -> Self {
+        self.call(Method::POST, MethodFilter::POST, path, handler)
+    }
+
+    fn call<T: 'static>(
+        mut self,
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        handler: impl Handler<T, App>,
+    ) -> Self {
+        self.known.push((method, path));
+        self.router = self.router.route(path, on(filter, handler));
+        self
+    }
+}
+
+fn calls() -> Calls {
+    Calls::default()
+        .get("/v1/status", status::show)
+        .get("/v1/card", status::card)
+        .get("/v1/peers", peer::list)
+        .post("/v1/peers", peer::enrol)
+        .get("/v1/peers/{bureau}", peer::show)
+        .post("/v1/peers/{bureau}/revoke", peer::revoke)
+        .get("/v1/cafs", caf::list)
+        .post("/v1/cafs", caf::create)
+        .get("/v1/cafs/{id}", caf::show)
+        .post("/v1/cafs/{id}/invite", caf::invite)
+        .post("/v1/cafs/{id}/dismiss", caf::dismiss)
+        .post("/v1/cafs/{id}/join", caf::join)
+        .post("/v1/cafs/{id}/leave", caf::leave)
+        .post("/v1/cafs/{id}/close", caf::close)
+        .get("/v1/records", record::list)
+        .post("/v1/records", record::add)
+        .get("/v1/records/{id}", record::show)
+        .post("/v1/records/{id}/revise", record::revise)
+        .post("/v1/records/{id}/withdraw", record::withdraw)
+        .get("/v1/records/{id}/holders", record::holders)
+        .get("/v1/records/{id}/explain/{bureau}", policy::explain)
+        .post("/v1/import", import::run)
+        .get("/v1/policy", policy::show)
+        .post("/v1/policy/plan", policy::plan)
+        .post("/v1/policy/apply", policy::apply)
+        .post("/v1/query", query::ask)
+        .get("/v1/audit", audit::list)
+        .post("/v1/audit/verify", audit::verify)
+        .post("/v1/store/verify", store::verify)
 }
 
 async fn unknown() -> Problem {
@@ -182,5 +233,50 @@ async fn take_turns(State(slots): State<Arc<Semaphore>>, request: Request, next:
             let detail = "too many requests are under way. Try again in a moment, or raise `api_requests`";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "request.busy", detail).into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::people::{Role, Roles};
+
+    fn calls_of(role: Role) -> BTreeSet<String> {
+        let may = rights::CALLS.iter().filter(|call| call.needs.has(role));
+        may.map(|call| format!("{} {}", call.method, call.path)).collect()
+    }
+
+    /// Seen to fail when a route is added without a right, and when a right names no route.
+    #[test]
+    fn every_call_of_the_router_has_its_rights_and_every_right_its_call() {
+        let routed: Vec<String> = calls().known.iter().map(|(method, path)| format!("{method} {path}")).collect();
+        let table: Vec<String> = rights::CALLS.iter().map(|call| format!("{} {}", call.method, call.path)).collect();
+        let set = |calls: &[String]| calls.iter().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(set(&routed), set(&table));
+        assert_eq!(table.len(), set(&table).len(), "no call stands there twice");
+        assert!(rights::CALLS.iter().all(|call| call.needs.meets(Roles::ALL)), "a call that nobody may make");
+        assert_eq!(rights::needs(&Method::GET, "/v1/nothing"), None);
+        assert_eq!(rights::needs(&Method::HEAD, "/v1/records/{id}"), None, "no other method by a side door");
+    }
+
+    /// What each role must never come to, whatever else changes in the table.
+    #[test]
+    fn roles_keep_apart_what_must_be_apart() {
+        let records = ["GET /v1/records", "GET /v1/records/{id}", "POST /v1/query"];
+        for role in [Role::PolicyAdministrator, Role::Auditor, Role::Operator] {
+            assert!(records.iter().all(|call| !calls_of(role).contains(*call)), "{role} reads records");
+        }
+        assert_eq!(calls_of(Role::Auditor), ["GET /v1/audit", "POST /v1/audit/verify"].map(str::to_owned).into());
+        assert!(!calls_of(Role::Contributor).contains("POST /v1/query"));
+        for role in [Role::Analyst, Role::Contributor, Role::Operator] {
+            let mut decides = calls_of(role).into_iter().filter(|call| {
+                call.starts_with("POST /v1/p") || call.starts_with("POST /v1/cafs") || call == "GET /v1/audit"
+            });
+            assert_eq!(decides.next(), None, "{role}");
+        }
+        let changes = calls_of(Role::Analyst).into_iter().filter(|call| call.starts_with("POST"));
+        assert_eq!(changes.collect::<Vec<_>>(), ["POST /v1/query"]);
     }
 }

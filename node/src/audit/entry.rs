@@ -15,7 +15,7 @@ pub struct Entry {
     #[n(0)]
     #[serde(serialize_with = "as_text")]
     pub at: Timestamp,
-    /// Who: `uid:1000`, `bureau:FR` or `node`.
+    /// Who: `person:a.mwangi`, `uid:1000`, `bureau:FR` or `node`.
     #[n(1)]
     pub actor: String,
     /// What, a stable name such as `record.withdraw`.
@@ -62,13 +62,17 @@ pub struct Filter {
     pub peer: Option<String>,
     /// To this object.
     pub object: Option<String>,
+    /// By this actor.
+    pub actor: Option<String>,
 }
 
 impl Filter {
-    pub(super) fn passes(&self, entry: &Entry) -> bool {
+    /// Whether an entry is among them.
+    pub(crate) fn passes(&self, entry: &Entry) -> bool {
         self.action.as_ref().is_none_or(|action| entry.action.starts_with(action.as_str()))
             && self.peer.as_ref().is_none_or(|peer| entry.peer.as_ref() == Some(peer))
             && self.object.as_ref().is_none_or(|object| entry.object.as_ref() == Some(object))
+            && self.actor.as_ref().is_none_or(|actor| entry.actor == *actor)
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) enum Audit {
 Examples:
   igain audit list
   igain audit list --action query --limit 20
+  igain audit list --actor person:a.mwangi
   igain audit list --object record:0190163d-8694-739b-aea5-966c26f8ad91")]
 pub(super) struct List {
     /// Begin with this entry [default: the last ones]
@@ -56,6 +57,9 @@ pub(super) struct List {
     /// Only about this: record:ID or caf:ID
     #[arg(long)]
     object: Option<String>,
+    /// Only by them: person:NAME, uid:NUMBER, bureau:BUREAU or node
+    #[arg(long, value_name = "WHO")]
+    actor: Option<String>,
 }
 
 impl Audit {
@@ -86,6 +90,7 @@ impl List {
         options.extend(self.action.as_deref().map(|action| ("action", action)));
         options.extend(self.peer.as_deref().map(|peer| ("peer", peer)));
         options.extend(self.object.as_deref().map(|object| ("object", object)));
+        options.extend(self.actor.as_deref().map(|actor| ("actor", actor)));
         let client = context.client()?;
         let call = format!("/v1/audit{}", query(&options));
         let entries: AuditEntries = context.block_on(async { Ok(client.get(&call).await?) })?;

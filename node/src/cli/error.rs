@@ -61,7 +61,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Api(api::client::Error::Unreachable { .. }) => 3,
+            Self::Api(api::client::Error::Unreachable { .. } | api::client::Error::Closed(_)) => 3,
             Self::Api(api::client::Error::Refused(problem)) | Self::Problem(problem) if problem.is_absent() => 4,
             // Whoever reads what is printed has seen enough.
             Self::Print(cause) if cause.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -77,6 +77,7 @@ impl Error {
             error => {
                 let code = match error {
                     Self::Api(api::client::Error::Unreachable { .. }) => "daemon.unreachable",
+                    Self::Api(api::client::Error::Closed(_)) => "daemon.closed",
                     Self::Api(_) => "daemon.answer",
                     Self::Config(error) => error.code(),
                     Self::Keystore(error) => error.code(),

@@ -12,6 +12,8 @@ use serde::Serialize;
 use super::context::Context;
 use super::output::Output;
 use super::page::Page;
+use super::record::query;
+use super::why::Why;
 use super::words::{count, plural};
 use super::{Error, ask};
 use crate::api::Problem;
@@ -55,12 +57,19 @@ Examples:
     /// Show the policy in force
     Show,
     /// Say which rules decide what a bureau gets of a record
-    #[command(after_help = "Example:\n  igain policy explain 0190163d-8694-739b-aea5-966c26f8ad91 BR")]
+    #[command(after_help = "\
+The answer shows the label of the record, so it is asked for a purpose and in a case: `oversight`, where the question is \
+whether it is rightly shared.
+
+Example:
+  igain policy explain 0190163d-8694-739b-aea5-966c26f8ad91 BR --purpose oversight --case QC/2026/3")]
     Explain {
         /// The record, one of this bureau's own
         record: RecordId,
         /// The bureau
         peer: BureauId,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -96,9 +105,10 @@ impl Policy {
                 let policy: PolicyInForce = context.block_on(async { Ok(client.get("/v1/policy").await?) })?;
                 output.show(&policy, render_policy)
             }
-            Self::Explain { record, peer } => {
+            Self::Explain { record, peer, why } => {
+                let why = why.state(output)?;
                 let client = context.client()?;
-                let call = format!("/v1/records/{record}/explain/{peer}");
+                let call = format!("/v1/records/{record}/explain/{peer}{}", query(&why.options()));
                 let explanation: Explanation = context.block_on(async { Ok(client.get(&call).await?) })?;
                 output.show(&explanation, render_explanation)
             }

@@ -4,7 +4,7 @@ use clap::{Arg, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::{Kind, Purpose, Scheme};
+use igain_protocol::vocabulary::{Kind, Scheme};
 
 use super::Error;
 use super::context::Context;
@@ -12,13 +12,14 @@ use super::marking::texts;
 use super::output::Output;
 use super::page::Page;
 use super::record::{banner_line, headline, render_record};
+use super::why::{Stated, Why};
 use super::words::{age, grading, plural};
 use crate::api::types::{Answer, Hit, Identifier, Question, Text};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Identifiers are found however they are spelled. A word of a name that ends in * is a prefix; case, accents and script \
-do not count. Every question is accounted for, with its purpose and case.
+do not count. Every question is accounted for, with its purpose and case: those of the session where none are typed.
 
 Examples:
   igain query --phone '0700 000 001' --purpose investigation --case NBO/2026/17
@@ -52,12 +53,8 @@ pub(super) struct Query {
     /// Most hits to show
     #[arg(long, default_value_t = 50, help_heading = "What to find")]
     limit: usize,
-    /// Why you ask: investigation, identify, crime-analysis …
-    #[arg(long, help_heading = "Why")]
-    purpose: Purpose,
-    /// In which case
-    #[arg(long, help_heading = "Why")]
-    case: String,
+    #[command(flatten)]
+    why: Why,
     /// Show a table, one line a hit
     #[arg(long)]
     table: bool,
@@ -97,9 +94,10 @@ impl Args for ByIdentifier {
 }
 
 impl Query {
-    pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+    pub(super) fn execute(mut self, context: &Context, output: &mut Output) -> Result<(), Error> {
         let table = self.table;
-        let question = self.question();
+        let why = std::mem::take(&mut self.why).state(output)?;
+        let question = self.question(why);
         let client = context.client()?;
         let answer: Answer = context.block_on(async { Ok(client.post("/v1/query", &question).await?) })?;
         output.show(&answer, |answer, page| if table { render_table(answer, page) } else { render(answer, page) })?;
@@ -112,10 +110,10 @@ impl Query {
         Ok(())
     }
 
-    fn question(self) -> Question {
+    fn question(self, why: Stated) -> Question {
         Question {
-            purpose: Text(self.purpose),
-            case: self.case,
+            purpose: Text(why.purpose),
+            case: why.case,
             identifier: self.identifier.0.map(|(scheme, value)| Identifier { scheme: Text(scheme), value }),
             name: self.name,
             loose: self.loose,
@@ -162,6 +160,7 @@ fn render_table(answer: &Answer, page: &mut Page) {
 mod tests {
     use super::*;
     use clap::Parser as _;
+    use igain_protocol::vocabulary::Purpose;
 
     fn question(typed: &[&str]) -> Result<Question, clap::Error> {
         #[derive(clap::Parser)]
@@ -169,7 +168,8 @@ mod tests {
             #[command(flatten)]
             query: Query,
         }
-        Only::try_parse_from(["query"].iter().chain(typed)).map(|only| only.query.question())
+        let stated = Stated { purpose: Purpose::Identify, case: "C1".into() };
+        Only::try_parse_from(["query"].iter().chain(typed)).map(|only| only.query.question(stated))
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_needs_its_purpose_and_case_and_asks_one_thing() {
+    fn a_purpose_has_its_case_and_a_question_asks_one_thing() {
         assert!(question(&["--phone", "1", "--case", "C1"]).is_err());
         assert!(question(&["--phone", "1", "--purpose", "identify"]).is_err());
         let why = ["--purpose", "identify", "--case", "C1"];

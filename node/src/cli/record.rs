@@ -9,11 +9,12 @@ use clap::{Args, Subcommand};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
-use igain_protocol::vocabulary::{Kind, Purpose, Reason, Tlp};
+use igain_protocol::vocabulary::{Kind, Reason, Tlp};
 
 use super::context::Context;
 use super::marking::{Marking, field, texts};
 use super::output::Output;
+use super::why::Why;
 use super::words::plural;
 use super::{Error, ask, schema};
 use crate::api::types::{self, Field, Label, NewRecord, NewRecords, OutcomeKind, Text};
@@ -33,12 +34,8 @@ pub(super) enum Record {
     Show {
         /// The record
         id: RecordId,
-        /// Why
-        #[arg(long, requires = "case")]
-        purpose: Option<Purpose>,
-        /// In which case
-        #[arg(long, requires = "purpose")]
-        case: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Withdraw a record: every bureau that has it must purge it
     #[command(after_help = "\
@@ -124,7 +121,12 @@ pub(super) struct Revise {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  igain record list --owner KE --kind phone\n  igain record list --drafts --json")]
+#[command(after_help = "\
+A list shows the heads of records, so it is asked for a purpose and in a case, as a query is.
+
+Examples:
+  igain record list --owner KE --kind phone --purpose investigation --case NBO/2026/17
+  igain record list --drafts --json --purpose oversight --case QC/2026/3")]
 pub(super) struct List {
     /// Only this kind
     #[arg(long)]
@@ -144,6 +146,8 @@ pub(super) struct List {
     /// Go on after this place, as the page before gave it
     #[arg(long, value_name = "PLACE")]
     after: Option<String>,
+    #[command(flatten)]
+    why: Why,
 }
 
 impl Record {
@@ -151,13 +155,10 @@ impl Record {
         match self {
             Self::Add(add) => add.execute(context, output),
             Self::Revise(revise) => revise.execute(context, output),
-            Self::Show { id, purpose, case } => {
+            Self::Show { id, why } => {
+                let why = why.state(output)?;
                 let client = context.client()?;
-                let why = match (purpose, case) {
-                    (Some(purpose), Some(case)) => query(&[("purpose", purpose.code()), ("case", &case)]),
-                    _ => String::new(),
-                };
-                let call = format!("/v1/records/{id}{why}");
+                let call = format!("/v1/records/{id}{}", query(&why.options()));
                 let records: types::Records = context.block_on(async { Ok(client.get(&call).await?) })?;
                 output.show(&records, render::records)
             }
@@ -258,7 +259,9 @@ impl List {
     fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
         let (kind, owner) = (self.kind.map(Kind::code), self.owner.map(|owner| owner.to_string()));
         let (caf, limit) = (self.caf.map(|caf| caf.to_string()), self.limit.to_string());
+        let why = self.why.state(output)?;
         let mut options = vec![("limit", limit.as_str())];
+        options.extend(why.options());
         options.extend(kind.map(|kind| ("kind", kind)));
         options.extend(owner.as_deref().map(|owner| ("owner", owner)));
         options.extend(caf.as_deref().map(|caf| ("caf", caf)));

@@ -19,7 +19,7 @@ use crate::keystore;
 /// How to run.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-SIGTERM and SIGINT end the daemon cleanly; SIGHUP reads the policy file again.
+SIGTERM and SIGINT end the daemon cleanly; SIGHUP reads the policy file and the people file again.
 
 Examples:
   igain run

@@ -38,7 +38,12 @@ fn what_people_type_is_understood() {
         "igain record withdraw 0190163d-8694-739b-aea5-966c26f8ad91 --reason court --yes",
         "igain import x.csv --mapping m.toml --dry-run --set caf=1 --join alt=a.csv",
         "igain policy explain 0190163d-8694-739b-aea5-966c26f8ad91 BR",
+        "igain policy explain 0190163d-8694-739b-aea5-966c26f8ad91 BR --purpose oversight --case C1",
         "igain query --phone 1 --purpose identify --case C1",
+        "igain query --phone 1",
+        "igain record show 0190163d-8694-739b-aea5-966c26f8ad91",
+        "igain session start --purpose identify --case C1 --for 4h",
+        "igain session end --json",
         "igain audit list --action query",
         "igain store verify",
         "igain completions zsh",
@@ -62,7 +67,10 @@ fn what_makes_no_sense_is_refused() {
         "igain record add --file x.json phone",
         "igain record show 0190163d",
         "igain import x.csv",
-        "igain query --phone 1",
+        "igain query --phone 1 --purpose identify",
+        "igain record list --case C1",
+        "igain session start --purpose identify",
+        "igain session start --purpose identify --case C1 --for 2w",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
     }

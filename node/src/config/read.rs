@@ -112,6 +112,8 @@ fn check(file: shape::File, base: &Path) -> Result<Config, At> {
         name: text("name", &file.name)?,
         policy: beside("policy", &file.policy, data.join("policy.cedar"))?,
         api: beside("api", &file.api, data.join("api.sock"))?,
+        api_group: file.api_group.as_ref().map(|group| text("api_group", group)).transpose()?,
+        people: file.people.as_ref().map(|path| text("people", path).map(|path| base.join(path))).transpose()?,
         data,
         listen: addresses("listen", &file.listen)?,
         card: card(&file.card)?,

@@ -13,6 +13,8 @@ pub(super) struct File {
     pub(super) data: Spanned<String>,
     pub(super) policy: Option<Spanned<String>>,
     pub(super) api: Option<Spanned<String>>,
+    pub(super) api_group: Option<Spanned<String>>,
+    pub(super) people: Option<Spanned<String>>,
     pub(super) listen: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(super) card: Card,

@@ -24,9 +24,32 @@ fn the_least_file_has_every_default() {
     assert_eq!(config.policy, Path::new("/etc/igain/data/policy.cedar"));
     assert_eq!(config.api, Path::new("/etc/igain/data/api.sock"));
     assert_eq!(config.keystore(), Path::new("/etc/igain/data/keys.age"));
+    assert_eq!((config.api_group, config.people), (None, None));
     assert_eq!(config.retention, Retention { default_days: 1_095, erase_within_s: 3_600 });
     assert_eq!(config.replication, Replication { interval_s: 60, window: 4 });
     assert_eq!(config.log.level, Level::Info);
+}
+
+#[test]
+fn people_and_their_group_are_read() {
+    let config = parse(&format!("people = \"people.toml\"\napi_group = \"igain-users\"\n{LEAST}")).unwrap();
+    assert_eq!(config.people.as_deref(), Some(Path::new("/etc/igain/people.toml")));
+    assert_eq!(config.api_group.as_deref(), Some("igain-users"));
+    assert_eq!(refused(&format!("api_group = \" \"\n{LEAST}")).0, 1);
+    assert_eq!(refused(&format!("people = \"\"\n{LEAST}")).0, 1);
+}
+
+#[test]
+fn the_example_with_people_is_sound() {
+    let config = parse(include_str!("../../../configs/igain.toml")).unwrap();
+    assert_eq!(config.people.as_deref(), Some(Path::new("/etc/igain/people.toml")));
+    let socket = config.api.strip_prefix("/run/igain").unwrap();
+    assert_eq!(socket, Path::new("api.sock"));
+    let unit = include_str!("../../../configs/igain.service");
+    for line in ["RuntimeDirectory=igain", "PrivateUsers=no", "SystemCallFilter=@chown"] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+    assert!(unit.contains(&format!("SupplementaryGroups={}", config.api_group.unwrap())));
 }
 
 #[test]
@@ -36,7 +59,7 @@ fn the_template_is_read_and_shows_the_true_defaults() {
     let config = parse(&written).unwrap();
     assert_eq!((config.name.as_str(), config.listen.len()), (name, 2));
 
-    let examples = ["#addresses", "#languages", "#contacts", "#policy", "#api "];
+    let examples = ["#addresses", "#languages", "#contacts", "#policy", "#api ", "#api_group", "#people"];
     let active: String = written
         .lines()
         .map(|line| match line.strip_prefix('#') {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::api::server;
-use crate::{audit, keystore, ledger, network, office, search, store};
+use crate::{audit, keystore, ledger, network, office, people, search, store};
 
 /// Why the daemon does not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum Error {
     /// The keys cannot be had.
     #[error(transparent)]
     Keystore(#[from] keystore::Error),
+    /// It is not certain who may ask.
+    #[error(transparent)]
+    People(#[from] people::Error),
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -58,6 +61,7 @@ impl Error {
         match self {
             Self::NoFolder(_) => "daemon.no-folder",
             Self::Keystore(error) => error.code(),
+            Self::People(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Audit(error) => error.code(),

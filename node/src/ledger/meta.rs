@@ -47,6 +47,22 @@ impl Ledger {
         batch.put(table::META, *b"card", card);
     }
 
+    /// What the people file was when it was last accounted for; none where there was no file.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn people(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.store().get(table::META, b"people")?)
+    }
+
+    /// Notes what the people file is.
+    pub fn put_people(&self, batch: &mut Batch, sha256: Option<[u8; 32]>) {
+        match sha256 {
+            Some(sha256) => batch.put(table::META, *b"people", sha256),
+            None => batch.delete(table::META, *b"people"),
+        }
+    }
+
     fn number(&self, key: &[u8]) -> Result<u64, Error> {
         let bytes = self.store().get(table::META, key)?;
         bytes.map_or(Ok(0), |bytes| decode(NAME, &bytes))

@@ -5,13 +5,16 @@ use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
 use igain_protocol::time::Timestamp;
 
-use super::{Error, Office};
+use super::{Error, Office, Why};
 use crate::audit::Entry;
+use crate::people::PersonName;
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// A user of this machine, by the number that the kernel gives for its end of the socket.
+    /// A person, by the name that the people file gives the user of this number.
+    Person(PersonName, u32),
+    /// A user of this machine whom no people file names, by the number that the kernel gives for its end of the socket.
     User(u32),
     /// Another bureau.
     Bureau(BureauId),
@@ -22,6 +25,7 @@ pub enum Actor {
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Person(name, _) => write!(f, "person:{name}"),
             Self::User(uid) => write!(f, "uid:{uid}"),
             Self::Bureau(bureau) => write!(f, "bureau:{bureau}"),
             Self::Node => f.write_str("node"),
@@ -70,23 +74,28 @@ impl Deed {
 
     /// For this purpose, in this case.
     #[must_use]
-    pub fn why(mut self, purpose: &str, case: &str) -> Self {
-        self.purpose = Some(purpose.into());
-        self.case = Some(case.into());
+    pub fn why(mut self, why: &Why) -> Self {
+        self.purpose = Some(why.purpose().code().into());
+        self.case = Some(why.case().into());
         self
     }
 
     /// As the audit log takes it.
     pub(super) fn entry(self, at: Timestamp) -> Entry {
+        let deed = match self.actor {
+            // A person may have several users, and which was used may matter.
+            Actor::Person(_, uid) => self.with("uid", uid),
+            _ => self,
+        };
         Entry {
             at,
-            actor: self.actor.to_string(),
-            action: self.action.to_owned(),
-            object: self.object,
-            purpose: self.purpose,
-            case: self.case,
-            peer: self.peer.map(|peer| peer.to_string()),
-            detail: self.detail,
+            actor: deed.actor.to_string(),
+            action: deed.action.to_owned(),
+            object: deed.object,
+            purpose: deed.purpose,
+            case: deed.case,
+            peer: deed.peer.map(|peer| peer.to_string()),
+            detail: deed.detail,
         }
     }
 

@@ -11,7 +11,7 @@ use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme};
 use sha2::Sha256;
 
 use super::memory::read;
-use super::{Actor, Deed, Error, Office, index};
+use super::{Actor, Deed, Error, Office, Why, index};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
 use crate::search::{Query, Token};
 use crate::text;
@@ -83,9 +83,7 @@ impl Office {
     /// # Errors
     /// Where it lacks a case reference or asks for nothing, or an identifier cannot be read.
     pub fn ask(&self, question: &Question) -> Result<Answer, Error> {
-        if question.case.trim().is_empty() {
-            return Err(Error::NoPurpose);
-        }
+        let why = Why::new(question.purpose, &question.case)?;
         let limit = question.limit.clamp(1, HITS_LIMIT);
         let keys = self.find(question, limit + 1)?;
         let mut hits = Vec::new();
@@ -99,7 +97,7 @@ impl Office {
         }
         let more = hits.len() > limit;
         hits.truncate(limit);
-        let deed = Deed::new(question.actor.clone(), "query").why(question.purpose.code(), &question.case);
+        let deed = Deed::new(question.actor.clone(), "query").why(&why);
         let audit = self.account(self.particulars(deed, question).with("hits", hits.len()))?;
         Ok(Answer { hits, more, audit })
     }
@@ -107,17 +105,34 @@ impl Office {
     /// One record with everything that is disclosed of it, accounted for like a query.
     ///
     /// # Errors
-    /// Where there is none.
+    /// Where there is none, or anybody but the node itself does not say why.
     pub fn show(&self, actor: Actor, id: RecordId, why: Option<(Purpose, &str)>) -> Result<Vec<Hit>, Error> {
+        self.show_of(None, actor, id, why)
+    }
+
+    /// As [`Office::show`], for whoever may see the records of one owner alone.
+    ///
+    /// # Errors
+    /// Where that owner has none, or anybody but the node itself does not say why.
+    pub fn show_of(
+        &self,
+        owner: Option<BureauId>,
+        actor: Actor,
+        id: RecordId,
+        why: Option<(Purpose, &str)>,
+    ) -> Result<Vec<Hit>, Error> {
+        let why = Why::given(&actor, why)?;
         let mut hits = Vec::new();
-        for (_, row) in self.ledger().records_with_id(id)? {
-            if self.is_shown(&row)? {
+        for (key, row) in self.ledger().records_with_id(id)? {
+            if owner.is_none_or(|owner| key.owner == owner) && self.is_shown(&row)? {
                 hits.push(self.held(row.record()?, &row));
             }
         }
         let deed = Deed::new(actor, "record.show").record(id).with("hits", hits.len());
-        let deed = why.map_or(deed.clone(), |(purpose, case)| deed.why(purpose.code(), case));
-        self.account(deed)?;
+        self.account(match &why {
+            Some(why) => deed.why(why),
+            None => deed,
+        })?;
         if hits.is_empty() { Err(Error::UnknownRecord(id)) } else { Ok(hits) }
     }
 

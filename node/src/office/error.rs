@@ -113,8 +113,13 @@ pub enum Error {
     #[error("the retention date {0} has passed. Give a later one")]
     Outdated(igain_protocol::time::Day),
     /// A query without purpose and case.
-    #[error("a query needs a purpose and a case reference. Give both, `--purpose` and `--case`")]
+    #[error(
+        "records are answered for a purpose and in a case. Give both, `--purpose` and `--case`, or begin with `igain session start`"
+    )]
     NoPurpose,
+    /// A case reference that is none.
+    #[error("the case reference {0}. Give its number or name in your register, in one line")]
+    Case(&'static str),
     /// A query that asks for nothing.
     #[error("the query asks for nothing. Give an identifier, a name, or a filter")]
     EmptyQuery,
@@ -184,6 +189,7 @@ impl Error {
             Self::Ended => "record.ended",
             Self::Outdated(_) => "record.outdated",
             Self::NoPurpose => "query.no-purpose",
+            Self::Case(_) => "query.case",
             Self::EmptyQuery => "query.empty",
             Self::NoIndex => "query.no-index",
             Self::IndexBehind => "query.index-behind",

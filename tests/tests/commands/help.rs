@@ -5,7 +5,7 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 41] = [
     "init",
     "run",
     "status",
@@ -37,6 +37,9 @@ const COMMANDS: [&str; 38] = [
     "policy show",
     "policy explain",
     "query",
+    "session start",
+    "session show",
+    "session end",
     "audit list",
     "audit verify",
     "audit export",
@@ -80,6 +83,7 @@ fn every_command_explains_itself_and_fits_a_terminal() {
         "query",
         "policy plan",
         "policy apply",
+        "session start",
         "audit list",
     ] {
         let said = help(&ke, command);
@@ -115,6 +119,7 @@ fn every_command_that_help_names_is_known_here() {
 #[test]
 fn wrong_usage_ends_with_2_and_a_hint_as_json_too() {
     let ke = Bureau::init("KE");
+    ke.json(&["session", "end"]);
     for (line, hint) in [
         ("recrod list", "record"),
         ("record lst", "list"),
@@ -122,6 +127,8 @@ fn wrong_usage_ends_with_2_and_a_hint_as_json_too() {
         ("caf show x", "x"),
         ("peer show kenya", "kenya"),
         ("query --phone 1", "--purpose"),
+        ("record list", "igain session start"),
+        ("session start --purpose identify --case C1 --for 2w", "8h"),
         ("record add phone number=1 --tlp mauve", "green"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
@@ -213,6 +220,9 @@ fn every_command_speaks_json() {
         vec!["policy", "show"],
         vec!["policy", "explain", &id, "FR"],
         [&["query", "--phone", "+254 700 000 001"][..], &WHY].concat(),
+        vec!["session", "show"],
+        vec!["session", "end"],
+        [&["session", "start"][..], &WHY].concat(),
         vec!["audit", "list"],
         vec!["audit", "verify"],
         vec!["store", "verify"],

@@ -159,6 +159,7 @@ fn each_hit_shows_owner_handling_grading_and_age() {
 fn l12_no_question_without_purpose_and_case() {
     let ke = Bureau::start("KE");
     add(&ke, &["phone", "number=+254 700 000 001"]);
+    ke.json(&["session", "end"]);
     let ask = |more: &[&str]| ke.igain(&[&["query", "--phone", "+254 700 000 001"], more].concat());
     for more in
         [&[][..], &["--purpose", "investigation"], &["--case", "C1"], &["--purpose", "curiosity", "--case", "C1"]]

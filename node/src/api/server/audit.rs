@@ -9,7 +9,7 @@ use super::given::{Acting, Options};
 use super::policy::hex;
 use crate::api::types::{AuditEntries, AuditEntry, AuditSummary};
 use crate::api::{AUDIT_LIMIT, Problem};
-use crate::audit::{self, Entry, Filter, Numbered};
+use crate::audit::{self, Filter, Numbered};
 use crate::office::{Deed, Error, Office};
 
 /// Which entries to list. Without `from`, the last ones.
@@ -21,6 +21,7 @@ pub(super) struct Wanted {
     action: Option<String>,
     peer: Option<String>,
     object: Option<String>,
+    actor: Option<String>,
     export: bool,
 }
 
@@ -33,7 +34,7 @@ pub(super) async fn list(
     app.work(move |office| {
         let last = office.audit().last();
         let action = if wanted.export { "audit.export" } else { "audit.list" };
-        let filter = Filter { action: wanted.action, peer: wanted.peer, object: wanted.object };
+        let filter = Filter { action: wanted.action, peer: wanted.peer, object: wanted.object, actor: wanted.actor };
         let found = match wanted.from {
             Some(from) => office.audit().list(from, limit, &filter)?,
             None => latest(office, last, limit, &filter)?,
@@ -54,17 +55,11 @@ fn latest(office: &Office, last: u64, limit: usize, filter: &Filter) -> Result<V
         let count = usize::try_from(end - start + 1).unwrap_or(usize::MAX);
         let page = office.audit().list(start, count, &Filter::default())?;
         let room = limit - found.len();
-        found.extend(page.into_iter().rev().filter(|numbered| passes(filter, &numbered.entry)).take(room));
+        found.extend(page.into_iter().rev().filter(|numbered| filter.passes(&numbered.entry)).take(room));
         end = start - 1;
     }
     found.reverse();
     Ok(found)
-}
-
-fn passes(filter: &Filter, entry: &Entry) -> bool {
-    filter.action.as_ref().is_none_or(|action| entry.action.starts_with(action.as_str()))
-        && filter.peer.as_ref().is_none_or(|peer| entry.peer.as_ref() == Some(peer))
-        && filter.object.as_ref().is_none_or(|object| entry.object.as_ref() == Some(object))
 }
 
 pub(super) async fn verify(State(app): State<App>, Acting(actor): Acting) -> Result<Json<AuditSummary>, Problem> {

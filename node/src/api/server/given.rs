@@ -3,12 +3,16 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
+use igain_protocol::vocabulary::Purpose;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::door::Admitted;
+use super::rights;
 use crate::api::{BODY_LIMIT, Problem};
-use crate::office::Actor;
+use crate::office::{self, Actor, Why};
 
 /// The user whose process asks, as the kernel tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +27,44 @@ pub(super) struct Acting(pub(super) Actor);
 impl<S: Send + Sync> FromRequestParts<S> for Acting {
     type Rejection = Problem;
 
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        admitted(parts).map(|admitted| Self(admitted.actor.clone()))
+    }
+}
+
+/// Whether who asks sees the records of this bureau alone.
+pub(super) struct OwnOnly(pub(super) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for OwnOnly {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        admitted(parts).map(|admitted| Self(!rights::sees_all(admitted.roles)))
+    }
+}
+
+/// Whom the door has let in.
+fn admitted(parts: &Parts) -> Result<&Admitted, Problem> {
+    let nobody = || Problem::failed("internal", "the request did not come through the door. Report this");
+    parts.extensions.get::<Admitted>().ok_or_else(nobody)
+}
+
+/// Why somebody looks at records, among the options after the question mark. It is asked for before anything is looked
+/// up.
+pub(super) struct Asking(pub(super) Why);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asking {
+    type Rejection = Problem;
+
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = ConnectInfo::<Caller>::from_request_parts(parts, state).await;
-        let ConnectInfo(caller) = caller.map_err(|_| Problem::failed("internal", "the caller is not known"))?;
-        Ok(Self(Actor::User(caller.uid)))
+        #[derive(Deserialize)]
+        struct Reason {
+            purpose: Option<String>,
+            case: Option<String>,
+        }
+        let Options(Reason { purpose, case }) = Options::from_request_parts(parts, state).await?;
+        let (Some(purpose), Some(case)) = (purpose, case) else { return Err(office::Error::NoPurpose.into()) };
+        Ok(Self(Why::new(parse::<Purpose>(&purpose)?, &case)?))
     }
 }
 

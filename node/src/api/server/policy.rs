@@ -7,7 +7,7 @@ use axum::extract::State;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::record::RecordId;
 
-use super::given::{Acting, Given, NamedPair};
+use super::given::{Acting, Asking, Given, NamedPair};
 use super::{App, blocking};
 use crate::api::Problem;
 use crate::api::types::{Explanation, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
@@ -74,10 +74,11 @@ pub(super) async fn explain(
     State(app): State<App>,
     Acting(actor): Acting,
     NamedPair(record, peer): NamedPair<RecordId, BureauId>,
+    Asking(why): Asking,
 ) -> Result<Json<Explanation>, Problem> {
     app.work(move |office| {
         let (label, explanation) = office.explain(record, peer)?;
-        office.account(Deed::new(actor, "policy.explain").record(record).peer(peer))?;
+        office.account(Deed::new(actor, "policy.explain").why(&why).record(record).peer(peer))?;
         Ok(Json(Explanation::new(record, &label, explanation)))
     })
     .await

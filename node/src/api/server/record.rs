@@ -5,11 +5,11 @@ use axum::extract::State;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
-use igain_protocol::vocabulary::{Kind, Purpose};
+use igain_protocol::vocabulary::Kind;
 use serde::Deserialize;
 
 use super::App;
-use super::given::{Acting, Given, Named, Options, parse};
+use super::given::{Acting, Asking, Given, Named, Options, OwnOnly, parse};
 use crate::api::types::{
     Contributed, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record, Records,
     Revision, Text, Withdrawal,
@@ -48,6 +48,7 @@ pub(super) async fn add(
 pub(super) async fn revise(
     State(app): State<App>,
     Acting(actor): Acting,
+    OwnOnly(own_only): OwnOnly,
     Named(id): Named<RecordId>,
     Given(revision): Given<Revision>,
 ) -> Result<Json<Contributed>, Problem> {
@@ -55,7 +56,7 @@ pub(super) async fn revise(
     let contributed = app
         .work(move |office| {
             let _claim = claims.claim(vec![id]);
-            let known = own(office, id)?;
+            let known = own(office, id, own_only)?;
             let current = known.header().revision;
             if revision.revision.is_some_and(|meant| meant != current) {
                 return Ok(Err(current));
@@ -71,10 +72,13 @@ pub(super) async fn revise(
     finish(contributed)
 }
 
-/// The current version of a record of this bureau's own.
-fn own(office: &Office, id: RecordId) -> Result<igain_protocol::record::Record, office::Error> {
+/// The current version of a record of this bureau's own. Whoever sees no others does not hear that another has it.
+fn own(office: &Office, id: RecordId, own_only: bool) -> Result<igain_protocol::record::Record, office::Error> {
     if let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? {
         return Ok(row.record()?);
+    }
+    if own_only {
+        return Err(office::Error::UnknownRecord(id));
     }
     // One that may not be shown any longer is as if it were gone already.
     for (key, row) in office.ledger().records_with_id(id)? {
@@ -120,6 +124,9 @@ fn contribute_batch(
     }
     let unreadable = refused.iter().flatten().count();
     let deed = if unreadable > 0 { deed.with("unreadable", unreadable) } else { deed };
+    if good.is_empty() && unreadable > 0 {
+        office.account(deed.clone())?;
+    }
     let contribution = office.append(deed, office.prepare(good)?, Pace::Prompt)?;
     contribution.wait()?;
     let mut contributed = contribution.outcomes.into_iter();
@@ -181,24 +188,16 @@ fn finish(outcomes: Vec<Outcome>) -> Result<Json<Contributed>, Problem> {
     }
 }
 
-/// Why somebody looks at a record.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Why {
-    purpose: Option<String>,
-    case: Option<String>,
-}
-
 pub(super) async fn show(
     State(app): State<App>,
     Acting(actor): Acting,
+    OwnOnly(own_only): OwnOnly,
     Named(id): Named<RecordId>,
-    Options(why): Options<Why>,
+    Asking(why): Asking,
 ) -> Result<Json<Records>, Problem> {
-    let purpose = why.purpose.as_deref().map(parse::<Purpose>).transpose()?;
     app.work(move |office| {
-        let case = why.case.as_deref().unwrap_or_default();
-        let hits = office.show(actor, id, purpose.map(|purpose| (purpose, case)))?;
+        let owner = own_only.then(|| office.me());
+        let hits = office.show_of(owner, actor, id, Some((why.purpose(), why.case())))?;
         let now = office.now();
         let records = hits.iter().map(|hit| Record::new(hit, now)).collect();
         Ok(Json(Records { records }))
@@ -209,6 +208,7 @@ pub(super) async fn show(
 pub(super) async fn withdraw(
     State(app): State<App>,
     Acting(actor): Acting,
+    OwnOnly(own_only): OwnOnly,
     Named(id): Named<RecordId>,
     Given(withdrawal): Given<Withdrawal>,
 ) -> Result<Json<Holders>, Problem> {
@@ -216,7 +216,7 @@ pub(super) async fn withdraw(
     let holders = app
         .work(move |office| {
             let _claim = claims.claim(vec![id]);
-            own(office, id)?;
+            own(office, id, own_only)?;
             office.withdraw(actor, id, withdrawal.reason.0)?;
             of(office, id)
         })
@@ -266,11 +266,15 @@ struct Filter {
     owner: Option<BureauId>,
     caf: Option<CafId>,
     drafts: bool,
+    /// Of whoever sees no others.
+    own_only: bool,
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     Acting(actor): Acting,
+    OwnOnly(own_only): OwnOnly,
+    Asking(why): Asking,
     Options(wanted): Options<Wanted>,
 ) -> Result<Json<Listing>, Problem> {
     let filter = Filter {
@@ -278,11 +282,12 @@ pub(super) async fn list(
         owner: wanted.owner.as_deref().map(parse).transpose()?,
         caf: wanted.caf.as_deref().map(parse).transpose()?,
         drafts: wanted.drafts,
+        own_only,
     };
     let after = wanted.after.as_deref().map(read_key).transpose()?;
     let limit = wanted.limit.unwrap_or(100).clamp(1, LISTING_LIMIT);
     let listing = app.work(move |office| page(office, &filter, after, limit)).await?;
-    app.account(Deed::new(actor, "record.list").with("records", listing.records.len())).await?;
+    app.account(Deed::new(actor, "record.list").why(&why).with("records", listing.records.len())).await?;
     Ok(Json(listing))
 }
 
@@ -320,6 +325,7 @@ fn listed(office: &Office, filter: &Filter, row: &RecordRow) -> Result<Option<Li
     let passes = office.is_shown(row)?
         && filter.kind.is_none_or(|kind| header.label.kind == kind)
         && filter.owner.is_none_or(|owner| header.owner == owner)
+        && (!filter.own_only || header.owner == office.me())
         && filter.caf.is_none_or(|caf| header.label.caf == Some(caf))
         && (!filter.drafts || draft);
     Ok(passes.then(|| Listed {

@@ -268,7 +268,8 @@ async fn keep(stage: &Stage, checks: &mut Vec<Check>) -> Result<Kept, Error> {
         Err(error) => error.to_string(),
     };
     checks.push(check("BR does not know the record that is kept from it", shown(br, &record).await?.is_none()));
-    let call = format!("/v1/records/{}/explain/{}", record.id, br.id);
+    let why = format!("purpose={}&case=DEMO-1", Purpose::Oversight.code());
+    let call = format!("/v1/records/{}/explain/{}?{why}", record.id, br.id);
     let explanation: Explanation = ke.client.get(&call).await?;
     checks.push(check("policy explains why", explanation.granted.0.is_empty()));
     Ok(Kept { record, given_to: "FR".into(), kept_from: "BR".into(), answer, explanation })

@@ -64,7 +64,7 @@ fn kept(kept: &Kept, page: &mut Page) {
         (&kept.kept_from, format!("asked for it, and gets the answer: {}", kept.answer)),
     ]);
     page.blank();
-    page.line(&format!("igain policy explain {} {}", record.id, kept.kept_from));
+    page.line(&format!("igain policy explain {} {} --purpose oversight --case DEMO-1", record.id, kept.kept_from));
     let core = kept.explanation.decisions.iter().find(|decision| !decision.allowed);
     if let Some(decision) = core {
         why(decision, page);
@@ -143,9 +143,9 @@ pub(super) fn commands(stage: &Stage, report: &Report, page: &mut Page) {
     let lines = [
         ("KE", "status".to_owned()),
         ("KE", format!("record holders {id}")),
-        ("KE", format!("policy explain {id} BR")),
-        ("FR", format!("record show {id}")),
-        ("BR", format!("record show {id}")),
+        ("KE", format!("policy explain {id} BR --purpose oversight --case DEMO-1")),
+        ("FR", format!("record show {id} --purpose crime-analysis --case DEMO-1")),
+        ("BR", format!("record show {id} --purpose crime-analysis --case DEMO-1")),
         ("BR", "caf list".to_owned()),
         ("FR", found_as_typed(&report.found)),
         ("FR", "audit list --limit 10".to_owned()),
