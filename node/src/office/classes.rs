@@ -22,9 +22,14 @@ pub(super) struct Classes {
     heads: Heads,
     /// The last number that is durable and visible.
     visible: Heads,
-    /// Live records of each log.
-    counts: BTreeMap<ClassIndex, u64>,
+    /// Live records of each log, which the next turn goes on from.
+    counts: Counts,
+    /// Live records of each log that are durable and visible.
+    shown: Counts,
 }
+
+/// How many live records logs have.
+pub(super) type Counts = BTreeMap<ClassIndex, u64>;
 
 impl Classes {
     pub(super) fn load(me: BureauId, ledger: &Ledger) -> Result<Self, Error> {
@@ -34,7 +39,7 @@ impl Classes {
             classes.counts.insert(class, ledger.class_count(class)?);
             classes.insert(me, class, row);
         }
-        classes.visible = classes.heads.clone();
+        (classes.visible, classes.shown) = (classes.heads.clone(), classes.counts.clone());
         Ok(classes)
     }
 
@@ -71,6 +76,7 @@ impl Classes {
         self.heads.remove(&class);
         self.visible.remove(&class);
         self.counts.remove(&class);
+        self.shown.remove(&class);
     }
 
     pub(super) fn row(&self, class: ClassIndex) -> Option<&ClassRow> {
@@ -85,18 +91,19 @@ impl Classes {
         self.heads.insert(class, head);
     }
 
-    /// Logs are visible up to here.
-    pub(super) fn show(&mut self, heads: Heads) {
+    /// Logs are visible up to here, with so many live records.
+    pub(super) fn show(&mut self, heads: Heads, counts: Counts) {
         self.visible.extend(heads);
+        self.shown.extend(counts);
     }
 
-    /// Counts records in and out of a log, in memory and in `batch`. Whether it has records and had none.
-    pub(super) fn count(&mut self, class: ClassIndex, more: i64, ledger: &Ledger, batch: &mut Batch) -> bool {
+    /// Counts records in and out of a log, in memory and in `batch`. How many it had and has.
+    pub(super) fn count(&mut self, class: ClassIndex, more: i64, ledger: &Ledger, batch: &mut Batch) -> (u64, u64) {
         let count = self.counts.entry(class).or_default();
         let before = *count;
         *count = count.saturating_add_signed(more);
         ledger.put_class_count(batch, class, *count);
-        before == 0 && *count > 0
+        (before, *count)
     }
 
     /// This bureau's own classes.
@@ -105,7 +112,7 @@ impl Classes {
     }
 
     pub(super) fn count_of(&self, class: ClassIndex) -> u64 {
-        self.counts.get(&class).copied().unwrap_or_default()
+        self.shown.get(&class).copied().unwrap_or_default()
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = (ClassIndex, &ClassRow)> {

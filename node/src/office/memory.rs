@@ -11,7 +11,7 @@ use igain_protocol::sync::Heads;
 use igain_protocol::time::Timestamp;
 
 use super::cafs::{Caf, Cafs};
-use super::classes::Classes;
+use super::classes::{Classes, Counts};
 use super::news::{Board, News};
 use super::peers::{Peer, Peers};
 use crate::policy::Policy;
@@ -37,6 +37,7 @@ pub(super) struct Memory {
 pub(super) struct Published {
     pub(super) turn: u64,
     pub(super) heads: Heads,
+    pub(super) counts: Counts,
     pub(super) standing: Standing,
     pub(super) news: News,
 }
@@ -81,8 +82,8 @@ impl Memory {
 
     /// Called in the order of the commits, when one is visible and before anybody who waits for it goes on.
     pub(super) fn publish(&self, published: Published) {
-        let Published { turn, heads, standing, mut news } = published;
-        write(&self.classes).show(heads);
+        let Published { turn, heads, counts, standing, mut news } = published;
+        write(&self.classes).show(heads, counts);
         if !standing.is_empty() {
             let Standing { peers, cafs, early, policy } = standing;
             write(&self.peers).put(peers);

@@ -53,7 +53,7 @@ impl Office {
             let mut turn = self.turn()?;
             if turn.class(class).and_then(|row| row.feed).is_some_and(|(known, _)| known == feed) {
                 self.ledger().delete_run(&mut turn.batch, class, first.seq);
-                drop(turn.commit()?);
+                turn.commit_now()?;
             }
             after = last.seq;
         }
@@ -88,7 +88,7 @@ impl Office {
         if let Some(owner) = keys.first().map(|key| key.owner) {
             turn.post_receipts(owner, None, &gone)?;
         }
-        drop(turn.commit()?);
+        turn.commit_now()?;
         Ok(gone.len())
     }
 }

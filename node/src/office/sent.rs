@@ -134,7 +134,7 @@ impl Office {
             if page.len() < PAGE {
                 self.ledger().delete_feed(&mut turn.batch, peer, id);
             }
-            drop(turn.commit()?);
+            turn.commit_now()?;
             if page.len() < PAGE {
                 return Ok(());
             }

@@ -15,7 +15,7 @@ use igain_protocol::record::RecordId;
 use igain_protocol::sync::{ClassIndex, Heads};
 use igain_protocol::time::{Day, Timestamp};
 
-use super::classes::Classes;
+use super::classes::{Classes, Counts};
 use super::memory::{Published, Standing, read, write};
 use super::news::News;
 use super::{Deed, Error, Office};
@@ -309,7 +309,7 @@ impl<'a> Turn<'a> {
     pub(super) fn commit(mut self) -> Result<Committed, Error> {
         let prepared = self.write_rows();
         let waits = !self.standing.is_empty();
-        let committed = prepared.and_then(|heads| self.submit(heads));
+        let committed = prepared.and_then(|(heads, counts)| self.submit(heads, counts));
         match &committed {
             Ok(committed) if waits => drop(committed.pending.as_ref().map(Pending::wait)),
             Ok(_) => {}
@@ -327,8 +327,9 @@ impl<'a> Turn<'a> {
         self.commit()?.wait()
     }
 
-    /// Writes what the turn gathered, and counts it in memory. Returns how long the logs become.
-    fn write_rows(&mut self) -> Result<Heads, Error> {
+    /// Writes what the turn gathered, and counts it in memory. Returns how long the logs become, and how many live records
+    /// they have.
+    fn write_rows(&mut self) -> Result<(Heads, Counts), Error> {
         let (office, ledger, me) = (self.office, self.office.ledger(), self.office.me());
         for (peer, letters) in std::mem::take(&mut self.letters) {
             let head = match self.desk.letters.get(&peer) {
@@ -359,14 +360,17 @@ impl<'a> Turn<'a> {
                 self.news.logs.insert(class);
             }
         }
+        let mut counts = Counts::new();
         for (class, more) in std::mem::take(&mut self.counts) {
-            let woken = classes.count(class, more, ledger, &mut self.batch);
+            let (before, after) = classes.count(class, more, ledger, &mut self.batch);
+            counts.insert(class, after);
+            let woken = before == 0 && after > 0;
             self.news.labels |= woken && classes.row(class).is_some_and(|row| row.owner == me);
         }
-        Ok(heads)
+        Ok((heads, counts))
     }
 
-    fn submit(&mut self, heads: Heads) -> Result<Committed, Error> {
+    fn submit(&mut self, heads: Heads, counts: Counts) -> Result<Committed, Error> {
         let accounts = std::mem::take(&mut self.accounts);
         let batch = std::mem::replace(&mut self.batch, self.office.ledger().store().begin());
         if accounts.is_empty() && batch.is_empty() {
@@ -384,6 +388,7 @@ impl<'a> Turn<'a> {
         let published = Published {
             turn: desk.turn,
             heads,
+            counts,
             standing: std::mem::take(&mut self.standing),
             news: std::mem::take(&mut self.news),
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use igain_node::ledger::RecordRow;
+use igain_node::ledger::{RecordKey, RecordRow};
 use igain_node::office::{Caf, HolderState, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
@@ -61,8 +61,9 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
         shown(peer)?.into_iter().filter(|((of, _), _)| *of == me).map(|((_, id), row)| (id, row.bytes)).collect();
     let ids = |all: &BTreeMap<RecordId, Vec<u8>>| all.keys().copied().collect::<BTreeSet<_>>();
     if ids(&theirs) != ids(&granted) {
-        let more: Vec<_> = ids(&theirs).difference(&ids(&granted)).map(ToString::to_string).collect();
-        let fewer: Vec<_> = ids(&granted).difference(&ids(&theirs)).map(ToString::to_string).collect();
+        let told = |id: &RecordId| format!("{id} ({}; {})", place(owner, me, *id), place(peer, me, *id));
+        let more: Vec<_> = ids(&theirs).difference(&ids(&granted)).map(told).collect();
+        let fewer: Vec<_> = ids(&granted).difference(&ids(&theirs)).map(told).collect();
         return Err(format!("{them} should not show of {me}: {more:?}, and lacks {fewer:?}"));
     }
     for (id, bytes) in &theirs {
@@ -141,7 +142,16 @@ fn knows(
 }
 
 fn holds(office: &Office, owner: BureauId, id: RecordId) -> bool {
-    office.ledger().has_record(igain_node::ledger::RecordKey { id, owner }).unwrap_or(false)
+    office.ledger().has_record(RecordKey { id, owner }).unwrap_or(false)
+}
+
+/// Where a record of `owner` stands at an office, for a failure to be understood by.
+fn place(office: &Office, owner: BureauId, id: RecordId) -> String {
+    let key = RecordKey { id, owner };
+    let (row, end) = (office.ledger().record(key), office.ledger().tombstone(key));
+    let row = row.map(|row| row.map(|row| row.place));
+    let end = end.map(|end| end.map(|end| (end.at, end.signed.is_some(), end.revision, end.trail)));
+    format!("{}: {row:?} {end:?}", office.me())
 }
 
 /// What a record says, as far as it is disclosed.
