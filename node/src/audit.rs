@@ -30,6 +30,9 @@ const CHECKPOINT_EVERY: u64 = 1_024;
 /// Time between two checkpoints while entries come in.
 const CHECKPOINT_EVERY_MS: u64 = 60_000;
 
+/// What is kept of the disk for accounts of what is taken back while it is full: some thousands of them.
+const RESERVE: u64 = 2 << 20;
+
 /// Entries read at a time.
 const PAGE: usize = 1_024;
 
@@ -101,6 +104,7 @@ impl AuditLog {
             cache_bytes: 8 << 20,
             overlay_bytes: 4 << 20,
             append_only: true,
+            reserve_bytes: if disk.is_memory() { 0 } else { RESERVE },
             threads: !disk.is_memory(),
             ..Options::default()
         };
@@ -156,21 +160,37 @@ impl AuditLog {
     /// # Errors
     /// Where nothing can be written: then what they account for must not happen.
     pub fn submit(&self, entries: Vec<Entry>) -> Result<(u64, Pending), Error> {
+        self.hand_over(entries, false)
+    }
+
+    /// As [`submit`](Self::submit), of deeds that take something back: where the disk is full, their account may take the
+    /// room that is kept for that.
+    ///
+    /// # Errors
+    /// As for [`submit`](Self::submit).
+    pub fn submit_taking_back(&self, entries: Vec<Entry>) -> Result<(u64, Pending), Error> {
+        self.hand_over(entries, true)
+    }
+
+    fn hand_over(&self, entries: Vec<Entry>, takes_back: bool) -> Result<(u64, Pending), Error> {
         /// A write fails between the look at the end and the submit; not again and again.
         const ATTEMPTS: usize = 4;
         let mut handed = locked(&self.handed);
         for _ in 1..ATTEMPTS {
-            match self.chain(&mut handed, &entries) {
+            match self.chain(&mut handed, &entries, takes_back) {
                 Err(Error::Store(store::Error::Superseded)) => {}
                 chained => return chained,
             }
         }
-        self.chain(&mut handed, &entries)
+        self.chain(&mut handed, &entries, takes_back)
     }
 
-    fn chain(&self, handed: &mut Handed, entries: &[Entry]) -> Result<(u64, Pending), Error> {
+    fn chain(&self, handed: &mut Handed, entries: &[Entry], takes_back: bool) -> Result<(u64, Pending), Error> {
         let epoch = self.store.epoch();
         let mut batch = Batch::of(epoch);
+        if takes_back {
+            batch.takes_back();
+        }
         if handed.epoch != epoch {
             // What was written before the failure may be on its way still.
             self.store.settle()?;

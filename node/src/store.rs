@@ -62,6 +62,9 @@ pub struct Options {
     pub rebuild: bool,
     /// Never rewrite a file by itself: for what is only ever added to.
     pub append_only: bool,
+    /// How much of the disk is kept for when it is full, so that records can be withdrawn and what is removed be merged
+    /// away: about a journal file, since that is what a merge needs. Nothing is kept on a disk that has not twice as much.
+    pub reserve_bytes: u64,
     /// Write, apply and erase in threads. Without them each call does all that it brings about, and nothing is erased
     /// but by [`Store::upkeep`] and [`Store::merge`]: for tests and simulation.
     pub threads: bool,
@@ -76,6 +79,7 @@ impl Default for Options {
             overlay_bytes: 32 << 20,
             rebuild: false,
             append_only: false,
+            reserve_bytes: 64 << 20,
             threads: true,
         }
     }

@@ -62,6 +62,8 @@ pub struct Batch {
     bytes: usize,
     /// When it was begun; none where that is not checked.
     epoch: Option<Epoch>,
+    /// It may take the room that is kept for a full disk.
+    takes_back: bool,
 }
 
 impl Batch {
@@ -93,6 +95,16 @@ impl Batch {
         self.push(table, key.into(), None);
     }
 
+    /// Says that this takes something back, such as a record that is withdrawn: where the disk is full, it may take the
+    /// room that is kept for that. A batch that only removes keys may do so in any case.
+    pub const fn takes_back(&mut self) {
+        self.takes_back = true;
+    }
+
+    pub(crate) fn may_use_reserve(&self) -> bool {
+        self.takes_back || self.ops.iter().all(|op| op.value.is_none())
+    }
+
     /// How many operations there are.
     pub fn len(&self) -> usize {
         self.ops.len()
@@ -112,6 +124,7 @@ impl Batch {
     pub fn append(&mut self, other: Self) {
         self.bytes += other.bytes;
         self.epoch = self.epoch.into_iter().chain(other.epoch).min();
+        self.takes_back |= other.takes_back;
         self.ops.extend(other.ops);
     }
 

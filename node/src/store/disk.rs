@@ -166,6 +166,30 @@ impl Disk {
         path.parent().map_or(Ok(()), |dir| self.sync_dir(dir))
     }
 
+    /// Makes a file of real blocks, so that their room is taken.
+    pub(crate) fn allocate(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        /// Written at a time where the file system cannot set blocks aside.
+        const PART: usize = 1 << 20;
+        let file = self.create(path)?;
+        let set_aside = match (&file.handle, &self.faults) {
+            (Handle::File(file), None) => files::allocate(file, bytes),
+            _ => false,
+        };
+        let mut written = if set_aside { bytes } else { 0 };
+        while written < bytes {
+            let part = usize::try_from(bytes - written).unwrap_or(PART).min(PART);
+            file.write_all_at(&vec![0; part], written)?;
+            written += part as u64;
+        }
+        file.sync_new()
+    }
+
+    /// Whether the disk that holds a file has room for so many bytes more.
+    pub(crate) fn has_room(&self, path: &Path, bytes: u64) -> bool {
+        let room = self.faults.as_ref().is_none_or(|faults| faults.room().is_none_or(|room| room >= bytes));
+        room && (self.is_memory() || path.parent().is_some_and(|dir| files::room(dir).is_ok_and(|room| room >= bytes)))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step(Step::Rename)?;
         self.freed(to);

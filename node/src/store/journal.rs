@@ -8,6 +8,7 @@ pub(crate) mod file;
 pub(crate) mod frame;
 pub(crate) mod manifest;
 mod recover;
+mod reserve;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(crate) use append::{Appender, Written};
 use file::{DataFile, Place};
 use manifest::{Listed, Manifest, Sealed};
 pub(crate) use recover::{OnDamage, Recovered};
+pub(crate) use reserve::Reserve;
 
 use super::Error;
 use super::crypt::StoreKey;

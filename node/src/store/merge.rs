@@ -61,6 +61,16 @@ impl Store {
 /// Merges the files in which something has been dead since `until_ms` or longer.
 pub(super) fn merge(state: &State, until_ms: u64) -> Result<Merged, Error> {
     let _one = locked(&state.merging);
+    let merged = match merge_once(state, until_ms) {
+        // What it frees, it needs first.
+        Err(Error::Full { .. }) if state.reserve.give_up() => merge_once(state, until_ms),
+        merged => merged,
+    };
+    state.reserve.take();
+    merged
+}
+
+fn merge_once(state: &State, until_ms: u64) -> Result<Merged, Error> {
     state.pipeline()?.seal()?;
     state.checkpoint()?;
     // Where an earlier merge failed half-way, the directory still names its old files: liveness could not be told.
@@ -361,6 +371,7 @@ fn run(state: &State, signal: &(Mutex<bool>, Condvar)) {
 /// Merges what has been dead for half of the time that it may be.
 fn erase(state: &State, within: Duration) -> Result<(), Error> {
     state.checkpoint()?;
+    state.reserve.take();
     if state.options.append_only {
         return Ok(());
     }

@@ -39,7 +39,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub fn in_memory(disk: &Disk, dir: &Path, key: &StoreKey) -> Result<(Self, Opened), Error> {
-        let options = Options { threads: false, ..Options::default() };
+        let options = Options { threads: false, reserve_bytes: 0, ..Options::default() };
         Self::open_on(disk, dir, key, options, &|_| {})
     }
 
@@ -74,6 +74,7 @@ impl Store {
             remove_old(&path)?;
         }
         merge::finish(&state)?;
+        state.reserve.take();
         state.start(found.last)?;
         let upkeep = state.options.threads.then(|| Upkeep::start(&state)).transpose()?;
         Ok((Self(Arc::new(Handle { state, upkeep })), opened))

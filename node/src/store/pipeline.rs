@@ -23,12 +23,12 @@ use inline::Inline;
 pub(crate) use pending::Promise;
 pub use pending::{Pending, Told, With};
 use queue::{Job, Patience, Shared};
-use write::Writer;
+pub(crate) use write::Writer;
 
 use super::Error;
 use super::batch::{Batch, Epoch};
+use super::journal::Written;
 use super::journal::frame::Changes;
-use super::journal::{Appender, Written};
 
 /// Groups that may be written and not yet synced.
 const GROUPS_WRITTEN: usize = 2;
@@ -59,10 +59,9 @@ enum Runs {
 
 impl Pipeline {
     /// Continues a journal after commit `seq`, in threads.
-    pub(crate) fn start(appender: Appender, seq: u64, publish: Publish, dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(writer: Writer, seq: u64, publish: Publish, dir: &Path) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new(seq));
         let (to_sync, steps) = sync_channel(GROUPS_WRITTEN);
-        let writer = Writer::new(appender);
         let spawned = |result: std::io::Result<_>| result.map_err(Error::io("start the writer of", dir));
         let of_writer = Arc::clone(&shared);
         let writer =
@@ -75,8 +74,8 @@ impl Pipeline {
     }
 
     /// Continues a journal after commit `seq`, in the calls themselves.
-    pub(crate) fn inline(appender: Appender, seq: u64, publish: Publish) -> Self {
-        let runs = Runs::Inline(Inline::new(Writer::new(appender), publish));
+    pub(crate) fn inline(writer: Writer, seq: u64, publish: Publish) -> Self {
+        let runs = Runs::Inline(Inline::new(writer, publish));
         Self { shared: Arc::new(Shared::new(seq)), runs }
     }
 

@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::directory::{Census, Change, Dead, Directory, Growth, Marker};
 use super::entry::Entry;
 use super::journal::frame::{Changes, Site};
-use super::journal::{Appender, Journal};
+use super::journal::{Appender, Journal, Reserve};
 use super::overlay::{Layer, Overlay};
-use super::pipeline::{Pipeline, locked};
+use super::pipeline::{Pipeline, Writer, locked};
 use super::{Error, Options, Stats};
 
 pub(crate) struct State {
@@ -18,6 +18,7 @@ pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) journal: Arc<Journal>,
     pub(crate) options: Options,
+    pub(crate) reserve: Arc<Reserve>,
     overlay: RwLock<Overlay>,
     /// What the directory on disk holds.
     pub(crate) tally: Mutex<Tally>,
@@ -91,9 +92,11 @@ impl Tally {
 
 impl State {
     pub(crate) fn new(journal: Arc<Journal>, directory: Directory, options: Options, tally: Tally) -> Self {
+        let reserve = Arc::new(Reserve::new(&journal.disk, &journal.dir, options.reserve_bytes));
         Self {
             journal,
             directory,
+            reserve,
             options,
             overlay: RwLock::default(),
             tally: Mutex::new(tally),
@@ -112,13 +115,14 @@ impl State {
         let state = Arc::downgrade(self);
         let publish = Box::new(move |commits| state.upgrade().ok_or(Error::Closed)?.publish(commits));
         let appender = Appender::new(Arc::clone(&self.journal), seq, self.options.file_bytes);
+        let writer = Writer::new(appender, Arc::clone(&self.reserve));
         let pipeline = if self.options.threads {
             let state = Arc::clone(self);
             let thread = std::thread::Builder::new().name("store-apply".into()).spawn(move || state.apply_frozen());
             *locked(&self.applier.thread) = Some(thread.map_err(Error::io("start the applier of", &self.journal.dir))?);
-            Pipeline::start(appender, seq, publish, &self.journal.dir)?
+            Pipeline::start(writer, seq, publish, &self.journal.dir)?
         } else {
-            Pipeline::inline(appender, seq, publish)
+            Pipeline::inline(writer, seq, publish)
         };
         let _ = self.pipeline.set(pipeline);
         Ok(())

@@ -26,6 +26,7 @@ fn small() -> Options {
         file_bytes: 64 << 10,
         cache_bytes: 1 << 20,
         overlay_bytes: 16 << 10,
+        reserve_bytes: 0,
         ..Options::default()
     }
 }

@@ -20,11 +20,11 @@ impl Map {
 
     pub(super) fn page(&self, from: &[u8], to: Option<&[u8]>, limit: usize) -> Vec<Row> {
         let Some(range) = range(from, to) else { return Vec::new() };
-        self.rows().range::<[u8], _>(range).take(limit).map(row).collect()
+        self.rows().range::<[u8], _>(range).take(limit).map(|(key, entry)| row(key, entry)).collect()
     }
 
     pub(super) fn before(&self, from: &[u8], to: Option<&[u8]>) -> Option<Row> {
-        self.rows().range::<[u8], _>(range(from, to)?).next_back().map(row)
+        self.rows().range::<[u8], _>(range(from, to)?).next_back().map(|(key, entry)| row(key, entry))
     }
 
     pub(super) fn apply<'a>(
@@ -50,7 +50,7 @@ impl Map {
     }
 }
 
-fn row((key, entry): (&Box<[u8]>, &Entry)) -> Row {
+fn row(key: &[u8], entry: &Entry) -> Row {
     (key.to_vec(), entry.clone())
 }
 

@@ -98,6 +98,10 @@ impl Faults {
         locked(&self.0).room = room;
     }
 
+    pub(super) fn room(&self) -> Option<u64> {
+        locked(&self.0).room
+    }
+
     pub(super) fn heal(&self) {
         let mut plan = locked(&self.0);
         plan.faults.clear();

@@ -41,6 +41,17 @@ pub(super) fn lock(path: &Path) -> io::Result<Option<Lock>> {
     }
 }
 
+/// Sets blocks aside for a file; false where the file system cannot, or has none.
+pub(super) fn allocate(file: &File, bytes: u64) -> bool {
+    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes).is_ok()
+}
+
+/// How many bytes the file system of a folder still has for this user.
+pub(super) fn room(dir: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(dir)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 pub(super) fn list(dir: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let entries = fs::read_dir(dir)?;
     entries.map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.metadata()?.len())))).collect()

@@ -1,19 +1,22 @@
 //! The writer: frames, seals and writes what waits, and refuses what may not be written.
 
+use std::sync::Arc;
+
 use super::pending::Promise;
 use super::queue::{Group, Job, Shared};
 use super::{Error, Step};
 use crate::store::batch::Batch;
-use crate::store::journal::Appender;
+use crate::store::journal::{Appender, Reserve, Written};
 
 /// The writing end of a pipeline; there is one.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     appender: Appender,
+    reserve: Arc<Reserve>,
 }
 
 impl Writer {
-    pub(super) const fn new(appender: Appender) -> Self {
-        Self { appender }
+    pub(crate) const fn new(appender: Appender, reserve: Arc<Reserve>) -> Self {
+        Self { appender, reserve }
     }
 
     /// Writes a group, and hands on what is to be synced or told, in order.
@@ -52,23 +55,49 @@ impl Writer {
         &mut self,
         shared: &Shared,
         batches: Vec<Batch>,
-        promises: Vec<Promise>,
+        mut promises: Vec<Promise>,
         hand_on: &mut dyn FnMut(Step),
     ) -> Result<(), Refusal> {
         if batches.is_empty() {
             return Ok(());
         }
-        match self.appender.append(batches) {
-            Ok(written) => {
-                hand_on(Step::Sync(written, promises));
-                Ok(())
-            }
-            Err(error) => {
-                if !matches!(error, Error::Full { .. }) {
-                    shared.stop(&error);
+        let (written, refused) = self.append(batches);
+        if let Some(written) = written {
+            let rest = promises.split_off(written.commits.len());
+            hand_on(Step::Sync(written, promises));
+            promises = rest;
+        }
+        let Some(error) = refused else { return Ok(()) };
+        if !matches!(error, Error::Full { .. }) {
+            shared.stop(&error);
+        }
+        Err(Refusal { error, promises })
+    }
+
+    /// Writes batches. Where there is no room for them, those at the front that may take the room that is kept for a
+    /// full disk; then also why the rest is refused.
+    fn append(&mut self, batches: Vec<Batch>) -> (Option<Written>, Option<Error>) {
+        let kept: Vec<Batch> = batches.iter().take_while(|batch| batch.may_use_reserve()).cloned().collect();
+        let all = kept.len() == batches.len();
+        let ordinary = if all { Ok(()) } else { self.reserve.check() };
+        match ordinary.and_then(|()| self.appender.append(batches)) {
+            Ok(written) => (Some(written), None),
+            Err(error @ Error::Full { .. }) if !kept.is_empty() => {
+                self.reserve.give_up();
+                match self.appender.append(kept) {
+                    Ok(written) => (Some(written), (!all).then_some(error)),
+                    Err(error) => (None, Some(error)),
                 }
-                Err(Refusal { error, promises })
             }
+            Err(error) => (None, Some(error)),
+        }
+    }
+
+    /// Ends the file, for a merge: that it frees room needs a little room first.
+    fn seal(&mut self) -> Result<(), Error> {
+        match self.appender.seal() {
+            Err(Error::Full { .. }) if self.reserve.give_up() => self.appender.seal(),
+            sealed => sealed,
         }
     }
 
@@ -76,7 +105,7 @@ impl Writer {
         match job {
             Job::Commit(_) => {}
             Job::Settle(promise) => hand_on(Step::Reached(promise)),
-            Job::Seal(promise) => match shared.stopped().and_then(|()| self.appender.seal()) {
+            Job::Seal(promise) => match shared.stopped().and_then(|()| self.seal()) {
                 Ok(()) => hand_on(Step::Reached(promise)),
                 Err(error) => {
                     // Without room for the list of files, the file goes on: nothing builds on its end.

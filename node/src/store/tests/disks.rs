@@ -124,6 +124,93 @@ fn after_a_failed_sync_nothing_more_is_acknowledged() {
     }
 }
 
+/// A full disk can free itself. Seen to fail without the reserve: what takes back was refused, and so was the merge.
+#[test]
+fn a_full_disk_takes_what_takes_back_and_the_merge_that_frees_it() {
+    let failing_files = (Disk::failing_files(), tempfile::tempdir().unwrap());
+    let memory = (Disk::memory(1), tempfile::tempdir().unwrap());
+    for (disk, folder) in [memory, failing_files] {
+        let options = Options { reserve_bytes: 70_000, threads: !disk.is_memory(), ..small() };
+        let open = || Store::open_on(&disk, folder.path(), &key(), options.clone(), &|_| {}).unwrap().0;
+        let reserve = || disk.length(&folder.path().join("journal/reserve")).ok();
+        disk.leave_room(300_000);
+        let store = open();
+        assert_eq!(reserve(), Some(70_000));
+        let add = |n: u8| {
+            let mut batch = store.begin();
+            batch.put(T, [n], [n; 2_000]);
+            store.commit(batch)
+        };
+        let added = (0..u8::MAX).find(|n| add(*n).is_err()).expect("a full disk");
+        assert!(matches!(add(added), Err(Error::Full { .. })));
+        assert_eq!(reserve(), Some(70_000));
+        // What takes back is written, and nothing else comes to use the room.
+        let mut batch = store.begin();
+        (0..added / 2).for_each(|n| batch.delete(T, [n]));
+        batch.put(T, *b"tombstones", [1; 3_000]);
+        batch.takes_back();
+        store.commit(batch).unwrap();
+        assert_eq!(reserve(), None);
+        assert!(matches!(add(0), Err(Error::Full { .. })));
+        let mut batch = store.begin();
+        batch.delete(T, [added / 2]);
+        store.commit(batch).unwrap();
+        let merged = store.merge().unwrap();
+        assert!(merged.freed_bytes > 70_000, "{merged:?}");
+        // There is room for the reserve and for records again.
+        assert_eq!(reserve(), Some(70_000));
+        add(0).unwrap();
+        assert_eq!(store.verify().unwrap().findings, Vec::<String>::new());
+        store.close().unwrap();
+        drop(store);
+        let store = open();
+        assert_eq!(store.prefix_keys(T, b"", None, 1_000).unwrap().len(), 2 + usize::from(added - added / 2 - 1));
+    }
+}
+
+/// A merge alone can be what is in need of room.
+#[test]
+fn a_merge_on_a_full_disk_takes_the_reserve() {
+    let disk = Disk::memory(1);
+    let options = Options { reserve_bytes: 70_000, threads: false, ..small() };
+    let (store, _) = Store::open_on(&disk, Path::new(DIR), &key(), options, &|_| {}).unwrap();
+    (0..60_u8).for_each(|n| put(&store, &[n], &[n; 2_000]));
+    let mut batch = store.begin();
+    (0..40_u8).for_each(|n| batch.delete(T, [n]));
+    store.commit(batch).unwrap();
+    disk.leave_room(0);
+    assert!(store.merge().unwrap().freed_bytes > 70_000);
+    assert_eq!(store.stats().dead_bytes, 0);
+}
+
+/// Whoever changes the end of the journal while the node is down does not make it forget what it knew. Seen to fail when
+/// a torn tail was cut before the directory was asked.
+#[test]
+fn a_last_commit_that_was_known_and_is_damaged_stops_the_start_and_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    put(&store, b"a", &[1; 500]);
+    put(&store, b"b", &[2; 500]);
+    // As the upkeep does now and then.
+    store.state().checkpoint().unwrap();
+    let copied = dir.path().join("killed");
+    copy(&dir.path().join("journal"), &copied.join("journal"));
+    copy(&dir.path().join("directory"), &copied.join("directory"));
+    let file = last_file(&copied);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() - 10;
+    bytes[at] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    for _ in 0..2 {
+        let error = Store::open(&copied, &key(), small(), &|_| {}).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
+    bytes[at] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(open(&copied).0.prefix_keys(T, b"", None, 10).unwrap().len(), 2);
+}
+
 /// A full disk refuses, and takes again what fits.
 #[test]
 fn a_write_without_room_is_refused_whole_and_the_next_goes_on() {

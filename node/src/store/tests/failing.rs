@@ -89,8 +89,13 @@ impl Case {
     }
 
     fn open(&self) -> Result<Life, audit::Error> {
-        let options =
-            Options { file_bytes: 4 << 10, overlay_bytes: 2 << 10, threads: self.ground != Ground::Memory, ..small() };
+        let options = Options {
+            file_bytes: 4 << 10,
+            overlay_bytes: 2 << 10,
+            threads: self.ground != Ground::Memory,
+            reserve_bytes: self.seed % 2 * 6_000,
+            ..small()
+        };
         let base = self.folder.path();
         let signer: audit::Signer = Box::new(|payload| codec::sign(Typ::AuditCheckpoint, payload, &signing()));
         let (store, _) = Store::open_on(&self.disk, &base.join("store"), &key(), options, &|_| {})?;
@@ -114,6 +119,8 @@ impl Case {
             2 => life.hold(&mut self.random),
             3 => life.let_go(&mut self.random),
             4 => drop(life.audit.append(account(life.head))),
+            // Now there is little room, now more.
+            6 if self.random.next(4) == 0 => self.disk.leave_room(self.random.next(60_000)),
             5 => {
                 let last = life.submitted.last().map(|last| last.pending.clone());
                 if life.held.is_none() {
@@ -201,14 +208,13 @@ impl Case {
     }
 
     /// A life in which something fails, and one after it.
-    fn run(&mut self, fault: Fault) {
-        let before = self.random.next(30);
+    fn run(&mut self, fault: Fault, acts: u64) {
+        let before = self.random.next(acts / 2);
         let life = self.open().unwrap();
         self.live(life, before);
         self.disk.fail(fault);
         match self.open() {
             Ok(life) => {
-                let acts = 20 + self.random.next(60);
                 self.live(life, acts);
             }
             // The start itself failed.
@@ -237,6 +243,9 @@ impl Life {
             self.head = head_of(&self.store);
         }
         let mut batch = self.store.begin();
+        if random.next(5) == 0 {
+            batch.takes_back();
+        }
         let mut ops = vec![
             ((LOG, (self.head + 1).to_be_bytes().to_vec()), Some(random.value())),
             ((T, HEAD.to_vec()), Some((self.head + 1).to_be_bytes().to_vec())),
@@ -332,7 +341,8 @@ fn whatever_fails_what_was_acknowledged_is_there_and_nothing_that_built_on_a_fai
         };
         let mut case = Case::new(seed, ground);
         let fault = random_fault(&mut case.random);
-        case.run(fault);
+        let acts = 20 + case.random.next(60);
+        case.run(fault, acts);
     }
     println!("{cases} cases from {from} in {:?}", begun.elapsed());
 }
@@ -340,23 +350,17 @@ fn whatever_fails_what_was_acknowledged_is_there_and_nothing_that_built_on_a_fai
 /// L15. One load, and each step that it takes on the disk fails in turn, in each way.
 #[test]
 fn each_step_of_a_load_fails_in_turn() {
+    const ACTS: u64 = 24;
     let steps = {
         let mut case = Case::new(42, Ground::Memory);
-        let life = case.open().unwrap();
-        case.live(life, 30);
-        let life = case.open().unwrap();
-        let mut life = Some(life);
-        for _ in 0..60 {
-            case.act(life.as_mut().unwrap());
-        }
-        case.live(life.take().unwrap(), 0);
+        case.run(Fault { step: None, after: u64::MAX, times: 0, trouble: Trouble::Full, torn: 0 }, ACTS);
         case.disk.steps()
     };
     assert!(steps > 100, "{steps}");
     for after in 0..steps {
         for (trouble, torn) in [(Trouble::Full, 128), (Trouble::Broken, 200)] {
             let mut case = Case::new(42, Ground::Memory);
-            case.run(Fault { step: None, after, times: 1, trouble, torn });
+            case.run(Fault { step: None, after, times: 1, trouble, torn }, ACTS);
         }
     }
 }
