@@ -14,6 +14,8 @@
 
 #[path = "federation/at_scale.rs"]
 mod at_scale;
+#[path = "federation/hold.rs"]
+mod hold;
 #[path = "federation/import.rs"]
 mod import;
 #[path = "federation/load.rs"]
@@ -60,9 +62,10 @@ fn main() {
     let only = std::env::var("BENCH").unwrap_or_default();
     let wanted = |name: &str| only.is_empty() || only.split(',').any(|one| one == name);
     let mut report = Report::default();
-    let families: [(&str, fn(Load, &mut Report)); 4] = [
+    let families: [(&str, fn(Load, &mut Report)); 5] = [
         ("import", import::measure),
         ("replicate", replicate::measure),
+        ("hold", hold::measure),
         ("policy", policy::measure),
         ("scale", at_scale::measure),
     ];

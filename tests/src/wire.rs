@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use igain_node::office::{Actor, Draft, Office, Outcome, Served, Serving, Step};
+use igain_node::office::{Actor, Draft, Error, Office, Outcome, Served, Serving, Step};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::{Cursor, Item};
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::{Change, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::sync::{Change, ClassIndex, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
 
 use crate::bureau::{card, keys, office};
@@ -143,6 +143,31 @@ impl Wire {
     /// Where the peer is in each feed.
     pub fn cursors(&self) -> Vec<Cursor> {
         self.subscriber.cursors().iter().map(|(feed, at)| Cursor { feed: *feed, at: *at }).collect()
+    }
+
+    /// Begins the feeds of logs anew, as replication does with those whose entries were lost.
+    ///
+    /// # Panics
+    /// Where the books cannot be read or written.
+    pub fn renew(&self, classes: &BTreeSet<ClassIndex>) {
+        self.served.renew_classes(classes).expect("the books");
+    }
+
+    /// What the next pull fails with.
+    ///
+    /// # Panics
+    /// Where it does not fail.
+    pub fn fails(&mut self) -> Error {
+        self.serial += 1;
+        let pull = Pull { serial: self.serial, digest: [0xee; 16], cursors: Some(self.cursors()), budget_bytes: 1 << 20, mirror: [0; 16], news: false };
+        let mut serving = self.served.answer(pull, [0; 16]).expect("the books");
+        loop {
+            match serving.step() {
+                Err(error) => return error,
+                Ok(Step::Done { .. }) => panic!("the answer is complete"),
+                Ok(_) => {}
+            }
+        }
     }
 
     /// Whether the peer would be told now that there is news.

@@ -464,3 +464,33 @@ fn l7_a_feed_that_ends_lets_others_through_and_shows_nothing_any_more() {
     assert_eq!(purging.join().unwrap(), RECORDS);
     assert!(between > 3, "{between} contributions came through");
 }
+
+/// L7 and L15: a log with a hole is told from one that ends there, and is mended: what was sent from it is sent anew.
+/// Seen to fail when a log is read up to the first entry that is missing.
+#[test]
+fn l7_a_hole_in_a_log_is_no_end_and_is_mended() {
+    let mut pair = Pair::new(ALL_TO_FR);
+    let records: Vec<RecordId> = (0..3).map(|n| pair.add(long(&format!("r{n}"), Tlp::Green))).collect();
+    pair.carry();
+    // The fourth is withdrawn again, and the entry that brought it, and the withdrawal of the first, are lost.
+    pair.add(long("r3", Tlp::Green));
+    pair.ke.withdraw(Actor::Node, records[0], Reason::ALL[0]).unwrap();
+    let store = pair.ke.ledger().store();
+    let (class, _) = pair.ke.ledger().classes().unwrap()[0];
+    let mut batch = store.begin();
+    pair.ke.ledger().delete_run(&mut batch, class, 4);
+    pair.ke.ledger().delete_run(&mut batch, class, 5);
+    store.commit(batch).unwrap();
+    let last = pair.add(long("r4", Tlp::Green));
+    let error = pair.wire.fails();
+    assert_eq!(error.code(), "store.hole", "{error}");
+    assert!(error.to_string().contains("igain store verify"), "{error}");
+    let news = pair.ke.subscribe();
+    let holes = pair.ke.mend_logs().unwrap();
+    assert_eq!(holes.iter().map(|hole| (hole.first, hole.last)).collect::<Vec<_>>(), [(4, 5)]);
+    assert!(pair.ke.mend_logs().unwrap().is_empty(), "once is enough");
+    pair.wire.renew(&news.take().unwrap().lost);
+    pair.carry();
+    assert!(shows(&pair.fr, last) && shows(&pair.fr, records[1]));
+    assert!(!shows(&pair.fr, records[0]), "its withdrawal was lost, and it is gone all the same");
+}

@@ -42,7 +42,7 @@ struct State {
 
 impl State {
     fn read(office: &Office, peer: BureauId, generation: u64) -> Result<Self, Error> {
-        let epoch = office.ledger().store().begin().epoch();
+        let epoch = Some(office.ledger().store().epoch());
         let provider = Provider::new(office.ledger().view(peer)?);
         let known = office.ledger().known(peer)?.is_some();
         Ok(Self { provider, epoch, generation, known })
@@ -68,7 +68,7 @@ impl Served {
     fn state(&self) -> Result<MutexGuard<'_, State>, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let store = self.office.ledger().store();
-        if state.epoch != store.begin().epoch() {
+        if state.epoch != Some(store.epoch()) {
             store.settle()?;
             *state = State::read(&self.office, self.peer, state.generation + 1)?;
         }

@@ -1,0 +1,66 @@
+//! How long one writer holds up another: a contribution beside the intake of a parcel of 64 KiB.
+
+use std::time::{Duration, Instant};
+
+use igain_node::office::{Actor, Office};
+use igain_protocol::label::Label;
+use igain_protocol::log::{Entry, FeedId, Position};
+use igain_protocol::record::{RecordId, Value};
+use igain_protocol::sync::Change;
+use igain_protocol::vocabulary::{GroupSet, Kind, Tlp};
+use igain_tests::bureau::{draft, office};
+use igain_tests::wire::know;
+
+use super::Load;
+use super::report::{Report, percentile};
+
+/// Ends that fill a parcel, the most work that one can bring.
+const ENDS: u64 = 2_600;
+
+const FEED: FeedId = FeedId::from_bytes([1; 16]);
+
+/// Takes in parcels of nothing but ends, and contributes beside each.
+pub(super) fn measure(load: Load, report: &mut Report) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ke = office("KE", 1, folder.path());
+    let from = "BR".parse().expect("a bureau");
+    know(&ke, from, 3);
+    let open = Change::Open { feed: FEED, label: Label::new(Kind::Phone, Tlp::Green), groups: GroupSet::ALL };
+    ke.receive(from, vec![open]).expect("the books");
+    let rounds = load.of(200) as u64;
+    let mut quiet: Vec<f64> = (0..rounds).map(|nth| contribution(&ke, nth)).collect();
+    let mut beside = Vec::new();
+    for round in 0..rounds {
+        let end = |nth: u64| {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&(round * ENDS + nth).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+            Entry::Expire(RecordId::from_bytes(bytes))
+        };
+        let to = Position { seq: (round + 1) * ENDS, head: [1; 16] };
+        let parcel = vec![Change::Entries { feed: FEED, entries: (0..ENDS).map(end).collect(), to }];
+        let other = ke.clone();
+        let intake = std::thread::spawn(move || other.receive(from, parcel).expect("the books"));
+        let mut longest: f64 = 0.0;
+        for nth in 0.. {
+            longest = longest.max(contribution(&ke, rounds + round * 1_000 + nth));
+            if intake.is_finished() {
+                break;
+            }
+        }
+        intake.join().expect("an intake");
+        beside.push(longest);
+    }
+    let limit = percentile(&mut quiet, 50);
+    report.add("write_beside_intake_p50_ms", percentile(&mut beside, 50), "ms", Some(limit));
+    report.add("write_beside_intake_p99_ms", percentile(&mut beside, 99), "ms", Some(limit));
+}
+
+/// Milliseconds until one more record is durable.
+fn contribution(ke: &Office, nth: u64) -> f64 {
+    let number = Value::Text(format!("+2547{nth:08}"));
+    let draft = draft(&format!("own{nth}"), Label::new(Kind::Phone, Tlp::Green), &[("number", number)]);
+    let begun = Instant::now();
+    ke.contribute(Actor::Node, vec![draft]).expect("the books");
+    let took: Duration = begun.elapsed();
+    took.as_secs_f64() * 1_000.0
+}
