@@ -175,6 +175,8 @@ struct Contents {
     durable: Vec<u8>,
     /// What was written since.
     dirty: Option<Range<usize>>,
+    /// As of the last cut since: a disk may have all of it, and not the cut.
+    uncut: Option<Vec<u8>>,
 }
 
 impl Node {
@@ -208,12 +210,17 @@ impl Node {
 
     pub(super) fn cut(&self, length: u64) {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        locked(&self.0).bytes.truncate(length);
+        let mut contents = locked(&self.0);
+        if length < contents.bytes.len() {
+            contents.uncut = Some(contents.bytes.clone());
+            contents.bytes.truncate(length);
+        }
     }
 
     pub(super) fn sync(&self) {
         let mut contents = locked(&self.0);
-        let Contents { bytes, durable, dirty } = &mut *contents;
+        let Contents { bytes, durable, dirty, uncut } = &mut *contents;
+        *uncut = None;
         durable.resize(bytes.len(), 0);
         let dirty = dirty.take().map_or(0..0, |dirty| dirty.start.min(bytes.len())..dirty.end.min(bytes.len()));
         if let (Some(to), Some(from)) = (durable.get_mut(dirty.clone()), bytes.get(dirty)) {
@@ -234,7 +241,7 @@ impl Node {
             Lost::Nothing => contents.bytes.clone(),
             Lost::Some(_) => contents.torn(random),
         };
-        Arc::new(Self(Mutex::new(Contents { durable: bytes.clone(), bytes, dirty: None })))
+        Arc::new(Self(Mutex::new(Contents { durable: bytes.clone(), bytes, dirty: None, uncut: None })))
     }
 }
 
@@ -243,10 +250,11 @@ impl Contents {
         let dirty = self.dirty.clone().unwrap_or(0..0);
         let dirty = dirty.start.min(self.bytes.len())..dirty.end.min(self.bytes.len());
         let mut left = self.durable.clone();
-        match random.below(4) {
-            0 => left,
-            1 => self.bytes.clone(),
-            2 => {
+        match (random.below(4), &self.uncut) {
+            (0, _) => left,
+            (1, Some(uncut)) => uncut.clone(),
+            (1, None) => self.bytes.clone(),
+            (2, _) => {
                 let end = dirty.start + random.below(dirty.len() + 1);
                 left.resize(left.len().max(end), 0);
                 self.take(&mut left, dirty.start..end);

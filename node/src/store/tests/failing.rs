@@ -4,8 +4,9 @@
 //! A load of batches, some of which wait for the audit log's account of them, is written by an author who numbers the
 //! rows of a log, as the office does; files are merged, stores closed and opened again, machines stopped. What is there
 //! after a fault and a restart must be what was acknowledged, and perhaps some of what was being written when it
-//! happened, from the first on. Seen to fail without the check of the epoch, with a failed sync that counted as a full
-//! disk, and when a refused group was not cut off for good.
+//! happened, from the first on. Seen to fail when a refusal did not empty the queue, when it did not raise the epoch, when nothing was
+//! waited for, with a failed sync that counted as a full disk, when a refused group was not cut off, when the list could
+//! name a file whose own name was not durable, and when the audit log did not read its end again.
 
 use std::sync::{Arc, Mutex};
 
