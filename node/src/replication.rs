@@ -46,6 +46,10 @@ struct Inner {
     settings: Settings,
     links: Mutex<BTreeMap<BureauId, Running>>,
     keys: Mutex<BTreeMap<PeerKey, BureauId>>,
+    /// Links that are no longer, and whose answers have perhaps not ended yet.
+    gone: Mutex<Vec<Arc<Link>>>,
+    /// Held by whoever brings links and views in line: what a slower one has reckoned must not replace what is newer.
+    aligning: tokio::sync::Mutex<()>,
     /// The last change of standing that is in force: see [`Replication::in_force`].
     in_force: watch::Sender<u64>,
 }
@@ -85,6 +89,8 @@ impl Replication {
             settings,
             links: Mutex::default(),
             keys: Mutex::default(),
+            gone: Mutex::default(),
+            aligning: tokio::sync::Mutex::default(),
             in_force: watch::Sender::new(0),
         };
         let replication = Self { inner: Arc::new(inner) };
@@ -122,8 +128,10 @@ impl Replication {
         }
         let (this, link) = (self.clone(), Arc::clone(link));
         tokio::spawn(async move {
+            let opened = this.inner.network.open(link.key).await;
+            // What comes from now on is told by the next hint.
             link.end_nudge();
-            let Ok(mut exchange) = this.inner.network.open(link.key).await else { return };
+            let Ok(mut exchange) = opened else { return };
             if exchange.send(&Message::Notify(Notify).encode()).await.is_ok() {
                 // The peer ends the exchange when it has the hint; one that does not arrive is no loss.
                 let _ = exchange.recv().await;

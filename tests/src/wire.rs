@@ -9,7 +9,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::{Cursor, Item};
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::{Change, ClassIndex, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::sync::{Change, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
 
 use crate::bureau::{card, keys, office};
@@ -145,21 +145,14 @@ impl Wire {
         self.subscriber.cursors().iter().map(|(feed, at)| Cursor { feed: *feed, at: *at }).collect()
     }
 
-    /// Begins the feeds of logs anew, as replication does with those whose entries were lost.
-    ///
-    /// # Panics
-    /// Where the books cannot be read or written.
-    pub fn renew(&self, classes: &BTreeSet<ClassIndex>) {
-        self.served.renew_classes(classes).expect("the books");
-    }
-
     /// What the next pull fails with.
     ///
     /// # Panics
     /// Where it does not fail.
     pub fn fails(&mut self) -> Error {
         self.serial += 1;
-        let pull = Pull { serial: self.serial, digest: [0xee; 16], cursors: Some(self.cursors()), budget_bytes: 1 << 20, mirror: [0; 16], news: false };
+        let (serial, cursors) = (self.serial, Some(self.cursors()));
+        let pull = Pull { serial, digest: [0xee; 16], cursors, budget_bytes: 1 << 20, mirror: [0; 16], news: false };
         let mut serving = self.served.answer(pull, [0; 16]).expect("the books");
         loop {
             match serving.step() {

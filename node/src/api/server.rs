@@ -110,18 +110,22 @@ impl App {
         &self.parts.config
     }
 
-    /// Runs the office's blocking work off the threads that serve. Where it changes who takes part, a CAF or the policy,
-    /// it is in force when this returns.
+    /// Runs the office's blocking work off the threads that serve.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Office) -> Result<T, office::Error> + Send + 'static,
     ) -> Result<T, Problem> {
-        let (office, before) = (self.office().clone(), self.office().standing());
-        let done = blocking(move || work(&office).map_err(Problem::from)).await?;
-        let standing = self.office().standing();
-        if standing != before {
-            self.replication().in_force(standing).await?;
-        }
+        let office = self.office().clone();
+        blocking(move || work(&office).map_err(Problem::from)).await
+    }
+
+    /// Runs work that changes who takes part, a CAF or the policy. It is in force when this returns.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Office) -> Result<T, office::Error> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let done = self.work(work).await?;
+        self.replication().in_force(self.office().standing()).await?;
         Ok(done)
     }
 }

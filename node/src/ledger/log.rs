@@ -26,7 +26,8 @@ pub enum Op {
     /// It went on to another class.
     #[n(3)]
     Leave,
-    /// Nobody knows: what stood here was lost, and the feeds of the class were begun anew.
+    /// Nobody knows: what stood here was lost. The slot is the time, in milliseconds, before which a feed must have begun
+    /// anew to pass it.
     #[n(4)]
     Lost,
 }

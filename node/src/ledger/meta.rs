@@ -1,5 +1,6 @@
 //! Single values: the clock's high-water mark, the policy in force, counters.
 
+use igain_protocol::sync::ClassIndex;
 use igain_protocol::time::Timestamp;
 
 use super::{Error, Ledger, decode, encode, table};
@@ -19,6 +20,19 @@ impl Ledger {
     /// Notes the latest time seen.
     pub fn put_high_water(&self, batch: &mut Batch, now: Timestamp) {
         batch.put(table::META, *b"high-water", encode(&now.as_ms()));
+    }
+
+    /// The number of the next new log, as far as it was noted: never one that a log has or had.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn next_class(&self) -> Result<ClassIndex, Error> {
+        Ok(ClassIndex::try_from(self.number(b"next-class")?).unwrap_or(ClassIndex::MAX))
+    }
+
+    /// Notes the number of the next new log.
+    pub fn put_next_class(&self, batch: &mut Batch, next: ClassIndex) {
+        batch.put(table::META, *b"next-class", encode(&u64::from(next)));
     }
 
     /// The text of the policy in force; none before the first was applied.

@@ -26,13 +26,14 @@ impl Ledger {
         batch.put(table::RETENTION, key, encode(&ByteVec::from(bytes)));
     }
 
-    /// Rows of days before `today`, oldest first, at most `limit`.
+    /// Rows of days before `today`, oldest first, after the row `after`, at most `limit`.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn due(&self, today: Day, limit: usize) -> Result<Vec<Due>, Error> {
+    pub fn due(&self, today: Day, after: Option<&Due>, limit: usize) -> Result<Vec<Due>, Error> {
         let end = today.as_days().to_be_bytes();
-        let rows = self.store().scan(table::RETENTION, &[], Some(end.as_slice()), limit)?;
+        let from = after.map_or_else(Vec::new, |after| [after.key.as_slice(), &[0]].concat());
+        let rows = self.store().scan(table::RETENTION, &from, Some(end.as_slice()), limit)?;
         rows.into_iter().map(|(key, bytes)| Due::read(key, &bytes)).collect()
     }
 

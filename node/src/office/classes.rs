@@ -18,6 +18,8 @@ pub(super) struct Classes {
     /// Logs of feeds that are received and not ending.
     received: BTreeMap<(BureauId, Label), ClassIndex>,
     rows: BTreeMap<ClassIndex, ClassRow>,
+    /// The number of the next new log: none is ever given twice.
+    next: ClassIndex,
     /// The last number given, which the next turn goes on from.
     heads: Heads,
     /// The last number that is durable and visible.
@@ -33,7 +35,7 @@ pub(super) type Counts = BTreeMap<ClassIndex, u64>;
 
 impl Classes {
     pub(super) fn load(me: BureauId, ledger: &Ledger) -> Result<Self, Error> {
-        let mut classes = Self::default();
+        let mut classes = Self { next: ledger.next_class()?, ..Self::default() };
         for (class, row) in ledger.classes()? {
             classes.heads.insert(class, ledger.log_head(class)?);
             classes.counts.insert(class, ledger.class_count(class)?);
@@ -54,6 +56,7 @@ impl Classes {
             self.received.remove(&key);
         }
         self.rows.insert(class, row);
+        self.next = self.next.max(class + 1);
     }
 
     /// The log of a label of this bureau's own.
@@ -67,10 +70,11 @@ impl Classes {
     }
 
     /// The number of a new log.
-    pub(super) fn next(&self) -> ClassIndex {
-        self.rows.last_key_value().map_or(0, |(last, _)| last + 1)
+    pub(super) const fn next(&self) -> ClassIndex {
+        self.next
     }
 
+    /// Forgets a log that was purged.
     pub(super) fn remove(&mut self, class: ClassIndex) {
         self.rows.remove(&class);
         self.heads.remove(&class);

@@ -19,6 +19,8 @@ use crate::ledger::{Deliveries, LogEntry, Op, RecordKey, RecordRow};
 pub(super) struct Wanted {
     /// The feed.
     pub(super) feed: FeedId,
+    /// When it was begun, in milliseconds.
+    pub(super) generation: u64,
     /// Its class.
     pub(super) class: ClassIndex,
     /// The groups of fields that the peer may have.
@@ -55,7 +57,8 @@ struct Reader<'a> {
 }
 
 impl Office {
-    /// Reads on in a class log for a peer: live records, redacted, and the ends of records that it was sent; then the
+    /// Reads on in a class log for a peer; none where the feed must begin anew, since entries were lost that it has not
+    /// passed. What is read are live records, redacted, and the ends of records that it was sent; then the
     /// records that it is to be sent once more. `open` are the classes that the peer may have; `notes` are for
     /// [`Office::note_sent`].
     ///
@@ -68,9 +71,9 @@ impl Office {
         wanted: Wanted,
         notes: &mut Notes,
         deliveries: &mut Deliveries,
-    ) -> Result<Read, Error> {
+    ) -> Result<Option<Read>, Error> {
         if wanted.class == LETTERS_CLASS {
-            return self.read_letters(peer, wanted);
+            return self.read_letters(peer, wanted).map(Some);
         }
         let reader = Reader { peer, open, wanted, today: self.now().day() };
         let Wanted { feed, after, again, mut room, .. } = wanted;
@@ -81,13 +84,16 @@ impl Office {
                 break;
             }
             for entry in run {
+                if entry.op == Op::Lost && wanted.generation < entry.slot {
+                    return Ok(None);
+                }
                 if !take(&mut read, &mut room, self.disclose_entry(reader, entry, notes, deliveries)?) {
-                    return Ok(read);
+                    return Ok(Some(read));
                 }
                 read.through = entry.seq;
             }
         }
-        self.read_again(reader, read, room, notes)
+        self.read_again(reader, read, room, notes).map(Some)
     }
 
     /// Reads the records that the peer is to be sent once more.

@@ -16,30 +16,38 @@ impl Office {
     /// # Errors
     /// Where the books cannot be read or written; what is still due goes at the next call.
     pub fn expire(&self) -> Result<usize, Error> {
-        let mut gone = 0;
+        let (mut gone, mut after) = (0, None);
         loop {
-            let due = self.ledger().due(self.now().day(), ROWS)?;
-            if due.is_empty() {
-                return Ok(gone);
-            }
+            let due = self.ledger().due(self.now().day(), after.as_ref(), ROWS)?;
+            let Some(last) = due.last() else { return Ok(gone) };
+            after = Some(last.clone());
             for row in &due {
                 gone += self.expire_row(row)?;
             }
         }
     }
 
-    /// Removes the records of one row, some at a time; with the last of them the row goes.
+    /// Removes the records of one row, some at a time; with the last of them the row goes, unless one of them could not be
+    /// read: that one is looked at again the next time, and holds up no other.
     fn expire_row(&self, row: &Due) -> Result<usize, Error> {
-        let (mut gone, mut parts) = (0, row.records.chunks(RECORDS).peekable());
+        let (mut gone, mut unread) = (0, 0);
+        let mut parts = row.records.chunks(RECORDS).peekable();
         loop {
             let part = parts.next().unwrap_or_default();
             let mut turn = self.turn()?;
+            turn.takes_back();
             let mut ended = 0;
             for key in part {
-                ended += usize::from(turn.expire_one(*key)?);
+                match turn.expire_one(*key) {
+                    Ok(expired) => ended += usize::from(expired),
+                    Err(error) => {
+                        unread += 1;
+                        tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that is due cannot be read");
+                    }
+                }
             }
             let last = parts.peek().is_none();
-            if last {
+            if last && unread == 0 {
                 self.ledger().delete_due(&mut turn.batch, row);
             }
             if ended > 0 {
@@ -62,13 +70,14 @@ impl Turn<'_> {
             return Ok(false);
         }
         if key.owner == self.office().me() {
-            self.end_record(key, &row, Op::Expire, None)?;
+            self.end_record(key, &row, Op::Expire, None);
         } else {
             self.count(row.place.class, -1);
-            let revision = Some(row.record()?.header().revision);
+            // One that cannot be read does not come back at all.
+            let revision = row.record().ok().map(|record| record.header().revision);
             let tombstone = TombstoneRow { at: self.now(), signed: None, trail: row.place.trail(), revision };
             self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
-            self.remove_record(key, &row)?;
+            self.remove_record(key, &row);
         }
         Ok(true)
     }

@@ -1,5 +1,6 @@
 //! Mending logs: where entries are missing before the end of a log of this bureau's own, nobody knows what they said, so
-//! what was sent from it is taken back and sent anew.
+//! what was sent from it is taken back and sent anew. The entries that stand for what was lost say when that was found:
+//! a feed that was begun before is begun anew when it comes there.
 
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::ClassIndex;
@@ -48,18 +49,20 @@ impl Office {
             return Ok(holes);
         }
         let mut turn = self.turn()?;
+        // A feed that is begun anew in this millisecond comes after it.
+        let found = turn.now().as_ms() + 1;
         for hole in &holes {
             let lost = (hole.first..=hole.last).map(|seq| LogEntry {
                 seq,
                 op: Op::Lost,
                 id: RecordId::from_bytes([0; 16]),
-                slot: 0,
+                slot: found,
             });
             self.ledger().append_log(&mut turn.batch, class, &lost.collect::<Vec<_>>());
             let deed = Deed::new(Actor::Node, "store.mend").with("log", class);
             turn.account(deed.with("first", hole.first).with("last", hole.last));
         }
-        turn.lose(class);
+        turn.tell(class);
         turn.commit_now()?;
         Ok(holes)
     }

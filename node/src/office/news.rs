@@ -17,10 +17,8 @@ pub struct News {
     pub standing: Option<u64>,
     /// A log of this bureau's own has records that had none before: peers may be entitled to it.
     pub labels: bool,
-    /// Logs of this bureau's own that have grown.
+    /// Logs of this bureau's own that have grown, or say something else than before.
     pub logs: BTreeSet<ClassIndex>,
-    /// Logs whose entries were lost: their feeds must begin anew.
-    pub lost: BTreeSet<ClassIndex>,
     /// Bureaus for whom there are letters.
     pub letters: BTreeSet<BureauId>,
     /// Some of it does not come from a bulk of writes that goes on, and should be told at once.
@@ -37,7 +35,6 @@ impl News {
         self.standing = self.standing.max(other.standing);
         self.labels |= other.labels;
         self.logs.extend(&other.logs);
-        self.lost.extend(&other.lost);
         self.letters.extend(&other.letters);
         self.prompt |= other.prompt;
     }

@@ -186,6 +186,7 @@ impl Office {
     pub fn revoke(&self, actor: Actor, bureau: BureauId) -> Result<Peer, Error> {
         let mut turn = self.turn()?;
         let mut peer = turn.peer(bureau)?;
+        turn.takes_back();
         turn.account(Deed::new(actor, "peer.revoke").peer(bureau));
         let at = peer.revoked.unwrap_or(turn.now());
         peer.revoked = Some(at);

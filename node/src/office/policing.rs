@@ -76,7 +76,7 @@ impl Office {
         rows.collect()
     }
 
-    /// Puts a policy in force. The caller then brings every peer's view in line.
+    /// Puts a policy in force. Replication, which hears of it, brings every peer's view in line.
     ///
     /// # Errors
     /// Where the policy is refused; the one in force then stays.

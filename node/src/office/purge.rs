@@ -7,9 +7,9 @@ use igain_protocol::log::FeedId;
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::ClassIndex;
 
-use super::memory::{read, write};
+use super::memory::read;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{ClassRow, RecordKey, RecordRow};
+use crate::ledger::{ClassRow, DRAFTS, RecordKey, RecordRow};
 
 /// Records that one turn removes.
 const RECORDS: usize = 64;
@@ -24,7 +24,15 @@ impl Office {
             let classes = read(&self.inner.memory.classes);
             classes.rows().filter(|(_, row)| row.ending).map(|(class, _)| class).collect()
         };
-        ending.into_iter().try_fold(0, |gone, class| Ok(gone + self.purge(class)?))
+        let (mut gone, mut failed) = (0, Ok(()));
+        for class in ending {
+            match self.purge(class) {
+                Ok(more) => gone += more,
+                // The others are purged all the same.
+                Err(error) => failed = Err(error),
+            }
+        }
+        failed.map(|()| gone)
     }
 
     /// Whether a record may be shown: its last day has not passed, and the feed that it came through has not ended.
@@ -32,8 +40,9 @@ impl Office {
     /// # Errors
     /// Where the row cannot be read.
     pub fn is_shown(&self, row: &RecordRow) -> Result<bool, Error> {
-        let ending = read(&self.inner.memory.classes).row(row.place.class).is_some_and(|class| class.ending);
-        Ok(!ending && row.is_live(self.now().day())?)
+        let class = row.place.class;
+        let kept = class == DRAFTS || read(&self.inner.memory.classes).row(class).is_some_and(|class| !class.ending);
+        Ok(kept && row.is_live(self.now().day())?)
     }
 
     /// Removes all that came through a feed that is ending, ends the feed for ever, and posts the receipts. Returns how
@@ -51,37 +60,39 @@ impl Office {
                 purged += self.purge_some((class, feed), keys)?;
             }
             let mut turn = self.turn()?;
-            if turn.class(class).and_then(|row| row.feed).is_some_and(|(known, _)| known == feed) {
-                self.ledger().delete_run(&mut turn.batch, class, first.seq);
-                turn.commit_now()?;
+            if !turn.is_ending(class, feed) {
+                return Ok(purged);
             }
+            turn.takes_back();
+            self.ledger().delete_run(&mut turn.batch, class, first.seq);
+            turn.commit_now()?;
             after = last.seq;
         }
         let mut turn = self.turn()?;
-        if turn.class(class).is_none_or(|row| !row.ending) {
+        if !turn.is_ending(class, feed) {
             return Ok(purged);
         }
+        turn.takes_back();
         turn.account(Deed::new(Actor::Bureau(owner), "feed.close").peer(owner).with("records", purged));
         turn.post_receipts(owner, Some(*feed.as_bytes()), &[])?;
         self.ledger().end_feed(&mut turn.batch, owner, feed);
-        self.ledger().delete_class(&mut turn.batch, class);
+        turn.remove_class(class);
         turn.commit_now()?;
-        write(&self.inner.memory.classes).remove(class);
         Ok(purged)
     }
 
     fn purge_some(&self, (class, feed): (ClassIndex, FeedId), keys: &[RecordKey]) -> Result<usize, Error> {
         let mut turn = self.turn()?;
-        let row = turn.class(class).filter(|row| row.ending);
-        if row.and_then(|row| row.feed).is_none_or(|(known, _)| known != feed) {
-            // Somebody else has purged it, and the log's number may be another's by now.
+        if !turn.is_ending(class, feed) {
+            // Somebody else has purged it, or its end was never written.
             return Ok(0);
         }
+        turn.takes_back();
         let mut gone = Vec::new();
         for key in keys {
             if let Some(row) = self.ledger().record(*key)?.filter(|row| row.place.class == class) {
                 turn.count(class, -1);
-                turn.remove_record(*key, &row)?;
+                turn.remove_record(*key, &row);
                 gone.push(key.id);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::label::Label;
 use igain_protocol::log::{Entry, FeedId, Letter, Position};
 use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
@@ -44,6 +44,8 @@ pub struct Examined {
     changes: Vec<Change>,
     /// What was found of each record among them, in order.
     verdicts: Vec<Verdict>,
+    /// The key by which it was found.
+    key: Option<VerifyingKey>,
 }
 
 /// A record that is its owner's word, and what it is found by; or which it claims to be, and why it is not.
@@ -53,6 +55,8 @@ type Verdict = Result<(Record, Vec<IdentifierKey>), (Option<RecordId>, record::E
 struct Intake<'a> {
     turn: Turn<'a>,
     provider: BureauId,
+    /// What the provider signs with while this turn lasts.
+    key: VerifyingKey,
     received: Received,
     /// How far each feed has come.
     cursors: BTreeMap<FeedId, CursorRow>,
@@ -80,8 +84,9 @@ impl Office {
 
     /// Verifies the records among a provider's changes, all at once.
     pub fn examine(&self, provider: BureauId, changes: Vec<Change>) -> Examined {
-        let verdicts = self.verify(provider, &changes);
-        Examined { changes, verdicts }
+        let key = self.key_of(provider);
+        let verdicts = self.verify(provider, key, &changes);
+        Examined { changes, verdicts, key }
     }
 
     /// Takes in what was examined, in order and in one commit, and then purges the feeds that ended. All is durable when
@@ -91,7 +96,11 @@ impl Office {
     /// As for [`Office::receive`].
     pub fn take_in(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
         let mut intake = Intake::begin(self, provider)?;
-        for Examined { changes, verdicts } in examined {
+        for Examined { changes, verdicts, key } in examined {
+            if key != Some(intake.key) {
+                // It was revoked meanwhile, and has come back with another.
+                return Err(Error::UnknownPeer(provider));
+            }
             let mut verdicts = verdicts.into_iter();
             for change in changes {
                 intake.change(change, &mut verdicts)?;
@@ -104,8 +113,7 @@ impl Office {
         Ok(received)
     }
 
-    fn verify(&self, provider: BureauId, changes: &[Change]) -> Vec<Verdict> {
-        let key = self.key_of(provider);
+    fn verify(&self, provider: BureauId, key: Option<VerifyingKey>, changes: &[Change]) -> Vec<Verdict> {
         let runs = changes.iter().filter_map(|change| match change {
             Change::Entries { entries, .. } => Some(entries),
             Change::Open { .. } | Change::Close { .. } => None,
@@ -141,10 +149,11 @@ fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
 impl<'a> Intake<'a> {
     fn begin(office: &'a Office, provider: BureauId) -> Result<Self, Error> {
         let turn = office.turn()?;
-        turn.active_peer(provider)?;
+        let key = turn.active_peer(provider)?.card().signing;
         Ok(Self {
             turn,
             provider,
+            key,
             received: Received::default(),
             cursors: BTreeMap::new(),
             made: BTreeMap::new(),
@@ -266,7 +275,7 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn key(&self, id: RecordId) -> RecordKey {
+    fn record(&self, id: RecordId) -> RecordKey {
         RecordKey { id, owner: self.provider }
     }
 
@@ -291,7 +300,7 @@ impl<'a> Intake<'a> {
         identifiers: &[IdentifierKey],
     ) -> Result<(), Error> {
         let header = record.header();
-        let key = self.key(header.id);
+        let key = self.record(header.id);
         if let Some(why) = self.objection(label, record, key)? {
             self.refuse(Some(key.id), why);
             return Ok(());
@@ -359,7 +368,7 @@ impl<'a> Intake<'a> {
 
     /// The owner's signed word ends a record, whatever feed it came through.
     fn withdraw(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let key_of = |owner: BureauId| self.office().key_of(owner).filter(|_| owner == self.provider);
+        let key_of = |owner: BureauId| (owner == self.provider).then_some(self.key);
         let tombstone = match Tombstone::verify(bytes, key_of) {
             Ok(tombstone) => tombstone,
             Err(error) => {
@@ -372,18 +381,18 @@ impl<'a> Intake<'a> {
 
     /// The date that the owner signed has passed; a record whose date has not is only dropped.
     fn expire(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
-        match self.held(self.key(id))? {
+        match self.held(self.record(id))? {
             Some(row) if row.is_live(self.turn.now().day())? => self.leave(class, id),
             _ => self.end(id, None),
         }
     }
 
     fn end(&mut self, id: RecordId, signed: Option<Vec<u8>>) -> Result<(), Error> {
-        let key = self.key(id);
+        let key = self.record(id);
         let row = self.held(key)?;
         let trail = row.as_ref().map(|row| row.place.trail()).unwrap_or_default();
         if let Some(row) = row {
-            self.remove(key, &row)?;
+            self.remove(key, &row);
         }
         self.gone.push(id);
         self.ended.insert(key);
@@ -394,19 +403,19 @@ impl<'a> Intake<'a> {
 
     /// The record has left this class; if it came here through another feed since, it stays.
     fn leave(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
-        let key = self.key(id);
+        let key = self.record(id);
         if let Some(row) = self.held(key)?.filter(|row| row.place.class == class) {
-            self.remove(key, &row)?;
+            self.remove(key, &row);
             self.gone.push(id);
         }
         Ok(())
     }
 
-    fn remove(&mut self, key: RecordKey, row: &RecordRow) -> Result<(), Error> {
+    fn remove(&mut self, key: RecordKey, row: &RecordRow) {
         self.turn.count(row.place.class, -1);
         self.received.purged += 1;
         self.made.insert(key, None);
-        self.turn.remove_record(key, row)
+        self.turn.remove_record(key, row);
     }
 
     /// Makes all of it, its receipts and the new cursors durable in one commit. Returns the logs that are to be purged.

@@ -118,18 +118,6 @@ impl Served {
         Ok(narrowed)
     }
 
-    /// Begins the feeds of logs anew whose entries were lost.
-    ///
-    /// # Errors
-    /// Where the books cannot be read or written.
-    pub fn renew_classes(&self, classes: &std::collections::BTreeSet<ClassIndex>) -> Result<(), Error> {
-        let view = self.state()?.provider.view().clone();
-        for (id, _) in view.open_feeds().filter(|(_, feed)| classes.contains(&feed.class)) {
-            self.renew(id)?;
-        }
-        Ok(())
-    }
-
     /// Begins a feed anew, for a peer that shows a place in it that was never sent.
     fn renew(&self, id: FeedId) -> Result<(), Error> {
         let (office, peer) = (&self.office, self.peer);
@@ -152,6 +140,9 @@ impl Served {
 
     fn store_feeds(&self, state: &State, view: &View, changed: &[FeedId]) -> Result<Committed, Error> {
         let (ledger, mut turn) = (self.office.ledger(), self.turn(state)?);
+        if changed.iter().any(|id| !view.is_open(*id)) {
+            turn.takes_back();
+        }
         for id in changed {
             match view.feeds.get(id) {
                 Some(feed) => ledger.put_feed(&mut turn.batch, self.peer, *id, feed),
@@ -168,6 +159,14 @@ impl Served {
     pub fn has_news(&self) -> Result<bool, Error> {
         let state = self.state()?;
         self.office.with_heads(self.peer, |head| state.known || state.provider.view().has_news(head))
+    }
+
+    /// Whether something was sent of which it is not known that it has arrived: it may still be on its way.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub fn is_under_way(&self) -> Result<bool, Error> {
+        Ok(self.state()?.provider.view().feeds.values().any(|feed| !feed.sent.is_empty()))
     }
 
     /// What the peer is known to hold.
@@ -226,11 +225,16 @@ impl Served {
         while self.state()?.known {
             let committed = self.change(|state| {
                 let mut turn = self.turn(state)?;
-                match turn.repeat_some(self.peer, &mut state.provider)? {
-                    true => turn.commit().map(Some),
-                    false => {
+                match turn.repeat_some(self.peer, &mut state.provider).and_then(|more| Ok((more, turn.commit()?))) {
+                    Ok((true, committed)) => Ok(Some(committed)),
+                    Ok((false, _)) => {
                         state.known = false;
                         Ok(None)
+                    }
+                    Err(error) => {
+                        // The view counts on what is not written.
+                        state.epoch = None;
+                        Err(error)
                     }
                 }
             })?;
@@ -279,6 +283,8 @@ pub struct Content {
     committed: Vec<Committed>,
     /// Records that it discloses.
     pub records: usize,
+    /// The day on which it was made: it must not leave on another.
+    pub day: Day,
     /// A message; none where it is a parcel.
     pub message: Option<Message>,
     /// The items of a parcel, which is yet to be signed and sealed.
@@ -315,7 +321,10 @@ impl Serving {
         match effect {
             ProviderEffect::Read { feed, class, groups, after, again, room } => {
                 let upto = self.heads.get(&class).copied().unwrap_or_default();
-                self.read(Wanted { feed, class, groups, after, upto, again, room })?;
+                let state = served.state()?;
+                let generation = state.provider.view().feeds.get(&feed).map_or(0, |feed| feed.generation);
+                drop(state);
+                self.read(Wanted { feed, generation, class, groups, after, upto, again, room })?;
             }
             ProviderEffect::Persist { feeds, delivered } => self.persist(&feeds, &delivered)?,
             ProviderEffect::Forget(id, _) => served.office.forget_feed(served.peer, id)?,
@@ -337,6 +346,10 @@ impl Serving {
         let served = &self.served;
         let open = served.state()?.provider.view().open_classes();
         let read = served.office.disclose(served.peer, &open, wanted, &mut self.notes, &mut self.deliveries)?;
+        let Some(read) = read else {
+            // The answer ends with what it has, and the peer asks again.
+            return served.renew(wanted.feed);
+        };
         let mut state = served.state()?;
         if state.generation == self.generation {
             self.effects.extend(state.provider.handle(ProviderInput::Read(read)));
@@ -374,6 +387,6 @@ impl Serving {
 
     fn send(&mut self, message: Option<Message>, items: Vec<Vec<u8>>) -> Step {
         let (committed, records) = (std::mem::take(&mut self.committed), std::mem::take(&mut self.records));
-        Step::Send(Content { committed, records, message, items })
+        Step::Send(Content { committed, records, day: self.day, message, items })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::label::Label;
-use igain_protocol::log::Letter;
+use igain_protocol::log::{FeedId, Letter};
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::{ClassIndex, Heads};
 use igain_protocol::time::{Day, Timestamp};
@@ -63,6 +63,13 @@ impl Touched {
         }
     }
 
+    /// Forgets turns after `turn`: they failed.
+    fn forget_after(&mut self, turn: u64) {
+        while self.turns.back().is_some_and(|(at, _)| *at > turn) {
+            self.records -= self.turns.pop_back().map_or(0, |(_, records)| records.len());
+        }
+    }
+
     /// The records that turns after `turn` changed; none where that is not known any more.
     fn since(&self, turn: u64) -> Option<HashSet<RecordId>> {
         let after = self.turns.iter().filter(|(at, _)| *at > turn).flat_map(|(_, records)| records);
@@ -80,11 +87,14 @@ pub(super) struct Turn<'a> {
     standing: Standing,
     news: News,
     classes: BTreeMap<ClassIndex, ClassRow>,
+    removed: Vec<ClassIndex>,
     runs: BTreeMap<ClassIndex, Vec<LogEntry>>,
     counts: BTreeMap<ClassIndex, i64>,
     retained: BTreeMap<Day, Vec<RecordKey>>,
     letters: BTreeMap<BureauId, Vec<Letter>>,
     touched: Vec<RecordId>,
+    /// It takes something back, and may use the room that is kept for that on a full disk.
+    takes_back: bool,
 }
 
 /// A turn on its way to the disk.
@@ -137,8 +147,8 @@ impl Office {
         self.begin(desk)
     }
 
-    /// Takes a turn while the one before may still be on its way to the disk: for who decides on memory alone, and on
-    /// what it looked up before with [`Turn::overtaken`].
+    /// Takes a turn while the one before may still be on its way to the disk: for who decides on memory alone, or compares
+    /// what it looked up before by [`Turn::changed_since`].
     ///
     /// # Errors
     /// Where a write failed and the books cannot be read again.
@@ -159,6 +169,7 @@ impl Office {
             *write(&self.inner.memory.classes) = Classes::load(self.me(), self.ledger())?;
             desk.letters.clear();
             desk.last = None;
+            desk.touched.forget_after(self.inner.memory.visible());
             // Had another write failed meanwhile, the batch would be refused.
             desk.epoch = batch.epoch();
         }
@@ -170,11 +181,13 @@ impl Office {
             standing: Standing::default(),
             news: News { prompt: true, ..News::default() },
             classes: BTreeMap::new(),
+            removed: Vec::new(),
             runs: BTreeMap::new(),
             counts: BTreeMap::new(),
             retained: BTreeMap::new(),
             letters: BTreeMap::new(),
             touched: Vec::new(),
+            takes_back: false,
         })
     }
 
@@ -203,6 +216,12 @@ impl<'a> Turn<'a> {
     pub(super) fn account(&mut self, deed: Deed) {
         let entry = deed.entry(self.now());
         self.accounts.push(entry);
+    }
+
+    /// Says that this takes something back, such as a record or a permission: on a full disk it may use the room that is
+    /// kept for that.
+    pub(super) const fn takes_back(&mut self) {
+        self.takes_back = true;
     }
 
     /// What follows may be told to peers with other news, a little later.
@@ -236,6 +255,7 @@ impl<'a> Turn<'a> {
     pub(super) fn open_class(&mut self, row: ClassRow) -> ClassIndex {
         let begun = self.classes.last_key_value().map_or(0, |(last, _)| last + 1);
         let class = read(&self.office.inner.memory.classes).next().max(begun);
+        self.office.ledger().put_next_class(&mut self.batch, class + 1);
         self.put_class(class, row);
         class
     }
@@ -244,6 +264,18 @@ impl<'a> Turn<'a> {
     pub(super) fn put_class(&mut self, class: ClassIndex, row: ClassRow) {
         self.office.ledger().put_class(&mut self.batch, class, &row);
         self.classes.insert(class, row);
+    }
+
+    /// Removes a log that was purged.
+    pub(super) fn remove_class(&mut self, class: ClassIndex) {
+        self.office.ledger().delete_class(&mut self.batch, class);
+        self.removed.push(class);
+    }
+
+    /// Whether a log keeps this feed, and the feed is ending.
+    pub(super) fn is_ending(&self, class: ClassIndex, feed: FeedId) -> bool {
+        let row = self.class(class).filter(|row| row.ending);
+        row.and_then(|row| row.feed).is_some_and(|(kept, _)| kept == feed)
     }
 
     /// What is known of a log, with what this turn changes of it.
@@ -297,9 +329,9 @@ impl<'a> Turn<'a> {
         &self.standing
     }
 
-    /// The feeds of a log must begin anew.
-    pub(super) fn lose(&mut self, class: ClassIndex) {
-        self.news.lost.insert(class);
+    /// Has peers told that a log of this bureau's own says something else than before.
+    pub(super) fn tell(&mut self, class: ClassIndex) {
+        self.news.logs.insert(class);
     }
 
     /// Hands all of it over. The next turn may begin; where this one changes who may have what, only once it is visible.
@@ -367,6 +399,7 @@ impl<'a> Turn<'a> {
             let woken = before == 0 && after > 0;
             self.news.labels |= woken && classes.row(class).is_some_and(|row| row.owner == me);
         }
+        self.removed.drain(..).for_each(|class| classes.remove(class));
         Ok((heads, counts))
     }
 
@@ -378,10 +411,14 @@ impl<'a> Turn<'a> {
         }
         let account = match accounts.is_empty() {
             true => None,
+            false if self.takes_back => Some(self.office.audit().submit_taking_back(accounts)?.1),
             false => Some(self.office.audit().submit(accounts)?.1),
         };
         let mut batch = batch;
         self.office.put_passing(&mut batch);
+        if self.takes_back {
+            batch.takes_back();
+        }
         let desk = &mut *self.desk;
         desk.turn += 1;
         desk.touched.note(desk.turn, std::mem::take(&mut self.touched));

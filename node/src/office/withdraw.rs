@@ -15,10 +15,11 @@ impl Office {
     pub fn withdraw(&self, actor: Actor, id: RecordId, reason: Reason) -> Result<(), Error> {
         let key = RecordKey { id, owner: self.me() };
         let mut turn = self.turn()?;
+        turn.takes_back();
         let row = self.ledger().record(key)?.ok_or(Error::UnknownRecord(id))?;
         turn.account(Deed::new(actor, "record.withdraw").record(id).with("reason", reason));
         let signed = Tombstone::new(id, self.me(), self.now(), reason).sign(&self.secrets().signing);
-        turn.end_record(key, &row, Op::Withdraw, Some(signed))?;
+        turn.end_record(key, &row, Op::Withdraw, Some(signed));
         turn.commit_now()
     }
 }
@@ -31,7 +32,7 @@ impl Turn<'_> {
         row: &RecordRow,
         op: Op,
         signed: Option<Vec<u8>>,
-    ) -> Result<(), Error> {
+    ) {
         let place = &row.place;
         if place.class != DRAFTS {
             self.push(place.class, op, key.id, Some(place.slot));
@@ -40,17 +41,21 @@ impl Turn<'_> {
         self.count(place.class, -1);
         let tombstone = TombstoneRow { at: self.now(), signed, trail: place.trail(), revision: None };
         self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
-        self.remove_record(key, row)
+        self.remove_record(key, row);
     }
 
     /// Removes a record and what it is found by.
-    pub(super) fn remove_record(&mut self, key: RecordKey, row: &RecordRow) -> Result<(), Error> {
-        let record = row.record()?;
+    pub(super) fn remove_record(&mut self, key: RecordKey, row: &RecordRow) {
         let (ledger, secret) = (self.office().ledger(), &self.office().secrets().identifier);
-        for identifier in index::identifiers(secret, &record) {
-            ledger.delete_identifier(&mut self.batch, identifier, key);
+        match row.record() {
+            Ok(record) => {
+                for identifier in index::identifiers(secret, &record) {
+                    ledger.delete_identifier(&mut self.batch, identifier, key);
+                }
+            }
+            // What it is found by leads nowhere then; it goes all the same.
+            Err(error) => tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that goes cannot be read"),
         }
         ledger.delete_record(&mut self.batch, key);
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -53,14 +54,11 @@ impl Replication {
         if news.standing.is_some() {
             return self.refresh().await;
         }
-        if !news.lost.is_empty() {
-            let (links, lost) = (self.links(), news.lost.clone());
-            blocking(move || links.iter().try_for_each(|link| link.served.renew_classes(&lost))).await?;
-        }
         if news.labels {
-            self.reconsider().await?;
+            let _aligning = self.inner.aligning.lock().await;
+            self.align().await?;
         }
-        let all = news.labels || !news.logs.is_empty() || !news.lost.is_empty();
+        let all = news.labels || !news.logs.is_empty();
         let links = self.links().into_iter().filter(|link| all || news.letters.contains(&link.bureau));
         self.tell(links.collect()).await
     }
@@ -79,59 +77,85 @@ impl Replication {
     }
 
     /// Brings links, allowed connections and views in line with who is enrolled, what the policy grants and what CAF
-    /// members want.
+    /// members want. When this returns, nothing leaves any more that was taken back.
     pub(super) async fn refresh(&self) -> Result<(), Error> {
+        let aligning = self.inner.aligning.lock().await;
         let this = self.clone();
-        let removed = blocking(move || this.refresh_links()).await?;
-        futures::future::join_all(removed.iter().map(|link| self.end_answers(link))).await;
-        self.reconsider().await?;
+        let linked = blocking(move || this.refresh_links()).await;
+        let aligned = self.align().await;
+        drop(aligning);
+        linked.and(aligned)?;
         self.tell(self.links()).await
     }
 
-    /// Brings links and allowed connections in line. Returns the links that are no longer.
-    fn refresh_links(&self) -> Result<Vec<Arc<Link>>, Error> {
+    /// Brings links and allowed connections in line. What goes wrong with one link keeps no other from it.
+    fn refresh_links(&self) -> Result<(), Error> {
         let mut links = lock(&self.inner.links);
-        // Read under the lock: what a slower call has read must not replace what is newer.
         let peers = self.office().active_peers();
         let active: BTreeMap<_, PeerKey> =
             peers.iter().map(|peer| (peer.card().bureau, PeerKey::from_bytes(peer.card().transport))).collect();
         let gone = links.extract_if(.., |bureau, running| active.get(bureau) != Some(&running.link.key));
-        let gone = gone.map(|(_, running)| Arc::clone(&running.link)).collect();
+        lock(&self.inner.gone).extend(gone.map(|(_, running)| Arc::clone(&running.link)));
         *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
         let allowed =
             peers.iter().map(|peer| (PeerKey::from_bytes(peer.card().transport), peer.card().addresses.clone()));
         for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
             tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
         }
+        let mut opened = Ok(());
         for (bureau, key) in active {
-            if let Entry::Vacant(place) = links.entry(bureau) {
-                let link = Arc::new(Link::open(self.office(), bureau, key)?);
-                let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
-                place.insert(Running { link, task });
+            // One that takes the place of another waits until nothing is served by that any more.
+            let waits = lock(&self.inner.gone).iter().any(|link| link.bureau == bureau);
+            if let Entry::Vacant(place) = links.entry(bureau)
+                && !waits
+            {
+                match Link::open(self.office(), bureau, key) {
+                    Ok(link) => {
+                        let link = Arc::new(link);
+                        let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
+                        place.insert(Running { link, task });
+                    }
+                    Err(error) => opened = Err(error),
+                }
             }
         }
-        Ok(gone)
+        opened
     }
 
     /// Brings every view in line with what its peer is entitled to now, and ends what is under way to those from whom
-    /// something was taken back.
-    async fn reconsider(&self) -> Result<(), Error> {
+    /// something was taken back. What goes wrong with one link keeps no other from it. The caller holds `aligning`.
+    async fn align(&self) -> Result<(), Error> {
         let (office, links) = (self.office().clone(), self.links());
-        let narrowed = blocking(move || {
+        let entitled = blocking(move || {
             let (grants, none) = (office.grants(None), BTreeMap::new());
-            let mut narrowed = Vec::new();
+            let mut entitled = Ok(());
             for link in links {
-                if link.served.entitle(grants.get(&link.bureau).unwrap_or(&none))? {
-                    narrowed.push(link);
+                match link.served.entitle(grants.get(&link.bureau).unwrap_or(&none)) {
+                    Ok(narrowed) => {
+                        link.tainted.fetch_or(narrowed, Ordering::AcqRel);
+                        link.aligned.store(true, Ordering::Release);
+                    }
+                    Err(error) => entitled = Err(error),
                 }
             }
-            Ok(narrowed)
+            entitled
         });
-        futures::future::join_all(narrowed.await?.iter().map(|link| self.end_answers(link))).await;
-        Ok(())
+        let entitled = entitled.await;
+        let tainted: Vec<_> = self.links().into_iter().filter(|link| link.tainted.load(Ordering::Acquire)).collect();
+        let gone = lock(&self.inner.gone).clone();
+        futures::future::join_all(tainted.iter().chain(&gone).map(|link| self.end_answers(link))).await;
+        tainted.iter().for_each(|link| link.tainted.store(false, Ordering::Release));
+        lock(&self.inner.gone).retain(|link| !gone.iter().any(|ended| Arc::ptr_eq(link, ended)));
+        if !gone.is_empty() {
+            // Who waited for them to end is linked now.
+            let this = self.clone();
+            blocking(move || this.refresh_links()).await?;
+            return Box::pin(self.align()).await;
+        }
+        entitled
     }
 
-    /// Tells those peers for whom there is something new, if they are connected.
+    /// Tells those peers for whom there is something new.
     async fn tell(&self, links: Vec<Arc<Link>>) -> Result<(), Error> {
         let behind = blocking(move || {
             let has_news = |link: &Arc<Link>| link.served.has_news().unwrap_or(false);

@@ -25,6 +25,10 @@ pub(super) struct Link {
     pub(super) serving: tokio::sync::Mutex<()>,
     /// Changes when an answer under way must end at once.
     pub(super) void: watch::Sender<u64>,
+    /// Something was taken back that may be under way: set until nothing is any more.
+    pub(super) tainted: AtomicBool,
+    /// Its view was brought in line since it was read: before, nothing is served.
+    pub(super) aligned: AtomicBool,
     /// Wakes the loop that pulls from it.
     pub(super) wake: Notify,
     /// What this bureau holds of it; none until it is read from the books again.
@@ -76,6 +80,8 @@ impl Link {
             served: Served::open(office, bureau)?,
             serving: tokio::sync::Mutex::new(()),
             void: watch::Sender::new(0),
+            tainted: AtomicBool::new(false),
+            aligned: AtomicBool::new(false),
             wake: Notify::new(),
             subscriber: Mutex::new(None),
             last_serial: AtomicU64::new(0),

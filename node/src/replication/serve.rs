@@ -1,6 +1,7 @@
 //! Answering a peer: its pulls with parcels, its hints with a pull.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::parcel::{self, Parcel};
@@ -26,6 +27,10 @@ const BUDGET_LIMIT: u32 = 16 * 1024 * 1024;
 impl Replication {
     /// Serves one exchange that a peer opened: any number of pulls, or a hint.
     pub(super) async fn serve(&self, link: &Arc<Link>, mut exchange: Exchange) -> Result<(), Error> {
+        if !link.aligned.load(Ordering::Acquire) {
+            // The peer asks again; what it may have is not known yet.
+            return Err(Error::Interrupted);
+        }
         while let Some(frame) = exchange.recv().await? {
             match Message::decode(&frame) {
                 Ok(Message::Notify(_)) => {
@@ -72,6 +77,10 @@ impl Replication {
     /// Ends what is under way to a peer from which something was taken back: when this returns, nothing leaves any more
     /// that was granted before.
     pub(super) async fn end_answers(&self, link: &Link) {
+        let idle = link.serving.try_lock().is_ok();
+        if idle && !link.served.is_under_way().unwrap_or(true) {
+            return;
+        }
         link.void.send_modify(|ended| *ended += 1);
         self.inner.network.cut(link.key).await;
         drop(link.serving.lock().await);
@@ -121,6 +130,9 @@ fn seal_all(office: &Office, peer: BureauId, steps: Vec<Content>) -> Result<Vec<
     account(office, peer, steps.iter().map(|step| step.records).sum())?;
     let message = |step: Content| {
         step.wait()?;
+        if office.now().day() != step.day {
+            return Err(Error::Interrupted);
+        }
         match step.message {
             Some(message) => Ok(message),
             None => seal(office, peer, step.items),

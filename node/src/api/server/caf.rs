@@ -85,6 +85,6 @@ async fn change(
     app: &App,
     change: impl FnOnce(&Office) -> Result<office::Caf, office::Error> + Send + 'static,
 ) -> Result<Json<Caf>, Problem> {
-    let caf = app.work(change).await?;
+    let caf = app.change(change).await?;
     Ok(Json(Caf::from(&caf)))
 }

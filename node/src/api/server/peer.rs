@@ -29,7 +29,7 @@ pub(super) async fn enrol(
 ) -> Result<Json<Peer>, Problem> {
     let most = app.config().limits.peers;
     let enrolled = app
-        .work(move |office| {
+        .change(move |office| {
             let card = SignedCard::from_armor(&enrolment.card)?;
             let known = office.peer(card.card().bureau).is_ok();
             if !known && office.peers().len() >= usize::try_from(most).unwrap_or(usize::MAX) {
@@ -51,7 +51,7 @@ pub(super) async fn revoke(
     Acting(actor): Acting,
     Named(bureau): Named<BureauId>,
 ) -> Result<Json<Peer>, Problem> {
-    app.work(move |office| office.revoke(actor, bureau)).await?;
+    app.change(move |office| office.revoke(actor, bureau)).await?;
     one(&app, bureau).await.map(Json)
 }
 

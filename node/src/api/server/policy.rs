@@ -48,7 +48,7 @@ pub(super) async fn apply(
 ) -> Result<Json<PolicyChange>, Problem> {
     let path = app.config().policy.clone();
     let changed = app
-        .work(move |office| {
+        .change(move |office| {
             let sha256 = hex(&office.check_policy(&given.text, &given.file)?.sha256());
             let rows = office.apply_policy(actor, &given.text, &given.file)?;
             keep(&path, &given.text);
@@ -100,7 +100,7 @@ impl App {
     pub async fn reload_policy(&self) -> Result<usize, Problem> {
         let path = self.config().policy.clone();
         let changes = self
-            .work(move |office| {
+            .change(move |office| {
                 let policy = policy::Policy::load(&path).map_err(office::Error::Policy)?;
                 if policy.text() == office.policy().text() {
                     return Ok(0);
