@@ -192,6 +192,20 @@ fn a_full_disk_takes_what_takes_back_and_the_merge_that_frees_it() {
     }
 }
 
+/// The room is really taken, stays taken over restarts, and is nobody's else.
+#[test]
+fn the_reserve_is_made_of_real_blocks() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let options = Options { reserve_bytes: 1 << 20, ..small() };
+        drop(Store::open(dir.path(), &key(), options, &|_| {}).unwrap());
+        let found = std::fs::metadata(dir.path().join("journal/reserve")).unwrap();
+        assert_eq!((found.len(), found.mode() & 0o777), (1 << 20, 0o600));
+        assert!(found.blocks() * 512 >= 1 << 20, "{} blocks", found.blocks());
+    }
+}
+
 /// A merge alone can be what is in need of room.
 #[test]
 fn a_merge_on_a_full_disk_takes_the_reserve() {
