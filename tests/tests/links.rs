@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use igain_tests::daemon::{Bureau, until};
+use igain_tests::daemon::{ASKING, Bureau, until};
 use igain_tests::emulator::{Cut, Emulator, Profile, WAYS, Way, When};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn count(bureau: &Bureau) -> u64 {
 fn held(bureau: &Bureau) -> Held {
     let mut all = Held::new();
     for owner in ["KE", "FR"] {
-        let listed = bureau.api().get(&format!("/v1/records?owner={owner}&limit=1000")).expect("an answer").data();
+        let listed = bureau.api().get(&format!("/v1/records?owner={owner}&limit=1000&{ASKING}")).expect("an answer").data();
         for record in listed["records"].as_array().expect("records") {
             let id = record["id"].as_str().expect("an id").to_owned();
             all.insert((owner.to_owned(), id), record["revision"].as_u64().expect("a revision"));

@@ -1,9 +1,13 @@
 //! The door: who asks, and whether they may. Nothing of a request is looked at before, and no handler runs without it.
 
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
 
 use super::given::Caller;
 use super::{App, rights, unknown};
@@ -29,8 +33,32 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
             request.extensions_mut().insert(admitted);
             next.run(request).await
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            // A client that is still sending would see its connection break instead of the answer.
+            let known = caller.is_some_and(|uid| app.parts.people.now().known(uid).is_some());
+            if known {
+                read_off(request.into_body()).await;
+            }
+            problem.into_response()
+        }
     }
+}
+
+/// Reads what somebody who is known goes on sending, and throws it away; not without end.
+async fn read_off(body: Body) {
+    const MOST: usize = 64 << 20;
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let read = async {
+        let (mut body, mut bytes) = (body.into_data_stream(), 0);
+        while let Some(Ok(piece)) = body.next().await {
+            bytes += piece.len();
+            if bytes > MOST {
+                return;
+            }
+        }
+    };
+    // Whoever sends more, or slower, has to make do with what the connection says.
+    let _ = tokio::time::timeout(PATIENCE, read).await;
 }
 
 /// The names in a path are not looked at: what is said of a refusal is the same whatever is there.
