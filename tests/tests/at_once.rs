@@ -121,7 +121,7 @@ fn l11_a_revocation_survives_any_stream_of_renewals() {
         let renewal = |serial| Letter { kind: LetterKind::Card, bytes: card("KE", 1, serial, |_| {}).as_bytes().to_vec() };
         let other = fr.clone();
         let flood = std::thread::spawn(move || {
-            (2..).take_while(|serial| other.receive(id("KE"), letters(vec![renewal(*serial)])).is_ok()).count()
+            (2..400).take_while(|serial| other.receive(id("KE"), letters(vec![renewal(*serial)])).is_ok()).count()
         });
         while fr.peer(id("KE")).unwrap().card().serial < 5 {
             std::thread::yield_now();
@@ -228,7 +228,10 @@ fn wherever_it_falls(policy: &str, end: fn(&Office, RecordId, &str)) {
             let key = |n: usize| format!("r{step}-{n}");
             let drafts: Vec<_> = (0..RECORDS).map(|n| long(&key(n), Tlp::Green)).collect();
             let record = drafts[victim].id.unwrap();
-            pair.ke.contribute(Actor::Node, drafts).unwrap();
+            // Several runs of the log, which one parcel brings, and several parcels.
+            for drafts in drafts.chunks(20) {
+                pair.ke.contribute(Actor::Node, drafts.to_vec()).unwrap();
+            }
             let (ke, key, done) = (pair.ke.clone(), key(victim), Rc::<Cell<bool>>::default());
             let ended = Rc::clone(&done);
             pair.wire.between(move |at| {

@@ -36,6 +36,37 @@ pub(super) struct Wanted {
     pub(super) room: usize,
 }
 
+/// A stretch of a class log that is being read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    wanted: Wanted,
+    read: Read,
+    room: usize,
+}
+
+impl Reading {
+    pub(super) const fn new(wanted: Wanted) -> Self {
+        let Wanted { feed, after, again, room, .. } = wanted;
+        Self { wanted, read: Read { feed, entries: Vec::new(), through: after, again, end: false }, room }
+    }
+
+    /// What was read.
+    pub(super) fn into_read(self) -> Read {
+        self.read
+    }
+}
+
+/// How a reading goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There may be more to read.
+    More,
+    /// All that there is, or that there is room for, was read.
+    Done,
+    /// Entries were lost that the feed has not passed: it must begin anew.
+    Lost,
+}
+
 /// What to note when that which was read is sent.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -57,10 +88,9 @@ struct Reader<'a> {
 }
 
 impl Office {
-    /// Reads on in a class log for a peer; none where the feed must begin anew, since entries were lost that it has not
-    /// passed. What is read are live records, redacted, and the ends of records that it was sent; then the
-    /// records that it is to be sent once more. `open` are the classes that the peer may have; `notes` are for
-    /// [`Office::note_sent`].
+    /// Reads on in a class log for a peer, one run of entries at a time: live records, redacted, and the ends of records
+    /// that it was sent; then the records that it is to be sent once more. `open` are the classes that the peer may have;
+    /// `notes` are for [`super::turn::Turn::note_sent`].
     ///
     /// # Errors
     /// Where the books cannot be read.
@@ -68,42 +98,41 @@ impl Office {
         &self,
         peer: BureauId,
         open: &BTreeSet<ClassIndex>,
-        wanted: Wanted,
+        reading: &mut Reading,
         notes: &mut Notes,
         deliveries: &mut Deliveries,
-    ) -> Result<Option<Read>, Error> {
+    ) -> Result<Progress, Error> {
+        let Reading { wanted, read, room } = reading;
         if wanted.class == LETTERS_CLASS {
-            return self.read_letters(peer, wanted).map(Some);
+            self.read_letters(peer, reading)?;
+            return Ok(Progress::Done);
         }
-        let reader = Reader { peer, open, wanted, today: self.now().day() };
-        let Wanted { feed, after, again, mut room, .. } = wanted;
-        let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
-        loop {
-            let run = self.ledger().log_after(wanted.class, read.through, wanted.upto)?;
-            if run.is_empty() {
-                break;
-            }
-            for entry in run {
-                if entry.op == Op::Lost && wanted.generation < entry.slot {
-                    return Ok(None);
-                }
-                if !take(&mut read, &mut room, self.disclose_entry(reader, entry, notes, deliveries)?) {
-                    return Ok(Some(read));
-                }
-                read.through = entry.seq;
-            }
+        let reader = Reader { peer, open, wanted: *wanted, today: self.now().day() };
+        let run = self.ledger().log_after(wanted.class, read.through, wanted.upto)?;
+        if run.is_empty() {
+            self.read_again(reader, read, room, notes)?;
+            return Ok(Progress::Done);
         }
-        self.read_again(reader, read, room, notes).map(Some)
+        for entry in run {
+            if entry.op == Op::Lost && wanted.generation < entry.slot {
+                return Ok(Progress::Lost);
+            }
+            if !take(read, room, self.disclose_entry(reader, entry, notes, deliveries)?) {
+                return Ok(Progress::Done);
+            }
+            read.through = entry.seq;
+        }
+        Ok(Progress::More)
     }
 
     /// Reads the records that the peer is to be sent once more.
     fn read_again(
         &self,
         reader: Reader<'_>,
-        mut read: Read,
-        mut room: usize,
+        read: &mut Read,
+        room: &mut usize,
         notes: &mut Notes,
-    ) -> Result<Read, Error> {
+    ) -> Result<(), Error> {
         const PAGE: usize = 64;
         loop {
             let page = self.ledger().again_after(reader.peer, read.feed, read.again, PAGE)?;
@@ -118,14 +147,14 @@ impl Office {
                     Some(row) => self.disclose_record(reader, id, &row, notes)?,
                     None => None,
                 };
-                if !take(&mut read, &mut room, entry) {
-                    return Ok(read);
+                if !take(read, room, entry) {
+                    return Ok(());
                 }
                 read.again = nth;
             }
             if !full {
                 read.end = true;
-                return Ok(read);
+                return Ok(());
             }
         }
     }
@@ -203,20 +232,19 @@ impl Office {
             || self.ledger().has_record(RecordKey { id, owner: reader.peer }).unwrap_or(false)
     }
 
-    fn read_letters(&self, peer: BureauId, wanted: Wanted) -> Result<Read, Error> {
+    fn read_letters(&self, peer: BureauId, reading: &mut Reading) -> Result<(), Error> {
         const PAGE: usize = 256;
-        let Wanted { feed, after, again, mut room, .. } = wanted;
-        let mut read = Read { feed, entries: Vec::new(), through: after, again, end: false };
+        let Reading { wanted, read, room } = reading;
         let letters = self.ledger().letters_after(peer, wanted.after, PAGE)?;
         let full = letters.len() == PAGE;
         for row in letters.into_iter().take_while(|row| row.seq <= wanted.upto) {
-            if !take(&mut read, &mut room, Some((Entry::Letter(row.letter), None))) {
-                return Ok(read);
+            if !take(read, room, Some((Entry::Letter(row.letter), None))) {
+                return Ok(());
             }
             read.through = row.seq;
         }
         read.end = !full;
-        Ok(read)
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use igain_protocol::sync::{
 };
 use igain_protocol::time::Day;
 
-use super::disclose::{Notes, Wanted};
+use super::disclose::{Notes, Progress, Reading, Wanted};
 use super::turn::{Committed, Turn};
 use super::{Error, Office};
 use crate::ledger::Deliveries;
@@ -211,6 +211,7 @@ impl Served {
             heads,
             generation,
             day: self.office.now().day(),
+            reading: None,
             notes: Notes::default(),
             deliveries: Deliveries::new(self.peer),
             committed: Vec::new(),
@@ -254,6 +255,8 @@ pub struct Serving {
     generation: u64,
     /// The day on which it began: with the next, records may have become such as must not leave.
     day: Day,
+    /// What is being read for it.
+    reading: Option<Reading>,
     notes: Notes,
     deliveries: Deliveries,
     committed: Vec<Committed>,
@@ -311,6 +314,10 @@ impl Serving {
         if served.state()?.generation != self.generation || served.office.now().day() != self.day {
             // What the peer may have has changed while it was answered: it asks again.
             self.effects.clear();
+            self.reading = None;
+        }
+        if let Some(reading) = self.reading.take() {
+            return self.read(reading).map(|()| Step::Busy);
         }
         let Some(effect) = self.effects.pop_front() else {
             if self.ended {
@@ -321,10 +328,9 @@ impl Serving {
         match effect {
             ProviderEffect::Read { feed, class, groups, after, again, room } => {
                 let upto = self.heads.get(&class).copied().unwrap_or_default();
-                let state = served.state()?;
-                let generation = state.provider.view().feeds.get(&feed).map_or(0, |feed| feed.generation);
-                drop(state);
-                self.read(Wanted { feed, generation, class, groups, after, upto, again, room })?;
+                let generation = served.state()?.provider.view().feeds.get(&feed).map_or(0, |feed| feed.generation);
+                let wanted = Wanted { feed, generation, class, groups, after, upto, again, room };
+                self.reading = Some(Reading::new(wanted));
             }
             ProviderEffect::Persist { feeds, delivered } => self.persist(&feeds, &delivered)?,
             ProviderEffect::Forget(id, _) => served.office.forget_feed(served.peer, id)?,
@@ -342,17 +348,21 @@ impl Serving {
         Ok(Step::Busy)
     }
 
-    fn read(&mut self, wanted: Wanted) -> Result<(), Error> {
+    /// Reads one run of entries. What happens between two of them changes nothing of what is read.
+    fn read(&mut self, mut reading: Reading) -> Result<(), Error> {
         let served = &self.served;
         let open = served.state()?.provider.view().open_classes();
-        let read = served.office.disclose(served.peer, &open, wanted, &mut self.notes, &mut self.deliveries)?;
-        let Some(read) = read else {
+        let (notes, deliveries) = (&mut self.notes, &mut self.deliveries);
+        match served.office.disclose(served.peer, &open, &mut reading, notes, deliveries)? {
+            Progress::More => self.reading = Some(reading),
+            Progress::Done => {
+                let mut state = served.state()?;
+                if state.generation == self.generation {
+                    self.effects.extend(state.provider.handle(ProviderInput::Read(reading.into_read())));
+                }
+            }
             // The answer ends with what it has, and the peer asks again.
-            return served.renew(wanted.feed);
-        };
-        let mut state = served.state()?;
-        if state.generation == self.generation {
-            self.effects.extend(state.provider.handle(ProviderInput::Read(read)));
+            Progress::Lost => served.renew(reading.into_read().feed)?,
         }
         Ok(())
     }
