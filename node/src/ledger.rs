@@ -72,7 +72,9 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A log lacks entries before its end.
-    #[error("log {class} lacks what follows entry {after}, which is not its end. Run `igain store verify`, which mends it")]
+    #[error(
+        "log {class} lacks what follows entry {after}, which is not its end. Run `igain store verify`, which mends it"
+    )]
     Hole {
         /// The log.
         class: ClassIndex,

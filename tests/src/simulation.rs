@@ -102,19 +102,23 @@ impl Federation {
                 self.bureaus[at].crash(Lost::Nothing);
             }
             self.rise(at)?;
+            // Answers of before may be about to end with what failed then.
+            self.bureaus[at].up.iter_mut().for_each(bureau::Up::hang_up);
         }
-        let mut quiet = 0;
+        let (mut quiet, mut last) = (0, Vec::new());
         for _ in 0..ROUNDS {
-            let before = self.bureaus.iter().map(Bureau::commits).sum::<u64>();
+            let before: Vec<u64> = self.bureaus.iter().map(Bureau::commits).collect();
             self.round()?;
-            let after = self.bureaus.iter().map(Bureau::commits).sum::<u64>();
+            let after: Vec<u64> = self.bureaus.iter().map(Bureau::commits).collect();
             quiet = if after == before { quiet + 1 } else { 0 };
             if quiet == 2 {
                 self.calm = false;
                 return Ok(());
             }
+            last = before.into_iter().zip(after).map(|(before, after)| after - before).collect();
         }
-        Err(format!("there is no rest after {ROUNDS} rounds"))
+        let failed = &self.failed;
+        Err(format!("there is no rest after {ROUNDS} rounds, the last with {last:?} commits; {failed:?}"))
     }
 
     /// Everybody does what is to be done, and asks everybody else.

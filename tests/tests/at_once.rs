@@ -45,7 +45,11 @@ fn person(tlp: Tlp) -> Label {
 
 /// A record of about a kilobyte.
 fn long(key: &str, tlp: Tlp) -> igain_node::office::Draft {
-    draft(key, phone(tlp), &[("number", Value::Text("+254700000001".into())), ("remarks", Value::Text("x".repeat(700)))])
+    draft(
+        key,
+        phone(tlp),
+        &[("number", Value::Text("+254700000001".into())), ("remarks", Value::Text("x".repeat(700)))],
+    )
 }
 
 fn letters(all: Vec<Letter>) -> Vec<Change> {
@@ -54,7 +58,8 @@ fn letters(all: Vec<Letter>) -> Vec<Change> {
 }
 
 fn card(bureau: &str, seed: u8, serial: u64, change: impl FnOnce(&mut Card)) -> SignedCard {
-    let mut card = bureau::card(id(bureau), &keys(seed), &["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()]).card().clone();
+    let mut card =
+        bureau::card(id(bureau), &keys(seed), &["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()]).card().clone();
     card.serial = serial;
     change(&mut card);
     card.sign(&keys(seed).signing()).unwrap()
@@ -118,7 +123,8 @@ fn l11_a_revocation_survives_any_stream_of_renewals() {
         let (live, copied) = (folder.path().join("live"), folder.path().join("copy"));
         let fr = office("FR", 2, &live);
         know(&fr, id("KE"), 1);
-        let renewal = |serial| Letter { kind: LetterKind::Card, bytes: card("KE", 1, serial, |_| {}).as_bytes().to_vec() };
+        let renewal =
+            |serial| Letter { kind: LetterKind::Card, bytes: card("KE", 1, serial, |_| {}).as_bytes().to_vec() };
         let other = fr.clone();
         let flood = std::thread::spawn(move || {
             (2..400).take_while(|serial| other.receive(id("KE"), letters(vec![renewal(*serial)])).is_ok()).count()

@@ -76,8 +76,7 @@ impl Other {
         know(&office, pair.ke.me(), 1);
         know(&pair.ke, office.me(), 3);
         office.apply_policy(Actor::Node, "permit(principal, action, resource);", "de.cedar").unwrap();
-        let (to_ke, from_ke) =
-            (Wire::open(&office, pair.ke.me()), Wire::open(&pair.ke, office.me()));
+        let (to_ke, from_ke) = (Wire::open(&office, pair.ke.me()), Wire::open(&pair.ke, office.me()));
         Self { office, to_ke, from_ke, _folder: folder }
     }
 

@@ -55,7 +55,8 @@ fn count(bureau: &Bureau) -> u64 {
 fn held(bureau: &Bureau) -> Held {
     let mut all = Held::new();
     for owner in ["KE", "FR"] {
-        let listed = bureau.api().get(&format!("/v1/records?owner={owner}&limit=1000&{ASKING}")).expect("an answer").data();
+        let listed =
+            bureau.api().get(&format!("/v1/records?owner={owner}&limit=1000&{ASKING}")).expect("an answer").data();
         for record in listed["records"].as_array().expect("records") {
             let id = record["id"].as_str().expect("an id").to_owned();
             all.insert((owner.to_owned(), id), record["revision"].as_u64().expect("a revision"));

@@ -1,7 +1,13 @@
 //! Real offices in a simulated federation. A failing seed is printed; run it again with `IGAIN_SEED=<seed>`, or more of
 //! them with `IGAIN_SEEDS=<count>`, from `IGAIN_SEED_FROM=<seed>` on.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, reason = "a test fails loudly")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails loudly"
+)]
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

@@ -51,11 +51,7 @@ impl Stop {
 }
 
 impl Upkeep {
-    pub(super) fn start(
-        opened: &Opened,
-        issuer: Issuer,
-        erase_within: Duration,
-    ) -> Result<Self, Error> {
+    pub(super) fn start(opened: &Opened, issuer: Issuer, erase_within: Duration) -> Result<Self, Error> {
         let stop = Arc::<Stop>::default();
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.into()).spawn(work);

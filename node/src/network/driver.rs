@@ -14,9 +14,9 @@ use libp2p::{PeerId, Stream, connection_limits, ping};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::Limits;
+use super::address::PeerKey;
 use super::exchange::Exchange;
 use super::notice::{Notice, Refusal, RefusalMeter};
-use super::address::PeerKey;
 use super::peer::{Peer, Peers, Transport};
 use super::redial::STABLE;
 use super::streams::{Denied, OpenFailure, Opened, Reply};

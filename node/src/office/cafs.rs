@@ -281,7 +281,11 @@ impl Turn<'_> {
         };
         let signed = acceptance.sign(&self.office().secrets().signing)?;
         self.account(deed.caf(id));
-        self.post_to(caf.charter().members.iter().map(|(member, _)| *member), LetterKind::Acceptance, signed.as_bytes());
+        self.post_to(
+            caf.charter().members.iter().map(|(member, _)| *member),
+            LetterKind::Acceptance,
+            signed.as_bytes(),
+        );
         self.put_acceptance(signed);
         Ok(())
     }

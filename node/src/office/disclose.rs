@@ -140,9 +140,8 @@ impl Office {
             for (nth, id) in page {
                 let row = self.ledger().record(RecordKey { id, owner: self.me() })?;
                 // One that came to where it is after the answer began is sent by its own entry.
-                let here = |row: &RecordRow| {
-                    row.place.class == reader.wanted.class && row.place.seq <= reader.wanted.upto
-                };
+                let here =
+                    |row: &RecordRow| row.place.class == reader.wanted.class && row.place.seq <= reader.wanted.upto;
                 let entry = match row.filter(here) {
                     Some(row) => self.disclose_record(reader, id, &row, notes)?,
                     None => None,

@@ -145,7 +145,9 @@ pub enum Error {
     #[error("the peer ended the exchange before its answer was complete")]
     CutOff,
     /// A change is in the books, and not yet in force towards all peers.
-    #[error("the change is made, but not every peer could be brought in line yet; the node goes on trying. See its log")]
+    #[error(
+        "the change is made, but not every peer could be brought in line yet; the node goes on trying. See its log"
+    )]
     NotInForce,
     /// The node is stopping.
     #[error("the node is stopping")]
@@ -212,9 +214,12 @@ impl Error {
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Ledger(_) | Self::Audit(_) | Self::Search(_) | Self::Entropy(_) | Self::ClockBehind { .. } | Self::NotInForce => {
-                Fault::Operator
-            }
+            Self::Ledger(_)
+            | Self::Audit(_)
+            | Self::Search(_)
+            | Self::Entropy(_)
+            | Self::ClockBehind { .. }
+            | Self::NotInForce => Fault::Operator,
             Self::UnknownPeer(_) | Self::UnknownCaf(_) | Self::UnknownRecord(_) => Fault::Absent,
             Self::Receipt(_) | Self::Parcel(_) | Self::Frame(_) | Self::Violation(_) | Self::CutOff => Fault::Peer,
             _ => Fault::Caller,

@@ -130,7 +130,8 @@ impl Office {
         let secret = &self.secrets().identifier;
         let judge = |id: Result<RecordId, record::Error>| {
             let id = id.map_err(|error| (None, error))?;
-            let record = verdicts.next().unwrap_or(Err(record::Error::UnknownOwner)).map_err(|error| (Some(id), error))?;
+            let record =
+                verdicts.next().unwrap_or(Err(record::Error::UnknownOwner)).map_err(|error| (Some(id), error))?;
             let identifiers = index::identifiers(secret, &record);
             Ok((record, identifiers))
         };

@@ -185,9 +185,8 @@ impl Served {
         let state = self.state()?;
         let view = state.provider.view();
         let behind = self.office.with_heads(self.peer, |head| {
-            let behind = |(_, feed): (FeedId, &Feed)| {
-                head(feed.class).saturating_sub(feed.acked.map_or(0, |mark| mark.through))
-            };
+            let behind =
+                |(_, feed): (FeedId, &Feed)| head(feed.class).saturating_sub(feed.acked.map_or(0, |mark| mark.through));
             view.open_feeds().map(behind).sum()
         })?;
         Ok((view.open_feeds().count(), behind))

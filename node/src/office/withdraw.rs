@@ -26,13 +26,7 @@ impl Office {
 
 impl Turn<'_> {
     /// Removes a record of this bureau's own and notes its end in its class log.
-    pub(super) fn end_record(
-        &mut self,
-        key: RecordKey,
-        row: &RecordRow,
-        op: Op,
-        signed: Option<Vec<u8>>,
-    ) {
+    pub(super) fn end_record(&mut self, key: RecordKey, row: &RecordRow, op: Op, signed: Option<Vec<u8>>) {
         let place = &row.place;
         if place.class != DRAFTS {
             self.push(place.class, op, key.id, Some(place.slot));
@@ -54,7 +48,9 @@ impl Turn<'_> {
                 }
             }
             // What it is found by leads nowhere then; it goes all the same.
-            Err(error) => tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that goes cannot be read"),
+            Err(error) => {
+                tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that goes cannot be read")
+            }
         }
         ledger.delete_record(&mut self.batch, key);
     }

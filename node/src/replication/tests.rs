@@ -32,7 +32,15 @@ fn office(keys: &Keys, folder: &std::path::Path) -> Office {
     let audit = AuditLog::open(&folder.join("audit"), &key, &own, signer).unwrap();
     let (search, _) = Search::open(&folder.join("search"), &keys.search_key()).unwrap();
     let (secrets, ledger) = (Secrets::of(keys), Ledger::new(store));
-    let parts = Parts { me: "KE".parse().unwrap(), secrets, ledger, audit, search: Some(search), clock: Clock::manual(NOW), entropy: system_entropy() };
+    let parts = Parts {
+        me: "KE".parse().unwrap(),
+        secrets,
+        ledger,
+        audit,
+        search: Some(search),
+        clock: Clock::manual(NOW),
+        entropy: system_entropy(),
+    };
     Office::open(parts).unwrap()
 }
 

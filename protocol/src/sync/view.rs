@@ -245,9 +245,7 @@ impl Feed {
     pub(super) fn is_behind(&self, head: &dyn Fn(ClassIndex) -> u64) -> bool {
         match (self.phase, self.acked) {
             (Phase::Closing { .. }, _) | (Phase::Open, None) => true,
-            (Phase::Open, Some(mark)) => {
-                mark.through < head(self.class) || mark.again < self.again
-            }
+            (Phase::Open, Some(mark)) => mark.through < head(self.class) || mark.again < self.again,
         }
     }
 }

@@ -248,6 +248,11 @@ impl Up {
         taken.map(|_| true)
     }
 
+    /// Ends all answers under way.
+    pub(super) fn hang_up(&mut self) {
+        self.links.values_mut().for_each(|link| link.serving = None);
+    }
+
     /// Whom answers are being made for.
     pub(super) fn serving(&self) -> Vec<BureauId> {
         self.links.iter().filter(|(_, link)| link.serving.is_some()).map(|(bureau, _)| *bureau).collect()

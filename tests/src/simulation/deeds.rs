@@ -144,7 +144,7 @@ impl Federation {
         let mut fields = vec![("remarks".to_owned(), Value::Text(self.texts.to_string()))];
         match kind {
             Kind::Phone => fields.push(("number".into(), Value::Text(format!("+2547{:08}", self.texts)))),
-            Kind::Person => fields.push(("name".into(), Value::name(&format!("Person {}", self.texts)))),
+            Kind::Person => fields.push(("name".into(), Value::name(format!("Person {}", self.texts)))),
             _ => {
                 for end in ["from", "to"] {
                     // Ends may come later, or never.

@@ -31,7 +31,8 @@ pub(super) fn check(bureaus: &[Bureau]) -> Result<(), String> {
 
 /// How many records of others a bureau shows.
 pub(super) fn received(bureau: &Bureau) -> usize {
-    let shown = |office: &Office| shown(office).map_or(0, |all| all.keys().filter(|(owner, _)| *owner != office.me()).count());
+    let shown =
+        |office: &Office| shown(office).map_or(0, |all| all.keys().filter(|(owner, _)| *owner != office.me()).count());
     bureau.up.as_ref().map_or(0, |up| shown(&up.office))
 }
 
@@ -71,7 +72,9 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
         let known = said(&granted[id])?;
         let shown = said(bytes)?;
         if !known.iter().all(|field| shown.contains(field)) {
-            return Err(format!("{them} holds {id} of {me} with other fields than it is granted: {shown:?}, {known:?}"));
+            return Err(format!(
+                "{them} holds {id} of {me} with other fields than it is granted: {shown:?}, {known:?}"
+            ));
         }
         let holders = owner.holders(*id).map_err(|error| error.to_string())?;
         let state = holders.iter().find(|holder| holder.bureau == them).map(|holder| holder.state);
