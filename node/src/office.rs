@@ -2,7 +2,7 @@
 //! deciding who may have what, taking in what others send, and answering its analysts.
 //!
 //! One file a duty. Everything here is blocking; whoever serves a network calls it from a blocking thread. There is one
-//! way to write, a [`turn`]: duties that write are steps of one.
+//! way to write, a turn (`turn.rs`): duties that write are steps of one.
 
 mod account;
 mod ask;

@@ -200,12 +200,21 @@ fn most_kib() -> u64 {
 #[ignore = "run by `a_hundred_megabytes_in_one_field_are_set_aside_in_little_memory`"]
 fn a_hundred_megabytes_in_one_field() {
     const MOST_KIB: u64 = 16 * 1024;
+    // The program's own pages are read in by then, and do not count.
+    set_aside(2 << 20);
     let before = most_kib();
+    set_aside(100 << 20);
+    assert!(most_kib() - before < MOST_KIB, "{before} KiB became {} KiB", most_kib());
+}
+
+/// Imports files with one field of so many bytes.
+#[cfg(target_os = "linux")]
+fn set_aside(bytes: u64) {
     for (mapping, file) in [
-        (PHONES, Box::new(huge("id,tel,op\n1,", 100 << 20, ",\n3,+33 6 12 34 56 78,Orange\n")) as Box<dyn BufRead>),
-        (PHONES, Box::new(huge("id,tel,op\n1,\"", 100 << 20, "\",\n3,+33 6 12 34 56 78,Orange\n"))),
-        (PHONES, Box::new(huge("id,tel,op\n3,+33 6 12 34 56 78,Orange\n1,\"", 100 << 20, ""))),
-        (OBJECTS, Box::new(huge("{\"id\":1,\"op\":\"", 16 << 20, "\"}\n{\"id\":3,\"op\":\"Orange\"}\n"))),
+        (PHONES, Box::new(huge("id,tel,op\n1,", bytes, ",\n3,+33 6 12 34 56 78,Orange\n")) as Box<dyn BufRead>),
+        (PHONES, Box::new(huge("id,tel,op\n1,\"", bytes, "\",\n3,+33 6 12 34 56 78,Orange\n"))),
+        (PHONES, Box::new(huge("id,tel,op\n3,+33 6 12 34 56 78,Orange\n1,\"", bytes, ""))),
+        (OBJECTS, Box::new(huge("{\"id\":1,\"op\":\"", bytes.min(16 << 20), "\"}\n{\"id\":3,\"op\":\"Orange\"}\n"))),
     ] {
         let outcome = import(&importer(mapping), file).unwrap();
         assert_eq!(outcome.values("operator"), ["Orange"]);
@@ -213,7 +222,6 @@ fn a_hundred_megabytes_in_one_field() {
         assert!(reject.reason.contains("longer than 1024 KiB"), "{}", reject.reason);
         assert!(reject.raw.len() <= 64 * 1024);
     }
-    assert!(most_kib() - before < MOST_KIB, "{before} KiB became {} KiB", most_kib());
 }
 
 #[cfg(target_os = "linux")]
