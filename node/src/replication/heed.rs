@@ -81,15 +81,15 @@ impl Replication {
     pub(super) async fn refresh(&self) -> Result<(), Error> {
         let aligning = self.inner.aligning.lock().await;
         let this = self.clone();
-        let linked = blocking(move || this.refresh_links()).await;
-        let aligned = self.align().await;
+        blocking(move || Ok(this.refresh_links())).await?;
+        self.align().await?;
         drop(aligning);
-        linked.and(aligned)?;
         self.tell(self.links()).await
     }
 
-    /// Brings links and allowed connections in line. What goes wrong with one link keeps no other from it.
-    fn refresh_links(&self) -> Result<(), Error> {
+    /// Brings links and allowed connections in line. A link that cannot be opened is not there, so nothing is served; it
+    /// is tried again when cards are looked at.
+    fn refresh_links(&self) {
         let mut links = lock(&self.inner.links);
         let peers = self.office().active_peers();
         let active: BTreeMap<_, PeerKey> =
@@ -102,7 +102,6 @@ impl Replication {
         for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
             tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
         }
-        let mut opened = Ok(());
         for (bureau, key) in active {
             // One that takes the place of another waits until nothing is served by that any more.
             let waits = lock(&self.inner.gone).iter().any(|link| link.bureau == bureau);
@@ -115,32 +114,35 @@ impl Replication {
                         let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
                         place.insert(Running { link, task });
                     }
-                    Err(error) => opened = Err(error),
+                    Err(error) => tracing::error!(peer = %bureau, %error, "what a peer is served cannot be read"),
                 }
             }
         }
-        opened
     }
 
     /// Brings every view in line with what its peer is entitled to now, and ends what is under way to those from whom
-    /// something was taken back. What goes wrong with one link keeps no other from it. The caller holds `aligning`.
+    /// something was taken back. A link whose view cannot be brought in line serves nothing until it is, and keeps no
+    /// other from it. The caller holds `aligning`.
     async fn align(&self) -> Result<(), Error> {
         let (office, links) = (self.office().clone(), self.links());
-        let entitled = blocking(move || {
+        blocking(move || {
             let (grants, none) = (office.grants(None), BTreeMap::new());
-            let mut entitled = Ok(());
             for link in links {
                 match link.served.entitle(grants.get(&link.bureau).unwrap_or(&none)) {
                     Ok(narrowed) => {
                         link.tainted.fetch_or(narrowed, Ordering::AcqRel);
                         link.aligned.store(true, Ordering::Release);
                     }
-                    Err(error) => entitled = Err(error),
+                    Err(error) => {
+                        link.aligned.store(false, Ordering::Release);
+                        link.tainted.store(true, Ordering::Release);
+                        tracing::error!(peer = %link.bureau, %error, "a peer's view cannot be brought in line");
+                    }
                 }
             }
-            entitled
-        });
-        let entitled = entitled.await;
+            Ok(())
+        })
+        .await?;
         let tainted: Vec<_> = self.links().into_iter().filter(|link| link.tainted.load(Ordering::Acquire)).collect();
         let gone = lock(&self.inner.gone).clone();
         futures::future::join_all(tainted.iter().chain(&gone).map(|link| self.end_answers(link))).await;
@@ -149,10 +151,10 @@ impl Replication {
         if !gone.is_empty() {
             // Who waited for them to end is linked now.
             let this = self.clone();
-            blocking(move || this.refresh_links()).await?;
+            blocking(move || Ok(this.refresh_links())).await?;
             return Box::pin(self.align()).await;
         }
-        entitled
+        Ok(())
     }
 
     /// Tells those peers for whom there is something new.
