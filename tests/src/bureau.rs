@@ -72,8 +72,10 @@ pub fn open(id: &str, seed: u8, folder: &Path, now: Timestamp) -> Result<Office,
     };
     let office = Office::open(parts)?;
     let mut indexer = Indexer::new(office.clone(), applied.map_or(Position::START, Position::from_bytes));
+    let folder = folder.to_owned();
     std::thread::spawn(move || {
-        while indexer.catch_up().is_ok() {
+        // It ends with the folder, which a test removes when it is over.
+        while folder.exists() && indexer.catch_up().is_ok() {
             std::thread::sleep(Duration::from_millis(10));
         }
     });

@@ -42,11 +42,10 @@ fn schedule(seed: u64) -> usize {
 
 /// L1, L6, L7, L8, L14, L15 and L17: whatever the network and the disks did, and whatever happened at once, no parcel
 /// brought what was not granted, and once all works again every bureau shows exactly what is granted to it and live, the
-/// owner's list of holders says so, what was acknowledged is there, and logs and audit logs are whole. Seen to fail when
-/// an answer reads beyond where the logs ended when it began, when a batch is written whose epoch has passed, when
-/// memory is not read again after a write that failed, when an intake is taken in although its turn was not looked at
-/// again, when a provider forgets what it had delivered, when a closed feed is not remembered as ended, and when a link
-/// that went without an end is not sent once more after the peer came to know that end.
+/// owner's list of holders says so, what was acknowledged is there, and logs and audit logs are whole. Seen to fail
+/// when a log that is begun in the turn in which another ends takes a number that is in use, when a purge goes on after a
+/// step that was not written, when a record that had expired here stays barred although its owner gave it a later date in
+/// time, and when who is invited to a file is not told what its manager had answered.
 #[test]
 fn after_a_storm_every_bureau_holds_exactly_what_is_granted_and_live() {
     let (range, shared) = (seeds(300), AtomicUsize::new(0));
