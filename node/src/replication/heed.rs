@@ -81,7 +81,11 @@ impl Replication {
     pub(super) async fn refresh(&self) -> Result<(), Error> {
         let aligning = self.inner.aligning.lock().await;
         let this = self.clone();
-        blocking(move || Ok(this.refresh_links())).await?;
+        blocking(move || {
+            this.refresh_links();
+            Ok(())
+        })
+        .await?;
         self.align().await?;
         drop(aligning);
         self.tell(self.links()).await
@@ -151,7 +155,11 @@ impl Replication {
         if !gone.is_empty() {
             // Who waited for them to end is linked now.
             let this = self.clone();
-            blocking(move || Ok(this.refresh_links())).await?;
+            blocking(move || {
+                this.refresh_links();
+                Ok(())
+            })
+            .await?;
             return Box::pin(self.align()).await;
         }
         Ok(())
