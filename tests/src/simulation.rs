@@ -117,8 +117,8 @@ impl Federation {
             }
             last = before.into_iter().zip(after).map(|(before, after)| after - before).collect();
         }
-        let failed = &self.failed;
-        Err(format!("there is no rest after {ROUNDS} rounds, the last with {last:?} commits; {failed:?}"))
+        let (failed, behind) = (&self.failed, truth::behind(&self.bureaus));
+        Err(format!("there is no rest after {ROUNDS} rounds, the last with {last:?} commits; {failed:?}; {behind:?}"))
     }
 
     /// Everybody does what is to be done, and asks everybody else.

@@ -29,6 +29,25 @@ pub(super) fn check(bureaus: &[Bureau]) -> Result<(), String> {
     Ok(())
 }
 
+/// Feeds of which something waits for a peer, for a failure to be understood by.
+pub(super) fn behind(bureaus: &[Bureau]) -> Vec<String> {
+    let mut behind = Vec::new();
+    for office in bureaus.iter().filter_map(|bureau| bureau.up.as_ref()).map(|up| &up.office) {
+        for peer in office.peers().iter().map(|peer| peer.card().bureau) {
+            let (Ok(view), Ok(heads)) = (office.ledger().view(peer), office.heads(peer)) else { continue };
+            for feed in view.feeds.values() {
+                let (head, acked) =
+                    (heads.get(&feed.class).copied().unwrap_or_default(), feed.acked.unwrap_or_default());
+                if acked.through < head || acked.again < feed.again || feed.acked.is_none() {
+                    let what = (feed.class, feed.phase, acked.through, head, acked.again, feed.again, feed.sent.len());
+                    behind.push(format!("{} to {peer}: {what:?}", office.me()));
+                }
+            }
+        }
+    }
+    behind
+}
+
 /// How many records of others a bureau shows.
 pub(super) fn received(bureau: &Bureau) -> usize {
     let shown =
