@@ -151,8 +151,9 @@ impl Provider {
         self.last_serial = pull.serial;
         let mut effects = match &pull.cursors {
             Some(cursors) => self.reconcile(cursors),
-            None if pull.digest == self.view.acked_digest() => Vec::new(),
+            // First: a feed that was closed before the peer was known to have it is in neither digest, and is gone.
             None if pull.digest == self.view.sent_digest() => self.confirm_all(),
+            None if pull.digest == self.view.acked_digest() => Vec::new(),
             None => return vec![Effect::AskCursors],
         };
         let mirrored = mirror == pull.mirror && !pull.news;
