@@ -89,6 +89,20 @@ fn charter_letter(charter: &Charter) -> Letter {
     Letter { kind: LetterKind::Charter, bytes: charter.sign(&keys(1).signing()).unwrap().as_bytes().to_vec() }
 }
 
+/// A file that an office opens.
+fn file_of(office: &Office) -> CafId {
+    let new = NewCaf {
+        name: "File".into(),
+        purpose: Purpose::CrimeAnalysis,
+        crime_area: CrimeArea::ALL[0],
+        scope: "Scope".into(),
+        closes: NOON.day().plus_days(100),
+        kinds: Vec::new(),
+        categories: Vec::new(),
+    };
+    office.create_caf(Actor::Node, new).unwrap().charter().id
+}
+
 /// A record of KE's, as KE would send it.
 fn of_ke(key: &str, label: &Label, revision: u32) -> Entry {
     let content = Content {
@@ -187,16 +201,7 @@ fn l1_two_invitations_at_once_are_two_charters() {
     know(&ke, id("FR"), 2);
     know(&ke, id("BR"), 3);
     for _ in 0..30 {
-        let new = NewCaf {
-            name: "File".into(),
-            purpose: Purpose::CrimeAnalysis,
-            crime_area: CrimeArea::ALL[0],
-            scope: "Scope".into(),
-            closes: NOON.day().plus_days(100),
-            kinds: Vec::new(),
-            categories: Vec::new(),
-        };
-        let caf = ke.create_caf(Actor::Node, new).unwrap().charter().id;
+        let caf = file_of(&ke);
         let invite = |bureau: &'static str| {
             let ke = ke.clone();
             std::thread::spawn(move || ke.invite(Actor::Node, caf, &[(id(bureau), Role::Contributor)]).map(drop))
@@ -393,16 +398,7 @@ fn l8_what_was_prepared_long_ago_is_compared_with_the_books() {
 fn what_was_prepared_before_a_file_closed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let ke = office("KE", 1, folder.path());
-    let new = NewCaf {
-        name: "File".into(),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::ALL[0],
-        scope: "Scope".into(),
-        closes: NOON.day().plus_days(100),
-        kinds: Vec::new(),
-        categories: Vec::new(),
-    };
-    let caf = ke.create_caf(Actor::Node, new).unwrap().charter().id;
+    let caf = file_of(&ke);
     let label = Label { caf: Some(caf), ..phone(Tlp::Green) };
     let prepared = ke.prepare(vec![draft("late", label, &[("number", Value::Text("+254700000002".into()))])]).unwrap();
     assert!(matches!(prepared.outcomes(), [Outcome::Added(_)]), "{:?}", prepared.outcomes());
