@@ -56,7 +56,7 @@ impl Epoch {
 }
 
 /// Writes that become durable and visible together. Later ones win over earlier ones.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Batch {
     pub(crate) ops: Vec<Op>,
     bytes: usize,
@@ -67,15 +67,15 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Nothing yet, of no epoch: written whatever failed before. For the store's own tests; others begin a batch with
+    /// Nothing yet, of no epoch: written whatever failed before. For the store's own work and tests; others begin a batch with
     /// [`Store::begin`](super::Store::begin).
-    pub fn new() -> Self {
-        Self::default()
+    pub(crate) const fn new() -> Self {
+        Self { ops: Vec::new(), bytes: 0, epoch: None, takes_back: false }
     }
 
     /// Nothing yet, to be written in this epoch only.
     pub(crate) fn of(epoch: Epoch) -> Self {
-        Self { epoch: Some(epoch), ..Self::default() }
+        Self { epoch: Some(epoch), ..Self::new() }
     }
 
     /// The epoch that it was begun in; none where that is not checked.

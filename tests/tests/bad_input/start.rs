@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use igain_node::keystore::{self, Passphrase};
 use igain_node::ledger::Ledger;
-use igain_node::store::{Batch, Options, Store, StoreKey};
+use igain_node::store::{Options, Store, StoreKey};
 use igain_protocol::time::Timestamp;
 use igain_tests::daemon::{Bureau, PASSPHRASE};
 
@@ -154,7 +154,7 @@ fn bureau_now(bureau: &Bureau) -> Timestamp {
 fn set_high_water(bureau: &Bureau, at: Timestamp) -> Timestamp {
     with_books(bureau, |ledger| {
         let before = ledger.high_water().expect("a time");
-        let mut batch = Batch::default();
+        let mut batch = ledger.store().begin();
         ledger.put_high_water(&mut batch, at);
         ledger.commit(batch).expect("a commit");
         before

@@ -15,7 +15,7 @@ fn what_is_delivered_counts_before_it_is_durable_and_lasts() {
     let mut batches = Vec::new();
     // The second batch is put together before the first is durable, as while an answer is made.
     for slots in [vec![1, 2, SLOTS + 3], vec![4]] {
-        let mut batch = Batch::default();
+        let mut batch = Batch::new();
         answer.note(&ledger, &mut batch, 9, &slots).unwrap();
         batches.push(batch);
     }
@@ -34,8 +34,8 @@ fn nothing_is_written_for_what_is_noted_already() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = ledger(folder.path());
     let mut answer = Deliveries::new("FR".parse().unwrap());
-    answer.note(&ledger, &mut Batch::default(), 1, &[5]).unwrap();
-    let mut again = Batch::default();
+    answer.note(&ledger, &mut Batch::new(), 1, &[5]).unwrap();
+    let mut again = Batch::new();
     answer.note(&ledger, &mut again, 1, &[5]).unwrap();
     assert!(again.is_empty());
 }
