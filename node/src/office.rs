@@ -57,6 +57,7 @@ pub use peers::Peer;
 pub use policing::PlanRow;
 pub use receive::{Examined, Received};
 pub use serve::{Content, Served, Serving, Step};
+pub use turn::Committed;
 pub use why::Why;
 
 use crate::audit::AuditLog;

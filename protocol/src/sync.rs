@@ -1,7 +1,7 @@
 //! Replication as two machines: a [`Provider`] that serves what a peer is entitled to, a [`Subscriber`] that asks.
 //!
 //! The subscriber **pulls**: it names what it holds by a digest, or by all its cursors when the provider asks for
-//! them, and gets parcels until its budget is spent or nothing is left. A quiet exchange is one short message each way
+//! them, and gets parcels until its budget is spent or nothing is left, a few ahead of what it says that it has taken in. A quiet exchange is one short message each way
 //! and settles both directions. Both machines are stepped by `handle(input) -> effects`; whoever drives them does the
 //! reading, storing, sealing and sending, strictly in the order of the effects.
 
@@ -12,6 +12,7 @@ mod notify;
 mod provider;
 mod pull;
 mod subscriber;
+mod taken;
 mod view;
 
 pub use delivery::Delivery;
@@ -21,4 +22,5 @@ pub use notify::Notify;
 pub use provider::{Effect as ProviderEffect, Input as ProviderInput, Provider, Read};
 pub use pull::Pull;
 pub use subscriber::{Change, Effect as SubscriberEffect, Input as SubscriberInput, Subscriber, Violation};
+pub use taken::Taken;
 pub use view::{ClassIndex, Feed, Grant, Heads, LETTERS_CLASS, Mark, Phase, View};

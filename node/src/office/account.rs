@@ -5,6 +5,7 @@ use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
 use igain_protocol::time::Timestamp;
 
+use super::turn::Committed;
 use super::{Error, Office, Why};
 use crate::audit::Entry;
 use crate::people::PersonName;
@@ -114,5 +115,14 @@ impl Office {
     /// Where the audit log cannot be written; then the deed must not be done, or its answer not given.
     pub fn account(&self, deed: Deed) -> Result<u64, Error> {
         Ok(self.audit().append(deed.entry(self.now()))?)
+    }
+
+    /// As [`Office::account`], for who waits for it later.
+    ///
+    /// # Errors
+    /// Where the audit log cannot be written.
+    pub fn account_ahead(&self, deed: Deed) -> Result<Committed, Error> {
+        let (_, account) = self.audit().submit(vec![deed.entry(self.now())])?;
+        Ok(Committed::of_account(self, account))
     }
 }

@@ -97,20 +97,25 @@ pub(super) struct Turn<'a> {
     takes_back: bool,
 }
 
-/// A turn on its way to the disk.
+/// A turn, or an account by itself, on its way to the disk.
 #[must_use = "the turn is not durable before it was waited for"]
-pub(super) struct Committed {
+pub struct Committed {
     office: Office,
     account: Option<Pending>,
     pending: Option<Pending>,
 }
 
 impl Committed {
+    /// An account of something that writes nothing.
+    pub(super) fn of_account(office: &Office, account: Pending) -> Self {
+        Self { office: office.clone(), account: Some(account), pending: None }
+    }
+
     /// Waits until the turn is durable and visible.
     ///
     /// # Errors
     /// Where it could not be accounted for or written; then nothing of it is there.
-    pub(super) fn wait(&self) -> Result<(), Error> {
+    pub fn wait(&self) -> Result<(), Error> {
         if let Some(account) = &self.account {
             account.wait().map_err(|error| Error::Audit(error.into()))?;
         }

@@ -9,8 +9,9 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::Item;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
-use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Violation};
-use tokio::sync::mpsc;
+use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Taken, Violation};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::link::Link;
 use super::{Replication, blocking};
@@ -27,12 +28,22 @@ const TOGETHER: usize = 3;
 /// loses nothing of it.
 const AHEAD: usize = 1;
 
+/// Windows of parcels that one pull asks for: they pass without a pause, while those taken in are told of. What happens
+/// at the peer meanwhile comes with the next answer, so this is not more.
+const WINDOWS: u32 = 4;
+
 /// Messages that an answer has besides its parcels.
 const ENDS: usize = 2;
 
 /// Pulls in a row that a peer may answer with nothing but that there is more: it says so once or twice when its policy
 /// changes meanwhile, or feeds begin anew.
 const FRUITLESS: u32 = 8;
+
+/// Parcels whose records are being verified.
+struct Examining {
+    parcels: u32,
+    examined: JoinHandle<Result<Examined, Error>>,
+}
 
 /// One pull's outcome.
 struct Done {
@@ -100,11 +111,12 @@ impl Replication {
 
     async fn pull_once(&self, link: &Arc<Link>, exchange: &mut Exchange) -> Result<Done, Error> {
         let (office, from) = (self.office().clone(), Arc::clone(link));
-        let budget_bytes = self.inner.settings.window.saturating_mul(u32::try_from(PARCEL_LIMIT).unwrap_or(u32::MAX));
-        let taker = blocking(move || Taker::begin(office, from, budget_bytes)).await?;
+        let window = self.inner.settings.window;
+        let taker = blocking(move || Taker::begin(office, from, window)).await?;
         let (examined, waiting) = mpsc::channel(AHEAD);
-        let taking_in = tokio::spawn(take_in(self.office().clone(), link.bureau, waiting));
-        let answered = self.take_answer(exchange, taker, examined).await;
+        let (tell, taken) = watch::channel(0);
+        let taking_in = tokio::spawn(take_in(self.office().clone(), link.bureau, waiting, tell));
+        let answered = self.take_answer(exchange, taker, examined, taken).await;
         // What came whole is taken in, also where the rest did not come.
         let received = taking_in.await.map_err(|_| Error::Interrupted)??;
         let (Taker { subscriber, applied, .. }, (more, mirrored)) = answered?;
@@ -117,14 +129,19 @@ impl Replication {
         &self,
         exchange: &mut Exchange,
         taker: Taker,
-        examined: mpsc::Sender<Examined>,
+        examined: mpsc::Sender<Examining>,
+        mut taken: watch::Receiver<u32>,
     ) -> Result<(Taker, (bool, bool)), Error> {
         let most = usize::try_from(self.inner.settings.window).unwrap_or(usize::MAX).saturating_add(ENDS);
         let (mut come, mut broken) = (VecDeque::new(), None);
         let (mut idle, mut working) = (Some(taker), OptionFuture::default());
+        let mut serial = 0;
         loop {
             if let Some(mut taker) = idle.take() {
                 for message in std::mem::take(&mut taker.outgoing) {
+                    if let Message::Pull(pull) = &message {
+                        serial = pull.serial;
+                    }
                     exchange.send(&message.encode()).await?;
                 }
                 if let Some(done) = taker.done {
@@ -146,6 +163,10 @@ impl Replication {
                     outcome?;
                     idle = Some(taker);
                 }
+                Ok(()) = taken.changed(), if broken.is_none() => {
+                    let told = Taken { serial, parcels: *taken.borrow_and_update() };
+                    broken = exchange.send(&Message::Taken(told).encode()).await.err().map(Error::from);
+                }
                 frame = exchange.recv(), if broken.is_none() && come.len() < most => match frame {
                     Ok(Some(frame)) => come.push_back(frame),
                     Ok(None) => broken = Some(Error::CutOff),
@@ -161,35 +182,44 @@ async fn blocking_news(link: &Arc<Link>) -> Result<bool, Error> {
     blocking(move || link.served.has_news()).await
 }
 
-/// Has frames opened and verified, and hands on what they change.
+/// Has frames opened, and what they change verified, which goes on while the next are opened.
 async fn examine(
     mut taker: Taker,
     frames: Vec<Vec<u8>>,
-    to: &mpsc::Sender<Examined>,
+    to: &mpsc::Sender<Examining>,
 ) -> Result<(Taker, Result<(), Error>), Error> {
     let (mut taker, outcome) = blocking(move || {
         let outcome = taker.take(&frames);
         Ok((taker, outcome))
     })
     .await?;
-    if let Some(examined) = taker.examined.take() {
+    let (changes, parcels) = (std::mem::take(&mut taker.changes), std::mem::take(&mut taker.parcels));
+    if parcels > 0 {
+        let (office, provider) = (taker.office.clone(), taker.link.bureau);
+        let examined = tokio::spawn(blocking(move || Ok(office.examine(provider, changes))));
         // Where taking in has failed, that is the error to tell.
-        to.send(examined).await.map_err(|_| Error::Interrupted)?;
+        to.send(Examining { parcels, examined }).await.map_err(|_| Error::Interrupted)?;
     }
     Ok((taker, outcome))
 }
 
-/// Takes in what was examined, as it comes: all that waits in one commit.
+/// Takes in what was examined, as it comes: all that waits in one commit. `tell` says how many parcels are durable.
 async fn take_in(
     office: Office,
     provider: BureauId,
-    mut examined: mpsc::Receiver<Examined>,
+    mut opened: mpsc::Receiver<Examining>,
+    tell: watch::Sender<u32>,
 ) -> Result<Received, Error> {
-    let mut received = Received::default();
-    while let Some(first) = examined.recv().await {
-        let together = std::iter::once(first).chain(examined.try_recv().ok()).collect();
+    let (mut received, mut parcels) = (Received::default(), 0);
+    while let Some(first) = opened.recv().await {
+        let mut together = Vec::new();
+        for examining in std::iter::once(first).chain(opened.try_recv().ok()) {
+            together.push(examining.examined.await.map_err(|_| Error::Interrupted)??);
+            parcels += examining.parcels;
+        }
         let office = office.clone();
         received.merge(&blocking(move || office.take_in(provider, together)).await?);
+        tell.send_replace(parcels);
     }
     Ok(received)
 }
@@ -215,7 +245,8 @@ struct Taker {
     subscriber: Subscriber,
     outgoing: Vec<Message>,
     changes: Vec<Change>,
-    examined: Option<Examined>,
+    /// Parcels that they came in.
+    parcels: u32,
     /// The answer brought something.
     applied: bool,
     /// Bytes of sealed parcels that the answer may still bring.
@@ -224,12 +255,14 @@ struct Taker {
 }
 
 impl Taker {
-    fn begin(office: Office, link: Arc<Link>, budget_bytes: u32) -> Result<Self, Error> {
+    fn begin(office: Office, link: Arc<Link>, window: u32) -> Result<Self, Error> {
+        let parcel = u32::try_from(PARCEL_LIMIT).unwrap_or(u32::MAX);
+        let budget_bytes = window.saturating_mul(WINDOWS).saturating_mul(parcel);
         let mut subscriber = link.take_subscriber(&office)?;
         let mirror = link.served.acked_digest()?;
         let news = link.served.has_news()?;
         let serial = link.next_serial(office.now());
-        let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes });
+        let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes, window });
         // A provider counts what is in its parcels, and may go a parcel beyond; signing and sealing add to each.
         let room = (budget_bytes as usize).saturating_add(PARCEL_LIMIT).saturating_mul(2);
         let mut taker = Self {
@@ -238,7 +271,7 @@ impl Taker {
             subscriber,
             outgoing: Vec::new(),
             changes: Vec::new(),
-            examined: None,
+            parcels: 0,
             applied: false,
             room,
             done: None,
@@ -247,12 +280,9 @@ impl Taker {
         Ok(taker)
     }
 
-    /// Takes frames, and examines what they change; also what came before one that is wrong.
+    /// Takes frames, up to the first that is wrong.
     fn take(&mut self, frames: &[Vec<u8>]) -> Result<(), Error> {
-        let taken = frames.iter().try_for_each(|frame| self.take_one(frame));
-        let changes = std::mem::take(&mut self.changes);
-        self.examined = (!changes.is_empty()).then(|| self.office.examine(self.link.bureau, changes));
-        taken
+        frames.iter().try_for_each(|frame| self.take_one(frame))
     }
 
     fn take_one(&mut self, frame: &[u8]) -> Result<(), Error> {
@@ -261,10 +291,11 @@ impl Taker {
             Message::Delivery(delivery) => {
                 let room = self.room.checked_sub(delivery.sealed.len());
                 self.room = room.ok_or(Error::Violation(Violation::Overlong))?;
+                self.parcels += 1;
                 SubscriberInput::Parcel(self.open(&delivery.sealed)?)
             }
             Message::End(end) => SubscriberInput::End(end),
-            Message::Pull(_) | Message::Notify(_) => return Err(Error::Violation(Violation::Unasked)),
+            Message::Pull(_) | Message::Notify(_) | Message::Taken(_) => return Err(Error::Violation(Violation::Unasked)),
         };
         let effects = self.subscriber.handle(input);
         self.carry_out(effects)

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::sync::{Delivery, Message, Pull, Violation};
+use igain_protocol::sync::{Delivery, Message, Pull, Taken, Violation};
+use igain_protocol::time::Day;
 use tokio::sync::mpsc;
 
 use super::link::Link;
@@ -20,6 +22,9 @@ const READY: usize = 4;
 /// Steps of an answer that wait to be durable and sealed while the next are made. All that wait share one sync and one
 /// entry of the audit log.
 const MADE: usize = 3;
+
+/// How long a peer may say nothing while the next message for it is made.
+const MAKING: Duration = Duration::from_secs(3_600);
 
 /// Most bytes that one pull is answered with, whatever it asks for.
 const BUDGET_LIMIT: u32 = 16 * 1024 * 1024;
@@ -38,6 +43,8 @@ impl Replication {
                     return Ok(exchange.finish().await?);
                 }
                 Ok(Message::Pull(pull)) => self.answer(link, &mut exchange, pull).await?,
+                // Of an answer that is over.
+                Ok(Message::Taken(_)) => {}
                 Ok(_) => return Err(Error::Violation(Violation::Unasked)),
                 Err(error) => return Err(error.into()),
             }
@@ -50,7 +57,9 @@ impl Replication {
     async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<(), Error> {
         let _serving = link.serving.lock().await;
         let mut void = link.void.subscribe();
-        let (ready, mut messages) = mpsc::channel::<Message>(READY);
+        let (ready, mut messages) = mpsc::channel(READY);
+        let (serial, window) = (pull.serial, pull.window.max(1));
+        let mut answering = Sending { office: self.office(), exchange, serial, window, sent: 0, taken: 0 };
         let (made, to_send) = mpsc::channel(MADE);
         let (office, maker) = (self.office().clone(), Arc::clone(link));
         let making = tokio::spawn(blocking(move || make(&office, &maker, pull, &made)));
@@ -59,7 +68,7 @@ impl Replication {
             biased;
             // What is under way is what was granted before: nothing more of it leaves.
             _ = void.changed() => Err(Error::Interrupted),
-            sent = send_all(exchange, &mut messages) => sent,
+            sent = answering.all(&mut messages) => sent,
         };
         // Both end before the next answer begins, also where nobody listens any more.
         drop(messages);
@@ -87,11 +96,62 @@ impl Replication {
     }
 }
 
-async fn send_all(exchange: &mut Exchange, messages: &mut mpsc::Receiver<Message>) -> Result<(), Error> {
-    while let Some(message) = messages.recv().await {
-        exchange.send(&message.encode()).await?;
+/// A message that may leave on one day.
+struct Ready {
+    message: Message,
+    day: Day,
+}
+
+/// The sending end of one answer.
+struct Sending<'a> {
+    office: &'a Office,
+    exchange: &'a mut Exchange,
+    serial: u64,
+    window: u32,
+    /// Parcels.
+    sent: u32,
+    /// Of those, what the peer says that it has taken in.
+    taken: u32,
+}
+
+impl Sending<'_> {
+    /// Sends what becomes ready; of parcels no more ahead of what the peer has taken in than it asked for.
+    async fn all(&mut self, messages: &mut mpsc::Receiver<Ready>) -> Result<(), Error> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = messages.recv() => next,
+                frame = self.exchange.recv_within(MAKING) => {
+                    self.note(frame?)?;
+                    continue;
+                }
+            };
+            let Some(Ready { message, day }) = next else { return Ok(()) };
+            let parcel = matches!(message, Message::Delivery(_));
+            while parcel && self.sent - self.taken >= self.window {
+                let frame = self.exchange.recv().await?;
+                self.note(frame)?;
+            }
+            if self.office.now().day() != day {
+                return Err(Error::Interrupted);
+            }
+            self.exchange.send(&message.encode()).await?;
+            self.sent += u32::from(parcel);
+        }
     }
-    Ok(())
+
+    /// Notes what the peer says while it is answered: what it has taken in, and nothing else.
+    fn note(&mut self, frame: Option<Vec<u8>>) -> Result<(), Error> {
+        match Message::decode(&frame.ok_or(Error::CutOff)?)? {
+            Message::Taken(Taken { serial, parcels }) => {
+                if serial == self.serial {
+                    self.taken = parcels.clamp(self.taken, self.sent);
+                }
+                Ok(())
+            }
+            _ => Err(Error::Violation(Violation::Unasked)),
+        }
+    }
 }
 
 /// Makes the steps of one answer, on a blocking thread. Returns whether the other direction is quiet.
@@ -112,7 +172,7 @@ async fn dispatch(
     office: Office,
     link: Arc<Link>,
     mut made: mpsc::Receiver<Content>,
-    ready: mpsc::Sender<Message>,
+    ready: mpsc::Sender<Ready>,
 ) -> Result<(), Error> {
     while let Some(first) = made.recv().await {
         let more = std::iter::from_fn(|| made.try_recv().ok()).take(MADE);
@@ -125,29 +185,22 @@ async fn dispatch(
     Ok(())
 }
 
-/// Waits until steps are durable and accounted for, and makes messages of them.
-fn seal_all(office: &Office, peer: BureauId, steps: Vec<Content>) -> Result<Vec<Message>, Error> {
-    account(office, peer, steps.iter().map(|step| step.records).sum())?;
-    let message = |step: Content| {
-        step.wait()?;
-        if office.now().day() != step.day {
-            return Err(Error::Interrupted);
-        }
-        match step.message {
-            Some(message) => Ok(message),
-            None => seal(office, peer, step.items),
-        }
-    };
-    steps.into_iter().map(message).collect()
-}
-
-/// What is about to be disclosed is on disk before it leaves.
-fn account(office: &Office, peer: BureauId, records: usize) -> Result<(), Error> {
-    if records == 0 {
-        return Ok(());
+/// Makes messages of steps, and waits until what they depend on is durable and accounted for.
+fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<Vec<Ready>, Error> {
+    let records: usize = steps.iter().map(|step| step.records).sum();
+    let deed = Deed::new(Actor::Bureau(peer), "feed.send").peer(peer).with("records", records);
+    let account = if records > 0 { Some(office.account_ahead(deed)?) } else { None };
+    let mut ready = Vec::with_capacity(steps.len());
+    for step in &mut steps {
+        let message = match step.message.take() {
+            Some(message) => message,
+            None => seal(office, peer, std::mem::take(&mut step.items))?,
+        };
+        ready.push(Ready { message, day: step.day });
     }
-    let deed = Deed::new(Actor::Bureau(peer), "feed.send").peer(peer);
-    office.account(deed.with("records", records)).map(drop)
+    account.map_or(Ok(()), |account| account.wait())?;
+    steps.iter().try_for_each(Content::wait)?;
+    Ok(ready)
 }
 
 /// Signs and seals one parcel for a peer that may still take part.

@@ -2,10 +2,10 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::{Delivery, End, Notify, Pull};
+use super::{Delivery, End, Notify, Pull, Taken};
 
 /// The version of this protocol; a frame of another one is refused with [`Error::Version`].
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// One frame between two bureaus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Message {
     End(End),
     /// Provider to subscriber, unasked: there is something new.
     Notify(Notify),
+    /// Subscriber to provider, during an answer: so much of it is taken in.
+    Taken(Taken),
 }
 
 /// Why bytes are no message.
@@ -46,6 +48,7 @@ const ASK_CURSORS: u8 = 1;
 const DELIVERY: u8 = 2;
 const END: u8 = 3;
 const NOTIFY: u8 = 4;
+const TAKEN: u8 = 5;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -68,6 +71,7 @@ impl Message {
             Self::Delivery(delivery) => delivery.write(e.u8(DELIVERY)?),
             Self::End(end) => end.write(e.u8(END)?),
             Self::Notify(notify) => notify.write(e.u8(NOTIFY)?),
+            Self::Taken(taken) => taken.write(e.u8(TAKEN)?),
         }
     }
 
@@ -91,6 +95,7 @@ impl Message {
             DELIVERY => Self::Delivery(Delivery::read(&mut d)?),
             END => Self::End(End::read(&mut d)?),
             NOTIFY => Self::Notify(Notify::read(&mut d)?),
+            TAKEN => Self::Taken(Taken::read(&mut d)?),
             other => return Err(Error::Malformed(format!("unknown kind of message {other}"))),
         };
         if d.position() == bytes.len() { Ok(message) } else { Err(Error::Malformed("bytes after the message".into())) }

@@ -16,6 +16,8 @@ pub struct Pull {
     pub cursors: Option<Vec<Cursor>>,
     /// Most bytes of parcels that the subscriber takes in answer, a parcel more or less.
     pub budget_bytes: u32,
+    /// Most parcels that may be under way: sent, and not yet told of by [`super::Taken`].
+    pub window: u32,
     /// The other direction: the digest of what the subscriber, as a provider, takes the provider to hold of it. A
     /// provider that holds something else pulls in its turn.
     pub mirror: [u8; 16],
@@ -25,7 +27,7 @@ pub struct Pull {
 
 impl Pull {
     pub(super) fn write(&self, e: &mut Encoder<&mut Vec<u8>>) -> Written {
-        e.array(6)?.u64(self.serial)?.bytes(&self.digest)?;
+        e.array(7)?.u64(self.serial)?.bytes(&self.digest)?;
         match &self.cursors {
             None => e.null()?.ok()?,
             Some(cursors) => {
@@ -33,16 +35,17 @@ impl Pull {
                 cursors.iter().try_for_each(|cursor| cursor.encode(e, &mut ()))?;
             }
         }
-        e.u32(self.budget_bytes)?.bytes(&self.mirror)?.bool(self.news)?.ok()
+        e.u32(self.budget_bytes)?.u32(self.window)?.bytes(&self.mirror)?.bool(self.news)?.ok()
     }
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        array(d, 6)?;
+        array(d, 7)?;
         Ok(Self {
             serial: d.u64()?,
             digest: bytes16(d)?,
             cursors: cursors(d)?,
             budget_bytes: d.u32()?,
+            window: d.u32()?,
             mirror: bytes16(d)?,
             news: d.bool()?,
         })

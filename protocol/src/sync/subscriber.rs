@@ -20,6 +20,8 @@ pub enum Input {
         news: bool,
         /// See [`Pull::budget_bytes`].
         budget_bytes: u32,
+        /// See [`Pull::window`].
+        window: u32,
     },
     /// The provider wants all cursors; a new serial for the repeated pull.
     AskedCursors {
@@ -156,8 +158,8 @@ impl Subscriber {
     /// One step.
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Start { serial, mirror, news, budget_bytes } => {
-                let pull = Pull { serial, digest: self.digest(), cursors: None, budget_bytes, mirror, news };
+            Input::Start { serial, mirror, news, budget_bytes, window } => {
+                let pull = Pull { serial, digest: self.digest(), cursors: None, budget_bytes, window, mirror, news };
                 self.send(pull)
             }
             Input::AskedCursors { serial } => self.name_cursors(serial),

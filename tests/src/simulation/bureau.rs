@@ -176,7 +176,7 @@ impl Up {
         let (office, now) = (self.office.clone(), self.office.now());
         let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
         let serial = link.serial(now);
-        let start = SubscriberInput::Start { serial, mirror: [0; 16], news: false, budget_bytes: 100_000 };
+        let start = SubscriberInput::Start { serial, mirror: [0; 16], news: false, budget_bytes: 100_000, window: 4 };
         let effects = link.subscriber(&office, from)?.handle(start);
         Ok(self.follow(from, effects))
     }

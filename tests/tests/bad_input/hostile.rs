@@ -141,7 +141,7 @@ impl Siege {
 
 /// A pull that says nothing in particular.
 fn pull(serial: u64) -> Pull {
-    Pull { serial, digest: [9; 16], cursors: None, budget_bytes: 1 << 20, mirror: [0; 16], news: false }
+    Pull { serial, digest: [9; 16], cursors: None, budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false }
 }
 
 /// Far longer than KE waits for a frame before it gives an exchange up, and far shorter than the hour that it must not

@@ -13,7 +13,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let mut unknown = whole.clone();
     unknown[2] = 9;
     let mut version = whole.clone();
-    version[1] = 2;
+    version[1] = 3;
     let mut cursors = vec![0x83, 1, 0, 0x86, 1, 0x50];
     cursors.extend([0; 16]);
     // An array that claims more cursors than there is memory.
@@ -89,7 +89,7 @@ fn asking_without_end() {
         // It asks again and again for all there is, and never listens.
         loop {
             serial += 1;
-            let pull = Pull { budget_bytes: u32::MAX, cursors: Some(Vec::new()), ..pull(serial) };
+            let pull = Pull { budget_bytes: u32::MAX, window: u32::MAX, cursors: Some(Vec::new()), ..pull(serial) };
             if exchange.send(&Message::Pull(pull).encode()).await.is_err() {
                 return;
             }
