@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::OptionFuture;
+use futures::future::{self, BoxFuture, FutureExt as _, OptionFuture};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::log::Item;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Taken, Violation};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::link::Link;
 use super::{Replication, blocking};
@@ -32,6 +31,9 @@ const AHEAD: usize = 1;
 /// at the peer meanwhile comes with the next answer, so this is not more.
 const WINDOWS: u32 = 4;
 
+/// Frames with fewer bytes than this have so few records that they are verified where they are opened.
+const SHORT: usize = 16 * 1024;
+
 /// Messages that an answer has besides its parcels.
 const ENDS: usize = 2;
 
@@ -42,7 +44,7 @@ const FRUITLESS: u32 = 8;
 /// Parcels whose records are being verified.
 struct Examining {
     parcels: u32,
-    examined: JoinHandle<Result<Examined, Error>>,
+    examined: BoxFuture<'static, Result<Examined, Error>>,
 }
 
 /// One pull's outcome.
@@ -188,15 +190,23 @@ async fn examine(
     frames: Vec<Vec<u8>>,
     to: &mpsc::Sender<Examining>,
 ) -> Result<(Taker, Result<(), Error>), Error> {
-    let (mut taker, outcome) = blocking(move || {
+    let short = frames.iter().map(Vec::len).sum::<usize>() < SHORT;
+    let (mut taker, outcome, examined) = blocking(move || {
         let outcome = taker.take(&frames);
-        Ok((taker, outcome))
+        let examined = short.then(|| taker.examine()());
+        Ok((taker, outcome, examined))
     })
     .await?;
-    let (changes, parcels) = (std::mem::take(&mut taker.changes), std::mem::take(&mut taker.parcels));
+    let parcels = std::mem::take(&mut taker.parcels);
     if parcels > 0 {
-        let (office, provider) = (taker.office.clone(), taker.link.bureau);
-        let examined = tokio::spawn(blocking(move || Ok(office.examine(provider, changes))));
+        let examined = match examined {
+            Some(examined) => future::ready(Ok(examined)).boxed(),
+            None => {
+                let examine = taker.examine();
+                let task = tokio::spawn(blocking(move || Ok(examine())));
+                async { task.await.map_err(|_| Error::Interrupted)? }.boxed()
+            }
+        };
         // Where taking in has failed, that is the error to tell.
         to.send(Examining { parcels, examined }).await.map_err(|_| Error::Interrupted)?;
     }
@@ -214,7 +224,7 @@ async fn take_in(
     while let Some(first) = opened.recv().await {
         let mut together = Vec::new();
         for examining in std::iter::once(first).chain(opened.try_recv().ok()) {
-            together.push(examining.examined.await.map_err(|_| Error::Interrupted)??);
+            together.push(examining.examined.await?);
             parcels += examining.parcels;
         }
         let office = office.clone();
@@ -283,6 +293,13 @@ impl Taker {
     /// Takes frames, up to the first that is wrong.
     fn take(&mut self, frames: &[Vec<u8>]) -> Result<(), Error> {
         frames.iter().try_for_each(|frame| self.take_one(frame))
+    }
+
+    /// What verifies the changes of the frames taken so far.
+    fn examine(&mut self) -> impl FnOnce() -> Examined + use<> {
+        let (office, provider) = (self.office.clone(), self.link.bureau);
+        let changes = std::mem::take(&mut self.changes);
+        move || office.examine(provider, changes)
     }
 
     fn take_one(&mut self, frame: &[u8]) -> Result<(), Error> {
