@@ -21,11 +21,11 @@ use crate::office::{Error, Examined, Office, Received};
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
 
 /// Parcels that are opened and verified together, where so many have come: their records fill a batch of signatures.
-const TOGETHER: usize = 3;
+const TOGETHER: usize = 2;
 
 /// What is verified and waits to be taken in, so that verifying goes on while the disk is busy. A connection that breaks
 /// loses nothing of it.
-const AHEAD: usize = 1;
+const AHEAD: usize = 2;
 
 /// Windows of parcels that one pull asks for: they pass without a pause, while those taken in are told of. What happens
 /// at the peer meanwhile comes with the next answer, so this is not more.
