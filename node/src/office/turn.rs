@@ -26,6 +26,9 @@ use crate::store::{Batch, Epoch, Pending, With};
 /// Turns whose records are remembered, for those who prepared on what stood before them.
 const REMEMBERED: usize = 64;
 
+/// How often who waits until all that was committed is visible lets others write meanwhile; then they wait too.
+const YIELDS: usize = 8;
+
 /// Records of those turns that are remembered at most.
 const REMEMBERED_RECORDS: usize = 1 << 16;
 
@@ -145,10 +148,19 @@ impl Office {
     /// Where a write failed and the books cannot be read again.
     pub(super) fn turn(&self) -> Result<Turn<'_>, Error> {
         let mut desk = self.desk();
-        if let Some(last) = desk.last.take() {
-            // Where it failed, the epoch tells.
+        for tried in 0.. {
+            let Some(last) = desk.last.clone().filter(|last| last.outcome().is_none()) else { break };
+            if tried == YIELDS {
+                drop(last.wait());
+                break;
+            }
+            // Others need not wait for the disk as well.
+            drop(desk);
             drop(last.wait());
+            desk = self.desk();
         }
+        // Where it failed, the epoch tells.
+        desk.last = None;
         self.begin(desk)
     }
 

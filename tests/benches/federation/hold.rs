@@ -1,8 +1,8 @@
-//! How long one writer holds up another: a contribution beside the intake of a parcel of 64 KiB.
+//! How long one writer holds up another: handing a contribution over beside the intake of a parcel of 64 KiB.
 
 use std::time::{Duration, Instant};
 
-use igain_node::office::{Actor, Office};
+use igain_node::office::{Actor, Deed, Office, Pace};
 use igain_protocol::label::Label;
 use igain_protocol::log::{Entry, FeedId, Position};
 use igain_protocol::record::{RecordId, Value};
@@ -28,7 +28,7 @@ pub(super) fn measure(load: Load, report: &mut Report) {
     let open = Change::Open { feed: FEED, label: Label::new(Kind::Phone, Tlp::Green), groups: GroupSet::ALL };
     ke.receive(from, vec![open]).expect("the books");
     let rounds = load.of(200) as u64;
-    let mut quiet: Vec<f64> = (0..rounds).map(|nth| contribution(&ke, nth)).collect();
+    let mut quiet: Vec<f64> = (0..rounds).map(|nth| hand_over(&ke, nth)).collect();
     let mut beside = Vec::new();
     for round in 0..rounds {
         let end = |nth: u64| {
@@ -42,7 +42,7 @@ pub(super) fn measure(load: Load, report: &mut Report) {
         let intake = std::thread::spawn(move || other.receive(from, parcel).expect("the books"));
         let mut longest: f64 = 0.0;
         for nth in 0.. {
-            longest = longest.max(contribution(&ke, rounds + round * 1_000 + nth));
+            longest = longest.max(hand_over(&ke, rounds + round * 10_000 + nth));
             if intake.is_finished() {
                 break;
             }
@@ -51,16 +51,18 @@ pub(super) fn measure(load: Load, report: &mut Report) {
         beside.push(longest);
     }
     let limit = percentile(&mut quiet, 50);
-    report.add("write_beside_intake_p50_ms", percentile(&mut beside, 50), "ms", Some(limit));
-    report.add("write_beside_intake_p99_ms", percentile(&mut beside, 99), "ms", Some(limit));
+    report.add("wait_beside_intake_p50_ms", percentile(&mut beside, 50), "ms", Some(limit));
+    report.add("wait_beside_intake_p99_ms", percentile(&mut beside, 99), "ms", Some(limit));
 }
 
-/// Milliseconds until one more record is durable.
-fn contribution(ke: &Office, nth: u64) -> f64 {
+/// Milliseconds until one more record is handed over to be written, which takes the lock of all who write.
+fn hand_over(ke: &Office, nth: u64) -> f64 {
     let number = Value::Text(format!("+2547{nth:08}"));
     let draft = draft(&format!("own{nth}"), Label::new(Kind::Phone, Tlp::Green), &[("number", number)]);
+    let prepared = ke.prepare(vec![draft]).expect("the books");
     let begun = Instant::now();
-    ke.contribute(Actor::Node, vec![draft]).expect("the books");
+    let contribution = ke.append(Deed::new(Actor::Node, "record.import"), prepared, Pace::Prompt).expect("the books");
     let took: Duration = begun.elapsed();
+    contribution.wait().expect("the disk");
     took.as_secs_f64() * 1_000.0
 }
