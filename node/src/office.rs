@@ -15,6 +15,7 @@ mod disclose;
 mod entitle;
 mod error;
 mod expire;
+mod held;
 mod holders;
 mod index;
 mod letters;

@@ -115,8 +115,13 @@ impl Wire {
         let mut sent = Sent::default();
         loop {
             self.serial += 1;
-            let start =
-                SubscriberInput::Start { serial: self.serial, mirror: [0; 16], news: false, budget_bytes: 1 << 20, window: 64 };
+            let start = SubscriberInput::Start {
+                serial: self.serial,
+                mirror: [0; 16],
+                news: false,
+                budget_bytes: 1 << 20,
+                window: 64,
+            };
             let before = sent.changes.len();
             if !self.exchange(start, &mut sent) && sent.changes.len() == before {
                 return sent;
@@ -134,7 +139,15 @@ impl Wire {
     pub fn answer_to(&mut self, cursors: Vec<Cursor>) -> Vec<Vec<u8>> {
         self.serial += 1;
         let (serial, digest) = (self.serial, [0xee; 16]);
-        let pull = Pull { serial, digest, cursors: Some(cursors), budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false };
+        let pull = Pull {
+            serial,
+            digest,
+            cursors: Some(cursors),
+            budget_bytes: 1 << 20,
+            window: 64,
+            mirror: [0; 16],
+            news: false,
+        };
         let mut sent = Sent::default();
         self.answer(pull, &mut sent);
         sent.messages
@@ -152,7 +165,15 @@ impl Wire {
     pub fn fails(&mut self) -> Error {
         self.serial += 1;
         let (serial, cursors) = (self.serial, Some(self.cursors()));
-        let pull = Pull { serial, digest: [0xee; 16], cursors, budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false };
+        let pull = Pull {
+            serial,
+            digest: [0xee; 16],
+            cursors,
+            budget_bytes: 1 << 20,
+            window: 64,
+            mirror: [0; 16],
+            news: false,
+        };
         let mut serving = self.served.answer(pull, [0; 16]).expect("the books");
         loop {
             match serving.step() {

@@ -313,7 +313,7 @@ impl Turn<'_> {
             }
         }
         let place = Place { class, seq, slot, stored: self.now(), earlier, until: header.retain_until };
-        ledger.put_record(&mut self.batch, key, &place, version.record.as_bytes());
+        self.put_record(key, &place, version.record.as_bytes());
         if let Some(old) = version.before.as_ref().and_then(|row| row.record().ok()) {
             let gone = index::identifiers(&self.office().secrets().identifier, &old);
             let gone = gone.into_iter().filter(|identifier| !version.identifiers.contains(identifier));
@@ -323,7 +323,6 @@ impl Turn<'_> {
         if let Some(until) = header.retain_until {
             self.retain(until, key);
         }
-        self.touch(header.id);
     }
 }
 

@@ -10,9 +10,10 @@ use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
 use igain_protocol::sync::{Change, ClassIndex, LETTERS_CLASS, Violation};
 use igain_protocol::vocabulary::GroupSet;
 
+use super::held::{Held, LookedUp};
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office, index};
-use crate::ledger::{ClassRow, CursorRow, IdentifierKey, Op, Place, RecordKey, RecordRow, TombstoneRow};
+use crate::ledger::{ClassRow, CursorRow, IdentifierKey, Op, Place, RecordKey, TombstoneRow};
 
 /// How many refusals of one intake are accounted for one by one; the rest is told as a number: a peer must not fill the
 /// audit log.
@@ -44,6 +45,8 @@ pub struct Examined {
     changes: Vec<Change>,
     /// What was found of each record among them, in order.
     verdicts: Vec<Verdict>,
+    /// The same of each withdrawal.
+    withdrawn: Vec<Result<RecordId, record::Error>>,
     /// The key by which it was found.
     key: Option<VerifyingKey>,
 }
@@ -61,7 +64,9 @@ struct Intake<'a> {
     /// How far each feed has come.
     cursors: BTreeMap<FeedId, CursorRow>,
     /// What this intake made of records: none where one is gone.
-    made: BTreeMap<RecordKey, Option<RecordRow>>,
+    made: BTreeMap<RecordKey, Option<Held>>,
+    /// What the books held before.
+    books: LookedUp,
     /// Records that this intake ended for ever.
     ended: BTreeSet<RecordKey>,
     /// Records that are gone: a receipt is due.
@@ -86,7 +91,13 @@ impl Office {
     pub fn examine(&self, provider: BureauId, changes: Vec<Change>) -> Examined {
         let key = self.key_of(provider);
         let verdicts = self.verify(provider, key, &changes);
-        Examined { changes, verdicts, key }
+        let key_of = |owner| key.filter(|_| owner == provider);
+        let withdrawn = runs(&changes).flatten().filter_map(|entry| match entry {
+            Entry::Withdraw(bytes) => Some(Tombstone::verify(bytes, key_of).map(|tombstone| tombstone.id)),
+            _ => None,
+        });
+        let withdrawn = withdrawn.collect();
+        Examined { changes, verdicts, withdrawn, key }
     }
 
     /// Takes in what was examined, in order and in one commit, and then purges the feeds that ended. All is durable when
@@ -95,13 +106,13 @@ impl Office {
     /// # Errors
     /// As for [`Office::receive`].
     pub fn take_in(&self, provider: BureauId, examined: Vec<Examined>) -> Result<Received, Error> {
-        let mut intake = Intake::begin(self, provider)?;
-        for Examined { changes, verdicts, key } in examined {
+        let mut intake = Intake::begin(self, provider, self.look_up(provider, &examined)?)?;
+        for Examined { changes, verdicts, withdrawn, key } in examined {
             if key != Some(intake.key) {
                 // It was revoked meanwhile, and has come back with another.
                 return Err(Error::UnknownPeer(provider));
             }
-            let mut verdicts = verdicts.into_iter();
+            let mut verdicts = Verdicts { records: verdicts.into_iter(), withdrawn: withdrawn.into_iter() };
             for change in changes {
                 intake.change(change, &mut verdicts)?;
             }
@@ -113,11 +124,20 @@ impl Office {
         Ok(received)
     }
 
-    fn verify(&self, provider: BureauId, key: Option<VerifyingKey>, changes: &[Change]) -> Vec<Verdict> {
-        let runs = changes.iter().filter_map(|change| match change {
-            Change::Entries { entries, .. } => Some(entries),
-            Change::Open { .. } | Change::Close { .. } => None,
+    fn look_up(&self, provider: BureauId, examined: &[Examined]) -> Result<LookedUp, Error> {
+        let key = |id| RecordKey { id, owner: provider };
+        let good = examined.iter().flat_map(|examined| examined.verdicts.iter().flatten());
+        let coming = good.map(|(record, _)| key(record.header().id));
+        let entries = examined.iter().flat_map(|examined| runs(&examined.changes)).flatten();
+        let going = entries.filter_map(|entry| match entry {
+            Entry::Expire(id) | Entry::Leave(id) => Some(*id),
+            Entry::Put(_) | Entry::Withdraw(_) | Entry::Letter(_) => None,
         });
+        let withdrawn = examined.iter().flat_map(|examined| examined.withdrawn.iter().flatten()).copied();
+        LookedUp::of(self, coming, going.chain(withdrawn).map(key))
+    }
+
+    fn verify(&self, provider: BureauId, key: Option<VerifyingKey>, changes: &[Change]) -> Vec<Verdict> {
         let mut good = Vec::new();
         let mut judge = |bytes: &[u8]| {
             let unverified = Unverified::decode(bytes)?;
@@ -125,7 +145,8 @@ impl Office {
             good.push(unverified);
             Ok(id)
         };
-        let decoded: Vec<Result<RecordId, record::Error>> = runs.flat_map(|run| puts(run)).map(&mut judge).collect();
+        let decoded: Vec<Result<RecordId, record::Error>> =
+            runs(changes).flat_map(puts).map(&mut judge).collect();
         let mut verdicts = record::verify_batch(good, |owner| key.filter(|_| owner == provider)).into_iter();
         let secret = &self.secrets().identifier;
         let judge = |id: Result<RecordId, record::Error>| {
@@ -139,6 +160,30 @@ impl Office {
     }
 }
 
+/// The runs of entries among changes.
+fn runs(changes: &[Change]) -> impl Iterator<Item = &[Entry]> {
+    changes.iter().filter_map(|change| match change {
+        Change::Entries { entries, .. } => Some(entries.as_slice()),
+        Change::Open { .. } | Change::Close { .. } => None,
+    })
+}
+
+/// What was found of records and withdrawals, in order.
+struct Verdicts {
+    records: std::vec::IntoIter<Verdict>,
+    withdrawn: std::vec::IntoIter<Result<RecordId, record::Error>>,
+}
+
+impl Verdicts {
+    /// Those of the next entries.
+    fn of(&mut self, entries: &[Entry]) -> Self {
+        let withdrawals = entries.iter().filter(|entry| matches!(entry, Entry::Withdraw(_))).count();
+        let records: Vec<Verdict> = self.records.by_ref().take(puts(entries).count()).collect();
+        let withdrawn: Vec<_> = self.withdrawn.by_ref().take(withdrawals).collect();
+        Self { records: records.into_iter(), withdrawn: withdrawn.into_iter() }
+    }
+}
+
 /// The records among entries.
 fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
     entries.iter().filter_map(|entry| match entry {
@@ -148,8 +193,11 @@ fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl<'a> Intake<'a> {
-    fn begin(office: &'a Office, provider: BureauId) -> Result<Self, Error> {
+    fn begin(office: &'a Office, provider: BureauId, mut books: LookedUp) -> Result<Self, Error> {
         let turn = office.turn()?;
+        if turn.changed_of(provider, books.began) {
+            books.clear();
+        }
         let key = turn.active_peer(provider)?.card().signing;
         Ok(Self {
             turn,
@@ -158,6 +206,7 @@ impl<'a> Intake<'a> {
             received: Received::default(),
             cursors: BTreeMap::new(),
             made: BTreeMap::new(),
+            books,
             ended: BTreeSet::new(),
             gone: Vec::new(),
             refused: Vec::new(),
@@ -169,7 +218,7 @@ impl<'a> Intake<'a> {
         self.turn.office()
     }
 
-    fn change(&mut self, change: Change, verdicts: &mut impl Iterator<Item = Verdict>) -> Result<(), Error> {
+    fn change(&mut self, change: Change, verdicts: &mut Verdicts) -> Result<(), Error> {
         match change {
             Change::Open { feed, label, groups } => self.open(feed, label, groups),
             Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => self.letters(entries, to),
@@ -248,25 +297,29 @@ impl<'a> Intake<'a> {
         &mut self,
         feed: FeedId,
         entries: Vec<Entry>,
-        verdicts: &mut impl Iterator<Item = Verdict>,
+        verdicts: &mut Verdicts,
         to: Position,
     ) -> Result<(), Error> {
-        let mut verdicts: Vec<Verdict> = verdicts.take(puts(&entries).count()).collect();
+        let mut verdicts = verdicts.of(&entries);
         let Some(CursorRow { class, .. }) = self.cursor(feed)? else {
             // One that has ended may still bring something that was on its way.
             let ended = self.office().ledger().feed_has_ended(self.provider, feed)?;
             return if ended { Ok(()) } else { Err(Error::Violation(Violation::UnknownFeed)) };
         };
         let Some(row) = self.turn.class(class).filter(|row| !row.ending) else { return Ok(()) };
-        let mut verdicts = verdicts.drain(..);
         for entry in entries {
             match entry {
-                Entry::Put(_) => match verdicts.next() {
+                Entry::Put(_) => match verdicts.records.next() {
                     Some(Ok((record, identifiers))) => self.put(class, &row.label, &record, &identifiers)?,
                     Some(Err((id, error))) => self.refuse(id, error.code()),
                     None => {}
                 },
-                Entry::Withdraw(bytes) => self.withdraw(&bytes)?,
+                // The owner's signed word ends a record, whatever feed it came through.
+                Entry::Withdraw(bytes) => match verdicts.withdrawn.next() {
+                    Some(Ok(id)) => self.end(id, Some(bytes))?,
+                    Some(Err(error)) => self.refuse(None, error.code()),
+                    None => {}
+                },
                 Entry::Expire(id) => self.expire(class, id)?,
                 Entry::Leave(id) => self.leave(class, id)?,
                 Entry::Letter(_) => {}
@@ -286,11 +339,8 @@ impl<'a> Intake<'a> {
     }
 
     /// What the books hold of a record, with what was done to it here so far.
-    fn held(&self, key: RecordKey) -> Result<Option<RecordRow>, Error> {
-        match self.made.get(&key) {
-            Some(made) => Ok(made.clone()),
-            None => Ok(self.office().ledger().record(key)?),
-        }
+    fn held(&self, key: RecordKey) -> Result<Option<Held>, Error> {
+        self.made.get(&key).map_or_else(|| self.books.held(self.office(), key), |made| Ok(made.clone()))
     }
 
     fn put(
@@ -307,13 +357,12 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         let held = self.held(key)?;
-        let known = held.as_ref().map(RecordRow::record).transpose()?;
-        if known.as_ref().is_some_and(|known| known.header().revision > header.revision) {
+        if held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > header.revision) {
             self.refuse(Some(key.id), "record.stale");
             return Ok(());
         }
-        self.find_by(key, known.as_ref(), identifiers);
-        let came = held.map(|row| row.place.class);
+        self.find_by(key, held.as_ref(), identifiers);
+        let (known, came) = (held.is_some(), held.map(|held| held.place.class));
         if came != Some(class) {
             self.turn.count(class, 1);
             came.into_iter().for_each(|came| self.turn.count(came, -1));
@@ -321,12 +370,13 @@ impl<'a> Intake<'a> {
         let (seq, slot) = self.turn.push(class, Op::Put, key.id, None);
         let until = header.retain_until;
         let place = Place { class, seq, slot, stored: self.turn.now(), earlier: Vec::new(), until };
-        self.office().ledger().put_record(&mut self.turn.batch, key, &place, record.as_bytes());
-        if known.is_none() {
+        self.turn.put_record(key, &place, record.as_bytes());
+        if !known {
             // One that expired here, and was given a later date by its owner in time.
             self.office().ledger().delete_tombstone(&mut self.turn.batch, key);
         }
-        self.made.insert(key, Some(RecordRow { place, bytes: record.as_bytes().to_vec() }));
+        let identifiers = identifiers.to_vec();
+        self.made.insert(key, Some(Held { place, revision: Some(header.revision), identifiers }));
         if let Some(until) = until {
             self.turn.retain(until, key);
         }
@@ -343,57 +393,36 @@ impl<'a> Intake<'a> {
             Some("record.label")
         } else if header.retain_until.is_none_or(|until| until < self.turn.now().day()) {
             Some("record.outdated")
-        } else if self.ended.contains(&key) || self.is_barred(key, header.revision)? {
+        } else if self.ended.contains(&key) || self.books.is_barred(self.office(), key, header.revision)? {
             Some("record.ended")
         } else {
             None
         })
     }
 
-    fn is_barred(&self, key: RecordKey, revision: u32) -> Result<bool, Error> {
-        let ledger = self.office().ledger();
-        if !ledger.has_ended(key)? {
-            return Ok(false);
-        }
-        Ok(ledger.tombstone(key)?.is_none_or(|tombstone| tombstone.bars(revision)))
-    }
-
     /// Brings the identifiers by which a record is found in line with its new version.
-    fn find_by(&mut self, key: RecordKey, known: Option<&Record>, fresh: &[IdentifierKey]) {
-        let (ledger, secret) = (self.office().ledger(), &self.office().secrets().identifier);
-        let old = known.map(|known| index::identifiers(secret, known)).unwrap_or_default();
-        let gone = old.into_iter().filter(|identifier| !fresh.contains(identifier));
-        gone.for_each(|identifier| ledger.delete_identifier(&mut self.turn.batch, identifier, key));
+    fn find_by(&mut self, key: RecordKey, known: Option<&Held>, fresh: &[IdentifierKey]) {
+        let ledger = self.office().ledger();
+        let old = known.map(|known| known.identifiers.as_slice()).unwrap_or_default();
+        let gone = old.iter().filter(|identifier| !fresh.contains(identifier));
+        gone.for_each(|identifier| ledger.delete_identifier(&mut self.turn.batch, *identifier, key));
         fresh.iter().for_each(|identifier| ledger.put_identifier(&mut self.turn.batch, *identifier, key));
-    }
-
-    /// The owner's signed word ends a record, whatever feed it came through.
-    fn withdraw(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let key_of = |owner: BureauId| (owner == self.provider).then_some(self.key);
-        let tombstone = match Tombstone::verify(bytes, key_of) {
-            Ok(tombstone) => tombstone,
-            Err(error) => {
-                self.refuse(None, error.code());
-                return Ok(());
-            }
-        };
-        self.end(tombstone.id, Some(bytes.to_vec()))
     }
 
     /// The date that the owner signed has passed; a record whose date has not is only dropped.
     fn expire(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
         match self.held(self.record(id))? {
-            Some(row) if row.is_live(self.turn.now().day())? => self.leave(class, id),
+            Some(held) if held.place.until.is_none_or(|until| self.turn.now().day() <= until) => self.leave(class, id),
             _ => self.end(id, None),
         }
     }
 
     fn end(&mut self, id: RecordId, signed: Option<Vec<u8>>) -> Result<(), Error> {
         let key = self.record(id);
-        let row = self.held(key)?;
-        let trail = row.as_ref().map(|row| row.place.trail()).unwrap_or_default();
-        if let Some(row) = row {
-            self.remove(key, &row);
+        let held = self.held(key)?;
+        let trail = held.as_ref().map(|held| held.place.trail()).unwrap_or_default();
+        if let Some(held) = held {
+            self.remove(key, &held);
         }
         self.gone.push(id);
         self.ended.insert(key);
@@ -405,18 +434,18 @@ impl<'a> Intake<'a> {
     /// The record has left this class; if it came here through another feed since, it stays.
     fn leave(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
         let key = self.record(id);
-        if let Some(row) = self.held(key)?.filter(|row| row.place.class == class) {
-            self.remove(key, &row);
+        if let Some(held) = self.held(key)?.filter(|held| held.place.class == class) {
+            self.remove(key, &held);
             self.gone.push(id);
         }
         Ok(())
     }
 
-    fn remove(&mut self, key: RecordKey, row: &RecordRow) {
-        self.turn.count(row.place.class, -1);
+    fn remove(&mut self, key: RecordKey, held: &Held) {
+        self.turn.count(held.place.class, -1);
         self.received.purged += 1;
         self.made.insert(key, None);
-        self.turn.remove_record(key, row);
+        self.turn.remove_found_by(key, &held.identifiers);
     }
 
     /// Makes all of it, its receipts and the new cursors durable in one commit. Returns the logs that are to be purged.

@@ -5,7 +5,7 @@
 //! is seen, and told as news, once it is durable and visible. Nothing is ever written that builds on a write that
 //! failed: the store refuses it by its epoch, and the next turn reads memory from the books again.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
@@ -20,7 +20,7 @@ use super::memory::{Published, Standing, read, write};
 use super::news::News;
 use super::{Deed, Error, Office};
 use crate::audit;
-use crate::ledger::{ClassRow, LetterRow, LogEntry, Op, RecordKey};
+use crate::ledger::{ClassRow, LetterRow, LogEntry, Op, Place, RecordKey};
 use crate::store::{Batch, Epoch, Pending, With};
 
 /// Turns whose records are remembered, for those who prepared on what stood before them.
@@ -44,6 +44,8 @@ pub(super) struct Desk {
     /// What was committed last.
     last: Option<Pending>,
     touched: Touched,
+    /// The last turn that changed records of another bureau.
+    received: BTreeMap<BureauId, u64>,
 }
 
 /// Which records of this bureau's own the last turns changed.
@@ -96,6 +98,8 @@ pub(super) struct Turn<'a> {
     retained: BTreeMap<Day, Vec<RecordKey>>,
     letters: BTreeMap<BureauId, Vec<Letter>>,
     touched: Vec<RecordId>,
+    /// Other bureaus whose records it changes.
+    owners: BTreeSet<BureauId>,
     /// It takes something back, and may use the room that is kept for that on a full disk.
     takes_back: bool,
 }
@@ -204,6 +208,7 @@ impl Office {
             retained: BTreeMap::new(),
             letters: BTreeMap::new(),
             touched: Vec::new(),
+            owners: BTreeSet::new(),
             takes_back: false,
         })
     }
@@ -252,9 +257,24 @@ impl<'a> Turn<'a> {
         self.desk.touched.since(began)
     }
 
-    /// Notes that a record of this bureau's own changes.
-    pub(super) fn touch(&mut self, id: RecordId) {
-        self.touched.push(id);
+    /// Whether a record of this other bureau was changed by a turn after number `began`.
+    pub(super) fn changed_of(&self, owner: BureauId, began: u64) -> bool {
+        self.desk.received.get(&owner).is_some_and(|last| *last > began)
+    }
+
+    /// Adds or replaces a record.
+    pub(super) fn put_record(&mut self, key: RecordKey, place: &Place, bytes: &[u8]) {
+        self.office.ledger().put_record(&mut self.batch, key, place, bytes);
+        self.touch(key);
+    }
+
+    /// Notes that a record changes.
+    pub(super) fn touch(&mut self, key: RecordKey) {
+        if key.owner == self.office.me() {
+            self.touched.push(key.id);
+        } else {
+            self.owners.insert(key.owner);
+        }
     }
 
     /// The log of a label of this bureau's own, begun if there is none yet.
@@ -439,6 +459,7 @@ impl<'a> Turn<'a> {
         let desk = &mut *self.desk;
         desk.turn += 1;
         desk.touched.note(desk.turn, std::mem::take(&mut self.touched));
+        desk.received.extend(std::mem::take(&mut self.owners).into_iter().map(|owner| (owner, desk.turn)));
         let published = Published {
             turn: desk.turn,
             heads,

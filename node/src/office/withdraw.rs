@@ -5,7 +5,7 @@ use igain_protocol::vocabulary::Reason;
 
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office, index};
-use crate::ledger::{DRAFTS, Op, RecordKey, RecordRow, TombstoneRow};
+use crate::ledger::{DRAFTS, IdentifierKey, Op, RecordKey, RecordRow, TombstoneRow};
 
 impl Office {
     /// Withdraws a record: it is gone here when this returns, and every bureau that ever had it will be told.
@@ -31,7 +31,6 @@ impl Turn<'_> {
         if place.class != DRAFTS {
             self.push(place.class, op, key.id, Some(place.slot));
         }
-        self.touch(key.id);
         self.count(place.class, -1);
         let tombstone = TombstoneRow { at: self.now(), signed, trail: place.trail(), revision: None };
         self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
@@ -40,18 +39,22 @@ impl Turn<'_> {
 
     /// Removes a record and what it is found by.
     pub(super) fn remove_record(&mut self, key: RecordKey, row: &RecordRow) {
-        let (ledger, secret) = (self.office().ledger(), &self.office().secrets().identifier);
-        match row.record() {
-            Ok(record) => {
-                for identifier in index::identifiers(secret, &record) {
-                    ledger.delete_identifier(&mut self.batch, identifier, key);
-                }
-            }
+        let identifiers = match row.record() {
+            Ok(record) => index::identifiers(&self.office().secrets().identifier, &record),
             // What it is found by leads nowhere then; it goes all the same.
             Err(error) => {
-                tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that goes cannot be read")
+                tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that goes cannot be read");
+                Vec::new()
             }
-        }
+        };
+        self.remove_found_by(key, &identifiers);
+    }
+
+    /// Removes a record that is found by these identifiers.
+    pub(super) fn remove_found_by(&mut self, key: RecordKey, identifiers: &[IdentifierKey]) {
+        let ledger = self.office().ledger();
+        identifiers.iter().for_each(|identifier| ledger.delete_identifier(&mut self.batch, *identifier, key));
         ledger.delete_record(&mut self.batch, key);
+        self.touch(key);
     }
 }

@@ -312,7 +312,9 @@ impl Taker {
                 SubscriberInput::Parcel(self.open(&delivery.sealed)?)
             }
             Message::End(end) => SubscriberInput::End(end),
-            Message::Pull(_) | Message::Notify(_) | Message::Taken(_) => return Err(Error::Violation(Violation::Unasked)),
+            Message::Pull(_) | Message::Notify(_) | Message::Taken(_) => {
+                return Err(Error::Violation(Violation::Unasked));
+            }
         };
         let effects = self.subscriber.handle(input);
         self.carry_out(effects)

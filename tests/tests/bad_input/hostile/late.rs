@@ -48,7 +48,15 @@ fn l1_nothing_leaves_that_policy_took_back_once_apply_has_returned() {
         let mut exchange = siege.open().await;
         let cursors = Some(vec![Cursor { feed: FeedId::LETTERS, at: Position::default() }]);
         let serial = now().as_ms();
-        let pull = Pull { serial, digest: [9; 16], cursors, budget_bytes: 16 << 20, window: 256, mirror: [0; 16], news: false };
+        let pull = Pull {
+            serial,
+            digest: [9; 16],
+            cursors,
+            budget_bytes: 16 << 20,
+            window: 256,
+            mirror: [0; 16],
+            news: false,
+        };
         exchange.send(&Message::Pull(pull).encode()).await.expect("sent");
         // The first parcel is here: the answer is under way, and this bureau takes no more of it for now.
         let first = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("a frame");
