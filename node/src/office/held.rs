@@ -2,6 +2,7 @@
 //! not wait for that.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::{Error, Office, index};
 use crate::ledger::{IdentifierKey, Place, RecordKey, TombstoneRow};
@@ -50,8 +51,8 @@ impl LookedUp {
             found.insert(key, Found { held: read(office, key)?, ended });
         }
         for key in going {
-            if let std::collections::hash_map::Entry::Vacant(e) = found.entry(key) {
-                e.insert(Found { held: read(office, key)?, ended: None });
+            if let Entry::Vacant(place) = found.entry(key) {
+                place.insert(Found { held: read(office, key)?, ended: None });
             }
         }
         Ok(Self { began, found })

@@ -145,8 +145,7 @@ impl Office {
             good.push(unverified);
             Ok(id)
         };
-        let decoded: Vec<Result<RecordId, record::Error>> =
-            runs(changes).flat_map(puts).map(&mut judge).collect();
+        let decoded: Vec<Result<RecordId, record::Error>> = runs(changes).flat_map(puts).map(&mut judge).collect();
         let mut verdicts = record::verify_batch(good, |owner| key.filter(|_| owner == provider)).into_iter();
         let secret = &self.secrets().identifier;
         let judge = |id: Result<RecordId, record::Error>| {

@@ -1,7 +1,8 @@
 //! The writing threads: one frames, seals and writes, the next syncs and publishes.
 //!
 //! While one group of commits is being synced, the next is being written, and all that waits meanwhile becomes the
-//! group after it: however many callers there are, they share one sync.
+//! group after it: however many callers there are, they share one sync. A short group behind which nothing waits is
+//! synced by the thread that wrote it.
 //!
 //! What builds on a write that failed is never written. When a group cannot be written, all that waits behind it is
 //! refused with it and the epoch is raised, in one step; a batch that was begun in an earlier epoch is refused when it
@@ -14,7 +15,7 @@ mod queue;
 mod write;
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -33,6 +34,9 @@ use super::journal::frame::Changes;
 /// Groups that may be written and not yet synced.
 const GROUPS_WRITTEN: usize = 2;
 
+/// Changes of a group that takes no longer to publish than to wake another thread.
+const SHORT: usize = 64;
+
 /// Takes durable commits, in order, and makes them visible.
 pub(crate) type Publish = Box<dyn FnMut(Vec<(u64, Changes)>) -> Result<(), Error> + Send>;
 
@@ -42,6 +46,22 @@ enum Step {
     Refused(Error, Vec<Promise>),
     /// Told when all before it is published or refused.
     Reached(Promise),
+}
+
+impl Step {
+    fn is_short(&self) -> bool {
+        match self {
+            Self::Sync(written, _) => written.commits.iter().map(|(_, changes)| changes.len()).sum::<usize>() <= SHORT,
+            Self::Refused(..) | Self::Reached(_) => true,
+        }
+    }
+}
+
+/// The publishing end: whoever syncs holds it.
+struct Publisher {
+    publish: Mutex<Publish>,
+    /// Steps that were handed to the other thread and are not told yet.
+    under_way: AtomicUsize,
 }
 
 /// The writing end of an open store.
@@ -62,13 +82,14 @@ impl Pipeline {
     pub(crate) fn start(writer: Writer, seq: u64, publish: Publish, dir: &Path) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new(seq));
         let (to_sync, steps) = sync_channel(GROUPS_WRITTEN);
+        let publisher = Arc::new(Publisher { publish: Mutex::new(publish), under_way: AtomicUsize::new(0) });
         let spawned = |result: std::io::Result<_>| result.map_err(Error::io("start the writer of", dir));
-        let of_writer = Arc::clone(&shared);
-        let writer =
-            thread::Builder::new().name("store-write".into()).spawn(move || write_all(&of_writer, writer, &to_sync));
+        let (of_writer, own) = (Arc::clone(&shared), Arc::clone(&publisher));
+        let write = move || write_all(&of_writer, writer, &own, &to_sync);
+        let writer = thread::Builder::new().name("store-write".into()).spawn(write);
         let of_syncer = Arc::clone(&shared);
-        let syncer =
-            thread::Builder::new().name("store-sync".into()).spawn(move || publish_all(&of_syncer, &steps, publish));
+        let sync = move || publish_all(&of_syncer, &steps, &publisher);
+        let syncer = thread::Builder::new().name("store-sync".into()).spawn(sync);
         let threads = vec![spawned(writer)?, spawned(syncer)?];
         Ok(Self { shared, runs: Runs::Threads(Mutex::new(threads)) })
     }
@@ -141,29 +162,41 @@ impl Pipeline {
             Runs::Inline(inline) => return inline.close(&self.shared),
         };
         for thread in threads {
-            // Whoever is told may hold the last handle; then it is this thread that closes.
-            if thread.thread().id() != thread::current().id() {
-                let _ = thread.join();
+            // Whoever is told may hold the last handle; then it is this thread that closes, and those that come after
+            // it end when it has.
+            if thread.thread().id() == thread::current().id() {
+                break;
             }
+            let _ = thread.join();
         }
     }
 }
 
-fn write_all(shared: &Shared, mut writer: Writer, to_sync: &SyncSender<Step>) {
-    // It only fails where the other thread ended; then the promises in it tell that as they go.
-    let mut hand_on = |step| _ = to_sync.send(step);
+fn write_all(shared: &Shared, mut writer: Writer, publisher: &Publisher, to_sync: &SyncSender<Step>) {
+    let mut hand_on = |step: Step| {
+        let alone = publisher.under_way.load(Ordering::Acquire) == 0 && shared.queue().jobs.is_empty();
+        if alone && step.is_short() {
+            publish::publish(shared, vec![step], &mut locked(&publisher.publish));
+        } else {
+            publisher.under_way.fetch_add(1, Ordering::Relaxed);
+            // It only fails where the other thread ended; then the promises in it tell that as they go.
+            let _ = to_sync.send(step);
+        }
+    };
     while let Some(group) = shared.next_group(Patience::Forever) {
         writer.write(shared, group, &mut hand_on);
     }
     writer.finish(shared);
 }
 
-fn publish_all(shared: &Shared, steps: &Receiver<Step>, mut publish: Publish) {
+fn publish_all(shared: &Shared, steps: &Receiver<Step>, publisher: &Publisher) {
     while let Ok(step) = steps.recv() {
         // All that was written meanwhile shares this sync.
         let mut group = vec![step];
         group.extend(steps.try_iter().take(GROUPS_WRITTEN));
-        publish::publish(shared, group, &mut publish);
+        let count = group.len();
+        publish::publish(shared, group, &mut locked(&publisher.publish));
+        publisher.under_way.fetch_sub(count, Ordering::Release);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What builds on a write that failed is never written.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use super::*;
 
@@ -169,4 +170,36 @@ fn a_panic_of_whoever_is_told_stops_nothing() {
     let with = With { after: vec![], told: Some(Box::new(|_| panic!("on purpose"))) };
     assert_eq!(store.submit_with(begun(&store, b"a"), with).unwrap().wait().unwrap(), 1);
     store.commit(begun(&store, b"b")).unwrap();
+}
+
+/// Seen to hang when the thread that wrote, and was told by itself, waited for the one behind it to end.
+#[test]
+fn whoever_is_told_may_hold_the_last_handle() {
+    for changes in [1, 1_000_u16] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = open(dir.path());
+        let mut batch = store.begin();
+        (0..changes).for_each(|n| batch.put(T, n.to_be_bytes(), *b"value"));
+        let (last, (done, ended)) = (store.clone(), std::sync::mpsc::channel());
+        let (promise, holding) = Promise::alone();
+        let told: Told = Box::new(move |_| {
+            drop(last);
+            done.send(()).unwrap();
+        });
+        drop(store.submit_with(batch, With { after: vec![holding], told: Some(told) }).unwrap());
+        let dropped = std::thread::spawn(move || drop(store));
+        promise.keep(&Ok(1));
+        ended.recv_timeout(Duration::from_secs(60)).unwrap();
+        dropped.join().unwrap();
+        // The thread that closed it is still on its way.
+        let begun = Instant::now();
+        let store = loop {
+            match Store::open(dir.path(), &key(), small(), &|_| {}) {
+                Ok((store, _)) => break store,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(store.prefix_keys(T, b"", None, 2_000).unwrap().len(), usize::from(changes));
+    }
 }
