@@ -84,7 +84,7 @@ pub struct Retention {
 pub struct Replication {
     /// Seconds between two looks at a quiet peer.
     pub interval_s: u32,
-    /// Parcels that a peer is asked for at a time.
+    /// Parcels that may be on their way from a peer, not yet taken in.
     pub window: u32,
 }
 

@@ -26,7 +26,7 @@ const RECORDS: u64 = 3_000;
 /// How often the transfer is cut off.
 const CUTS: u64 = 5;
 
-/// Parcels that one pull asks for, where the configuration says nothing else.
+/// Parcels that may be on their way, where the configuration says nothing else.
 const WINDOW: u64 = 4;
 
 /// What a new connection costs beside what is transferred: the TLS handshake, what both hold, the feeds that are open.
@@ -159,9 +159,9 @@ fn l18_what_has_arrived_does_not_travel_again() {
     at_most_so_much_travels_again("BR", How::Link, 1);
 }
 
-/// Where it is not the link that ends but the receiver, what it had not made durable travels again: at most what one pull
-/// asks for. Seen to fail when a receiver begins with the feeds' beginnings after a start.
+/// Where it is not the link that ends but the receiver, what it had not made durable travels again: at most what may be on
+/// its way. Seen to fail when a receiver begins with the feeds' beginnings after a start.
 #[test]
-fn no_more_than_one_pull_travels_again_when_the_receiver_is_killed() {
+fn no_more_than_the_window_travels_again_when_the_receiver_is_killed() {
     at_most_so_much_travels_again("US", How::Kill, WINDOW);
 }

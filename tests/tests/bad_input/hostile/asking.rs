@@ -14,7 +14,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     unknown[2] = 9;
     let mut version = whole.clone();
     version[1] = 3;
-    let mut cursors = vec![0x83, 1, 0, 0x86, 1, 0x50];
+    let mut cursors = vec![0x83, 2, 0, 0x87, 1, 0x50];
     cursors.extend([0; 16]);
     // An array that claims more cursors than there is memory.
     cursors.extend([0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
@@ -22,7 +22,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("frame.malformed", Vec::new()),
         ("frame.malformed", vec![0xff; 1_000]),
         ("frame.malformed", vec![0x81; 100_000]),
-        ("frame.malformed", [&[0x83, 1, 0][..], &[0x86; 100_000]].concat()),
+        ("frame.malformed", [&[0x83, 2, 0][..], &[0x87; 100_000]].concat()),
         ("frame.malformed", cursors),
         ("frame.malformed", whole[..whole.len() - 1].to_vec()),
         ("frame.malformed", [whole.as_slice(), &[0]].concat()),
@@ -51,7 +51,7 @@ fn frames_that_are_no_message() {
         assert_eq!(last["actor"], "bureau:BR");
         if *how == "frame.version" {
             let error = siege.last_error();
-            assert!(error.contains("version 2") && error.contains("Update the older of the two"), "{error}");
+            assert!(error.contains("version 3") && error.contains("Update the older of the two"), "{error}");
         }
     }
     siege.assert_served();

@@ -5,11 +5,11 @@ use std::time::Duration;
 use igain_protocol::codec;
 use igain_protocol::log::{Cursor, Entry, FeedId, Item, Position};
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::sync::{Message, Pull};
+use igain_protocol::sync::{Message, Pull, Taken};
 use igain_protocol::time::Timestamp;
 use igain_tests::daemon::PATIENCE;
 
-use super::{Siege, now};
+use super::{Exchange, Siege, now};
 
 const RECORDS: usize = 300;
 
@@ -23,6 +23,22 @@ kind = "phone"
 key = "{key}"
 fields = { number = "{number}", remarks = "{remarks}" }
 "#;
+
+/// A siege of a KE that has much to tell.
+fn laden(seed: u8) -> Siege {
+    let siege = Siege::lay(seed);
+    let row = |n: usize| format!("{n},+2547{n:08},{}\n", "x".repeat(10_000));
+    siege.ke.write("phones.csv", &format!("key,number,remarks\n{}", (0..RECORDS).map(row).collect::<String>()));
+    siege.ke.write("phones.toml", MAPPING);
+    assert_eq!(siege.ke.igain(&["import", "phones.csv", "--mapping", "phones.toml"]).code, Some(0));
+    siege
+}
+
+/// A pull for all of it, from the beginning.
+fn everything(serial: u64, window: u32) -> Pull {
+    let cursors = Some(vec![Cursor { feed: FeedId::LETTERS, at: Position::default() }]);
+    Pull { serial, digest: [9; 16], cursors, budget_bytes: 16 << 20, window, mirror: [0; 16], news: false }
+}
 
 /// When a parcel was signed, and how many records it brings.
 fn opened(siege: &Siege, sealed: &[u8]) -> (Timestamp, usize) {
@@ -39,25 +55,10 @@ fn opened(siege: &Siege, sealed: &[u8]) -> (Timestamp, usize) {
 /// already. Seen to fail when an answer under way goes on with what was granted when it began.
 #[test]
 fn l1_nothing_leaves_that_policy_took_back_once_apply_has_returned() {
-    let siege = Siege::lay(51);
-    let row = |n: usize| format!("{n},+2547{n:08},{}\n", "x".repeat(10_000));
-    siege.ke.write("phones.csv", &format!("key,number,remarks\n{}", (0..RECORDS).map(row).collect::<String>()));
-    siege.ke.write("phones.toml", MAPPING);
-    assert_eq!(siege.ke.igain(&["import", "phones.csv", "--mapping", "phones.toml"]).code, Some(0));
+    let siege = laden(51);
     siege.runtime.block_on(async {
         let mut exchange = siege.open().await;
-        let cursors = Some(vec![Cursor { feed: FeedId::LETTERS, at: Position::default() }]);
-        let serial = now().as_ms();
-        let pull = Pull {
-            serial,
-            digest: [9; 16],
-            cursors,
-            budget_bytes: 16 << 20,
-            window: 256,
-            mirror: [0; 16],
-            news: false,
-        };
-        exchange.send(&Message::Pull(pull).encode()).await.expect("sent");
+        exchange.send(&Message::Pull(everything(now().as_ms(), 256)).encode()).await.expect("sent");
         // The first parcel is here: the answer is under way, and this bureau takes no more of it for now.
         let first = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("a frame");
         let Message::Delivery(delivery) = Message::decode(&first.expect("a frame")).expect("a message") else {
@@ -76,4 +77,34 @@ fn l1_nothing_leaves_that_policy_took_back_once_apply_has_returned() {
         }
         assert!(records < RECORDS, "{records} records: the answer was over before the policy came");
     });
+}
+
+/// L18: no more is under way than was asked for, so that no more is lost with a receiver. Seen to fail when the provider
+/// sends what is ready.
+#[test]
+fn no_more_parcels_are_under_way_than_were_asked_for() {
+    let siege = laden(52);
+    siege.runtime.block_on(async {
+        let mut exchange = siege.open().await;
+        let serial = now().as_ms();
+        exchange.send(&Message::Pull(everything(serial, 2)).encode()).await.expect("sent");
+        assert_eq!(parcels(&mut exchange).await, 2);
+        // What it says of another answer, and what it says twice, counts for nothing.
+        let words = [(serial, 1, 1), (serial - 1, 2, 0), (serial, 1, 0), (serial, 0, 0), (serial, u32::MAX, 2)];
+        for (serial, parcels_taken, more) in words {
+            let taken = Taken { serial, parcels: parcels_taken };
+            exchange.send(&Message::Taken(taken).encode()).await.expect("sent");
+            assert_eq!(parcels(&mut exchange).await, more, "after {taken:?}");
+        }
+    });
+}
+
+/// How many parcels come until nothing does for a while.
+async fn parcels(exchange: &mut Exchange) -> usize {
+    let mut count = 0;
+    while let Ok(frame) = tokio::time::timeout(Duration::from_millis(1_500), exchange.recv()).await {
+        let frame = frame.expect("a connection").expect("a frame");
+        count += usize::from(matches!(Message::decode(&frame).expect("a message"), Message::Delivery(_)));
+    }
+    count
 }
