@@ -9,6 +9,7 @@
     reason = "a test fails loudly"
 )]
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use igain_tests::simulation::Federation;
@@ -58,7 +59,11 @@ fn after_a_storm_every_bureau_holds_exactly_what_is_granted_and_live() {
                     if seed >= range.end {
                         return;
                     }
-                    shared.fetch_add(schedule(seed), Ordering::Relaxed);
+                    let run = catch_unwind(|| schedule(seed)).unwrap_or_else(|why| {
+                        println!("IGAIN_SEED={seed} fell");
+                        resume_unwind(why)
+                    });
+                    shared.fetch_add(run, Ordering::Relaxed);
                 }
             });
         }

@@ -130,6 +130,11 @@ impl Exchange {
         received
     }
 
+    /// How long an answer may take to begin while so many bytes are still on their way to the peer.
+    pub fn patience(&self, bytes: usize) -> Duration {
+        self.pace.time_for(bytes)
+    }
+
     /// Tells the peer that nothing more will be sent: after the frames sent so far its `recv` gives `None`.
     ///
     /// An exchange that is dropped without this may take its last frames with it.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::parcel::{self, Parcel};
+use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::sync::{Delivery, Message, Pull, Taken, Violation};
 use igain_protocol::time::Day;
 use tokio::sync::mpsc;
@@ -23,6 +23,9 @@ const READY: usize = 4;
 /// entry of the audit log.
 const MADE: usize = 3;
 
+/// Parcels that may still be on their way, on a slow link, when a peer is waited for; more wait in its own node.
+const ON_THE_WAY: u32 = 4;
+
 /// How long a peer may say nothing while the next message for it is made.
 const MAKING: Duration = Duration::from_secs(3_600);
 
@@ -36,13 +39,14 @@ impl Replication {
             // The peer asks again; what it may have is not known yet.
             return Err(Error::Interrupted);
         }
-        while let Some(frame) = exchange.recv().await? {
+        let mut on_the_way = 0;
+        while let Some(frame) = exchange.recv_within(exchange.patience(on_the_way)).await? {
             match Message::decode(&frame) {
                 Ok(Message::Notify(_)) => {
                     link.wake.notify_one();
                     return Ok(exchange.finish().await?);
                 }
-                Ok(Message::Pull(pull)) => self.answer(link, &mut exchange, pull).await?,
+                Ok(Message::Pull(pull)) => on_the_way = self.answer(link, &mut exchange, pull).await?,
                 // Of an answer that is over.
                 Ok(Message::Taken(_)) => {}
                 Ok(_) => return Err(Error::Violation(Violation::Unasked)),
@@ -54,7 +58,8 @@ impl Replication {
         Ok(())
     }
 
-    async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<(), Error> {
+    /// Answers a pull. Returns how many bytes may still be on their way.
+    async fn answer(&self, link: &Arc<Link>, exchange: &mut Exchange, pull: Pull) -> Result<usize, Error> {
         let _serving = link.serving.lock().await;
         let mut void = link.void.subscribe();
         let (ready, mut messages) = mpsc::channel(READY);
@@ -80,7 +85,7 @@ impl Replication {
             link.wake.notify_one();
         }
         link.note_served(self.office().now());
-        Ok(())
+        Ok(answering.on_the_way())
     }
 
     /// Ends what is under way to a peer from which something was taken back: when this returns, nothing leaves any more
@@ -129,7 +134,7 @@ impl Sending<'_> {
             let Some(Ready { message, day }) = next else { return Ok(()) };
             let parcel = matches!(message, Message::Delivery(_));
             while parcel && self.sent - self.taken >= self.window {
-                let frame = self.exchange.recv().await?;
+                let frame = self.exchange.recv_within(self.exchange.patience(self.on_the_way())).await?;
                 self.note(frame)?;
             }
             if self.office.now().day() != day {
@@ -138,6 +143,11 @@ impl Sending<'_> {
             self.exchange.send(&message.encode()).await?;
             self.sent += u32::from(parcel);
         }
+    }
+
+    /// Bytes that may still be on their way.
+    fn on_the_way(&self) -> usize {
+        (self.sent - self.taken).min(ON_THE_WAY) as usize * PARCEL_LIMIT
     }
 
     /// Notes what the peer says while it is answered: what it has taken in, and nothing else.

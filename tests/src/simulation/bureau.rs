@@ -56,7 +56,7 @@ pub(super) struct Up {
     pub(super) prepared: VecDeque<(Vec<(igain_protocol::record::RecordId, u64)>, Prepared)>,
     /// What has arrived, was examined and is not taken in yet.
     arrived: VecDeque<(BureauId, Examined)>,
-    /// What was granted when news was heeded last: nothing else may leave.
+    /// What was granted to each when news was heeded last: nothing else may leave.
     in_force: Grants,
 }
 
@@ -160,11 +160,14 @@ impl Up {
     }
 
     fn reconsider(&mut self) -> Result<(), Error> {
-        let (grants, none) = (self.office.grants(None), BTreeMap::new());
+        let mut grants = self.office.grants(None);
+        self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
         for (bureau, link) in &self.links {
-            link.served.entitle(grants.get(bureau).unwrap_or(&none))?;
+            let granted = grants.remove(bureau).unwrap_or_default();
+            link.served.entitle(&granted)?;
+            // Another may fail after it: this one is served by what is granted now.
+            self.in_force.insert(*bureau, granted);
         }
-        self.in_force = grants;
         Ok(())
     }
 
