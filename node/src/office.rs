@@ -234,3 +234,6 @@ impl Office {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -75,8 +75,7 @@ impl Turn<'_> {
             self.count(row.place.class, -1);
             // One that cannot be read does not come back at all.
             let revision = row.record().ok().map(|record| record.header().revision);
-            let tombstone = TombstoneRow { at: self.now(), signed: None, trail: row.place.trail(), revision };
-            self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
+            self.put_tombstone(key, &TombstoneRow { at: self.now(), signed: None, trail: row.place.trail(), revision });
             self.remove_record(key, &row);
         }
         Ok(true)

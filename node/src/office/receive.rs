@@ -425,8 +425,7 @@ impl<'a> Intake<'a> {
         }
         self.gone.push(id);
         self.ended.insert(key);
-        let tombstone = TombstoneRow { at: self.turn.now(), signed, trail, revision: None };
-        self.office().ledger().put_tombstone(&mut self.turn.batch, key, &tombstone);
+        self.turn.put_tombstone(key, &TombstoneRow { at: self.turn.now(), signed, trail, revision: None });
         Ok(())
     }
 

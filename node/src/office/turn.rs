@@ -20,7 +20,7 @@ use super::memory::{Published, Standing, read, write};
 use super::news::News;
 use super::{Deed, Error, Office};
 use crate::audit;
-use crate::ledger::{ClassRow, LetterRow, LogEntry, Op, Place, RecordKey};
+use crate::ledger::{ClassRow, LetterRow, LogEntry, Op, Place, RecordKey, TombstoneRow};
 use crate::store::{Batch, Epoch, Pending, With};
 
 /// Turns whose records are remembered, for those who prepared on what stood before them.
@@ -265,6 +265,12 @@ impl<'a> Turn<'a> {
     /// Adds or replaces a record.
     pub(super) fn put_record(&mut self, key: RecordKey, place: &Place, bytes: &[u8]) {
         self.office.ledger().put_record(&mut self.batch, key, place, bytes);
+        self.touch(key);
+    }
+
+    /// Ends a record for ever, or up to a revision of it.
+    pub(super) fn put_tombstone(&mut self, key: RecordKey, row: &TombstoneRow) {
+        self.office.ledger().put_tombstone(&mut self.batch, key, row);
         self.touch(key);
     }
 

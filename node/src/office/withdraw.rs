@@ -32,8 +32,7 @@ impl Turn<'_> {
             self.push(place.class, op, key.id, Some(place.slot));
         }
         self.count(place.class, -1);
-        let tombstone = TombstoneRow { at: self.now(), signed, trail: place.trail(), revision: None };
-        self.office().ledger().put_tombstone(&mut self.batch, key, &tombstone);
+        self.put_tombstone(key, &TombstoneRow { at: self.now(), signed, trail: place.trail(), revision: None });
         self.remove_record(key, row);
     }
 

@@ -1,48 +1,14 @@
 //! What goes below frames: bytes that no node would send, on real sockets.
 
 use futures::AsyncWriteExt as _;
-use igain_protocol::bureau::card::Card;
-use igain_protocol::codec::{self, Typ};
-use igain_protocol::time::Timestamp;
 
 use super::*;
-use crate::audit::{AuditLog, Filter};
-use crate::keystore::Keys;
-use crate::ledger::Ledger;
+use crate::audit::Filter;
 use crate::network::{Config, Limits, Pace};
-use crate::office::{Clock, Parts, Secrets, system_entropy};
-use crate::search::Search;
-use crate::store::{Options, Store, StoreKey};
+use crate::office::tests::{enrol, keys, office};
 
 /// Longest wait for something that has to happen; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-const NOW: Timestamp = Timestamp::from_ms(1_772_366_400_000);
-
-fn keys(seed: u8) -> Keys {
-    Keys::from_entropy(&std::array::from_fn(|at| seed.wrapping_add((at / 32) as u8 * 31)))
-}
-
-fn office(keys: &Keys, folder: &std::path::Path) -> Office {
-    let key = StoreKey::from_bytes(*keys.store_key());
-    let (store, _) = Store::open(&folder.join("store"), &key, Options::default(), &|_| {}).unwrap();
-    let signing = keys.signing();
-    let own = signing.verifying_key();
-    let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
-    let audit = AuditLog::open(&folder.join("audit"), &key, &own, signer).unwrap();
-    let (search, _) = Search::open(&folder.join("search"), &keys.search_key()).unwrap();
-    let (secrets, ledger) = (Secrets::of(keys), Ledger::new(store));
-    let parts = Parts {
-        me: "KE".parse().unwrap(),
-        secrets,
-        ledger,
-        audit,
-        search: Some(search),
-        clock: Clock::manual(NOW),
-        entropy: system_entropy(),
-    };
-    Office::open(parts).unwrap()
-}
 
 /// L16. Seen to fail with errors of an exchange that were logged and not accounted for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,20 +22,7 @@ async fn frames_that_are_cut_or_too_long_and_a_frame_that_stalls_are_accounted_f
     let config = Config { limits, ..Config::new(own.transport_seed(), listen) };
     let (network, incoming) = Network::start(config).await.unwrap();
     let (listening, key) = (network.listening(), PeerKey::of_seed(&own.transport_seed()).unwrap());
-    let card = Card {
-        bureau: "BR".parse().unwrap(),
-        name: "Bureau BR".into(),
-        serial: 1,
-        not_before: NOW,
-        not_after: NOW.plus_ms(86_400_000),
-        signing: foreign.signing().verifying_key(),
-        sealing: foreign.sealing().sealing_key(),
-        transport: *PeerKey::of_seed(&foreign.transport_seed()).unwrap().as_bytes(),
-        addresses: Vec::new(),
-        languages: Vec::new(),
-        contacts: Vec::new(),
-    };
-    office.enrol(Actor::Node, card.sign(&foreign.signing()).unwrap(), None, Vec::new()).unwrap();
+    enrol(&office, &foreign);
     let settings = Settings { interval: Duration::from_secs(3_600), window: 4 };
     let _replication = Replication::start(office.clone(), network, incoming, settings).await.unwrap();
     let (hostile, _incoming) = Network::start(Config::new(foreign.transport_seed(), Vec::new())).await.unwrap();

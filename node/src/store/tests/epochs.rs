@@ -180,7 +180,7 @@ fn whoever_is_told_may_hold_the_last_handle() {
         let (store, _) = open(dir.path());
         let mut batch = store.begin();
         (0..changes).for_each(|n| batch.put(T, n.to_be_bytes(), *b"value"));
-        let (last, (done, ended)) = (store.clone(), std::sync::mpsc::channel());
+        let (last, (done, ended)) = (store.clone(), std::sync::mpsc::sync_channel(1));
         let (promise, holding) = Promise::alone();
         let told: Told = Box::new(move |_| {
             drop(last);
