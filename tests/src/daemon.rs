@@ -2,10 +2,10 @@
 //! commands that talk to it.
 
 use std::net::{TcpListener, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -414,17 +414,27 @@ pub fn federation(ids: &[&str]) -> Vec<Bureau> {
     bureaus
 }
 
-/// A port that is free for UDP and TCP on loopback: below those that the system gives to whoever calls out, and each
-/// process looks from another one on, so that nobody takes it before the daemon does.
+/// A port that is free for UDP and TCP on loopback, below those that the system gives to whoever calls out. Each process
+/// has a block of ports for itself, which it claims by listening on the first of them: so no other takes one of them
+/// between the look and the daemon.
 fn free_port() -> u16 {
     const FIRST: u32 = 10_000;
-    const PORTS: u32 = 20_000;
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let free = || {
-        let nth = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(FIRST + nth % PORTS).ok()?;
+    const BLOCK: u32 = 100;
+    const BLOCKS: u32 = 200;
+    static CLAIMED: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    static LEFT: Mutex<Range<u32>> = Mutex::new(0..0);
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut nth = std::process::id();
+    until("a free port", || {
+        if left.is_empty() {
+            nth = nth.wrapping_add(1);
+            let first = FIRST + nth.wrapping_mul(97) % BLOCKS * BLOCK;
+            let claim = UdpSocket::bind(("127.0.0.1", u16::try_from(first).ok()?)).ok()?;
+            CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
+            *left = first + 1..first + BLOCK;
+        }
+        let port = u16::try_from(left.next()?).ok()?;
         TcpListener::bind(("127.0.0.1", port)).ok()?;
         UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
-    };
-    until("a free port", free)
+    })
 }
