@@ -88,23 +88,24 @@ fn no_more_parcels_are_under_way_than_were_asked_for() {
         let mut exchange = siege.open().await;
         let serial = now().as_ms();
         exchange.send(&Message::Pull(everything(serial, 2)).encode()).await.expect("sent");
-        assert_eq!(parcels(&mut exchange).await, 2);
+        assert_eq!(parcels(&mut exchange, 2).await, 2);
         // What it says of another answer, and what it says twice, counts for nothing.
         let words = [(serial, 1, 1), (serial - 1, 2, 0), (serial, 1, 0), (serial, 0, 0), (serial, u32::MAX, 2)];
         for (serial, parcels_taken, more) in words {
             let taken = Taken { serial, parcels: parcels_taken };
             exchange.send(&Message::Taken(taken).encode()).await.expect("sent");
-            assert_eq!(parcels(&mut exchange).await, more, "after {taken:?}");
+            assert_eq!(parcels(&mut exchange, more).await, more, "after {taken:?}");
         }
     });
 }
 
-/// How many parcels come until nothing does for a while.
-async fn parcels(exchange: &mut Exchange) -> usize {
+/// How many parcels come: waits for those that must, and a while for more.
+async fn parcels(exchange: &mut Exchange, wanted: usize) -> usize {
     let mut count = 0;
-    while let Ok(frame) = tokio::time::timeout(Duration::from_millis(1_500), exchange.recv()).await {
+    loop {
+        let wait = if count < wanted { PATIENCE } else { Duration::from_millis(1_500) };
+        let Ok(frame) = tokio::time::timeout(wait, exchange.recv()).await else { return count };
         let frame = frame.expect("a connection").expect("a frame");
         count += usize::from(matches!(Message::decode(&frame).expect("a message"), Message::Delivery(_)));
     }
-    count
 }
