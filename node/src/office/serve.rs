@@ -19,10 +19,6 @@ use super::{Error, Office};
 use crate::ledger::Deliveries;
 use crate::store::{self, Epoch};
 
-/// How long an answer goes on once it has brought something, in milliseconds: what happens meanwhile, such as a
-/// withdrawal, comes with the next one, and must not wait long for it on a slow link.
-const LONGEST_MS: u64 = 2_000;
-
 /// How often a write is tried anew that was overtaken by one that failed.
 const TRIES: usize = 4;
 
@@ -214,8 +210,6 @@ impl Served {
             heads,
             generation,
             day: self.office.now().day(),
-            until: self.office.now().as_ms().saturating_add(LONGEST_MS),
-            sent: false,
             reading: None,
             notes: Notes::default(),
             deliveries: Deliveries::new(self.peer),
@@ -260,9 +254,6 @@ pub struct Serving {
     generation: u64,
     /// The day on which it began: with the next, records may have become such as must not leave.
     day: Day,
-    /// When it ends with what it has, see [`LONGEST_MS`].
-    until: u64,
-    sent: bool,
     /// What is being read for it.
     reading: Option<Reading>,
     notes: Notes,
@@ -319,10 +310,8 @@ impl Serving {
     /// Where the books cannot be read or written; the answer is over then.
     pub fn step(&mut self) -> Result<Step, Error> {
         let served = Arc::clone(&self.served);
-        let now = served.office.now();
-        let over = self.sent && now.as_ms() > self.until;
-        if over || served.state()?.generation != self.generation || now.day() != self.day {
-            // What the peer may have has changed while it was answered, or much may have: it asks again.
+        if served.state()?.generation != self.generation || served.office.now().day() != self.day {
+            // What the peer may have has changed while it was answered: it asks again.
             self.effects.clear();
             self.reading = None;
         }
@@ -406,7 +395,6 @@ impl Serving {
     }
 
     fn send(&mut self, message: Option<Message>, items: Vec<Vec<u8>>) -> Step {
-        self.sent = true;
         let (committed, records) = (std::mem::take(&mut self.committed), std::mem::take(&mut self.records));
         Step::Send(Content { committed, records, day: self.day, message, items })
     }

@@ -26,11 +26,11 @@ use crate::store::{Batch, Epoch, Pending, With};
 /// Turns whose records are remembered, for those who prepared on what stood before them.
 const REMEMBERED: usize = 64;
 
-/// How often who waits until all that was committed is visible lets others write meanwhile; then they wait too.
-const YIELDS: usize = 8;
-
 /// Records of those turns that are remembered at most.
 const REMEMBERED_RECORDS: usize = 1 << 16;
+
+/// How often who waits until all that was committed is visible lets others write meanwhile; then they wait too.
+const YIELDS: usize = 8;
 
 /// What only the holder of the turn may look at.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::{self, BoxFuture, FutureExt as _, OptionFuture};
 use igain_protocol::bureau::BureauId;
@@ -27,9 +27,12 @@ const TOGETHER: usize = 2;
 /// loses nothing of it.
 const AHEAD: usize = 2;
 
-/// Windows of parcels that one pull asks for: they pass without a pause, while those taken in are told of. What happens
-/// at the peer meanwhile comes with the next answer, so this is not more.
+/// Windows of parcels that a pull asks for after a brisk one: they pass without a pause, while those taken in are told of.
 const WINDOWS: u32 = 4;
+
+/// A pull that took no longer was brisk. After another, one window is asked for: what happens at the peer meanwhile, such
+/// as a withdrawal, comes with the next answer, and must not wait long for it on a slow link.
+const BRISK: Duration = Duration::from_secs(2);
 
 /// Frames with fewer bytes than this have so few records that they are verified where they are opened.
 const SHORT: usize = 16 * 1024;
@@ -85,9 +88,11 @@ impl Replication {
     /// Pulls until the peer has nothing more.
     async fn pull_all(&self, link: &Arc<Link>) -> Result<(), Error> {
         let mut exchange = self.inner.network.open(link.key).await?;
-        let mut fruitless = 0;
+        let (mut fruitless, mut windows) = (0, 1);
         loop {
-            let done = self.pull_once(link, &mut exchange).await?;
+            let begun = Instant::now();
+            let done = self.pull_once(link, &mut exchange, windows).await?;
+            windows = if begun.elapsed() <= BRISK { WINDOWS } else { 1 };
             self.settle(link, &done).await?;
             fruitless = if done.applied { 0 } else { fruitless + 1 };
             if done.more && fruitless > FRUITLESS {
@@ -111,10 +116,11 @@ impl Replication {
         Ok(())
     }
 
-    async fn pull_once(&self, link: &Arc<Link>, exchange: &mut Exchange) -> Result<Done, Error> {
+    /// Pulls once, so many windows of parcels.
+    async fn pull_once(&self, link: &Arc<Link>, exchange: &mut Exchange, windows: u32) -> Result<Done, Error> {
         let (office, from) = (self.office().clone(), Arc::clone(link));
         let window = self.inner.settings.window;
-        let taker = blocking(move || Taker::begin(office, from, window)).await?;
+        let taker = blocking(move || Taker::begin(office, from, window, windows)).await?;
         let (examined, waiting) = mpsc::channel(AHEAD);
         let (tell, taken) = watch::channel(0);
         let taking_in = tokio::spawn(take_in(self.office().clone(), link.bureau, waiting, tell));
@@ -165,7 +171,9 @@ impl Replication {
                     outcome?;
                     idle = Some(taker);
                 }
-                Ok(()) = taken.changed(), if broken.is_none() => {
+                changed = taken.changed(), if broken.is_none() => {
+                    // Where taking in has failed, that is the error to tell: nothing more would come to show it.
+                    changed.map_err(|_| Error::Interrupted)?;
                     let told = Taken { serial, parcels: *taken.borrow_and_update() };
                     broken = exchange.send(&Message::Taken(told).encode()).await.err().map(Error::from);
                 }
@@ -265,9 +273,9 @@ struct Taker {
 }
 
 impl Taker {
-    fn begin(office: Office, link: Arc<Link>, window: u32) -> Result<Self, Error> {
+    fn begin(office: Office, link: Arc<Link>, window: u32, windows: u32) -> Result<Self, Error> {
         let parcel = u32::try_from(PARCEL_LIMIT).unwrap_or(u32::MAX);
-        let budget_bytes = window.saturating_mul(WINDOWS).saturating_mul(parcel);
+        let budget_bytes = window.saturating_mul(windows).saturating_mul(parcel);
         let mut subscriber = link.take_subscriber(&office)?;
         let mirror = link.served.acked_digest()?;
         let news = link.served.has_news()?;

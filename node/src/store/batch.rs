@@ -67,8 +67,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Nothing yet, of no epoch: written whatever failed before. For the store's own work and tests; others begin a batch with
-    /// [`Store::begin`](super::Store::begin).
+    /// Nothing yet, of no epoch: written whatever failed before. For the store's own work and tests; others begin a batch
+    /// with [`Store::begin`](super::Store::begin).
     pub(crate) const fn new() -> Self {
         Self { ops: Vec::new(), bytes: 0, epoch: None, takes_back: false }
     }
