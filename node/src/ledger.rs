@@ -3,10 +3,10 @@
 //! Rows are read through [`Ledger`], and written into a [`Batch`] that the caller commits, so that what belongs
 //! together becomes durable together.
 
-mod again;
 mod cafs;
 mod classes;
 mod cursors;
+mod events;
 mod feeds;
 mod identifiers;
 mod letters;
@@ -16,53 +16,57 @@ mod peers;
 mod receipts;
 mod records;
 mod retention;
+mod shares;
 mod tombstones;
+mod withheld;
 
 pub use cafs::CafRow;
-pub use classes::{ClassRow, DRAFTS};
-pub use cursors::CursorRow;
+pub use classes::{Came, ClassIndex, ClassRow, DRAFTS, Extent};
+pub use events::Event;
 pub use feeds::Deliveries;
 pub use identifiers::IdentifierKey;
 pub use letters::LetterRow;
-pub use log::{LogEntry, Op};
+pub use log::{LogEntry, LogRun, Op};
 pub use peers::{PeerRow, RevokedRow};
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
 pub use retention::Due;
-pub use tombstones::TombstoneRow;
+pub use shares::{PeerNumber, Shares, SharesRow};
+pub use tombstones::{Stood, TombstoneRow};
 
-use igain_protocol::sync::ClassIndex;
 use minicbor::{Decode, Encode};
 
 use crate::store::{self, Batch, Store, Table};
+
+/// The format of the books: what the tables are, and what their rows say.
+const BOOKS: u64 = 2;
 
 /// Numbers of the tables. They are part of the disk format: never reuse one.
 mod table {
     use super::Table;
 
-    pub(super) const META: Table = Table(1);
-    pub(super) const PEERS: Table = Table(2);
-    pub(super) const CAFS: Table = Table(3);
-    pub(super) const ACCEPTANCES: Table = Table(4);
-    pub(super) const CLASSES: Table = Table(5);
-    pub(super) const LOG: Table = Table(6);
-    pub(super) const RECORDS: Table = Table(7);
-    pub(super) const IDENTIFIERS: Table = Table(8);
-    pub(super) const RETENTION: Table = Table(9);
-    pub(super) const TOMBSTONES: Table = Table(10);
-    pub(super) const FEEDS: Table = Table(11);
-    pub(super) const DELIVERED: Table = Table(12);
-    pub(super) const CURSORS: Table = Table(13);
-    pub(super) const ENDED: Table = Table(14);
-    pub(super) const LETTERS: Table = Table(15);
-    pub(super) const RECEIPTS: Table = Table(16);
-    pub(super) const PURGES: Table = Table(17);
-    pub(super) const COUNTS: Table = Table(18);
-    pub(super) const WITHHELD: Table = Table(19);
-    pub(super) const AGAIN: Table = Table(20);
-    pub(super) const REVOKED: Table = Table(21);
-    pub(super) const SYNCED: Table = Table(22);
-    pub(super) const KNOWN: Table = Table(23);
+    pub(super) const META: Table = Table(32);
+    pub(super) const PEERS: Table = Table(33);
+    pub(super) const REVOKED: Table = Table(34);
+    pub(super) const SYNCED: Table = Table(35);
+    pub(super) const CAFS: Table = Table(36);
+    pub(super) const ACCEPTANCES: Table = Table(37);
+    pub(super) const CLASSES: Table = Table(38);
+    pub(super) const EXTENTS: Table = Table(39);
+    pub(super) const SHARES: Table = Table(40);
+    pub(super) const LOG: Table = Table(41);
+    pub(super) const RECORDS: Table = Table(42);
+    pub(super) const TOMBSTONES: Table = Table(43);
+    pub(super) const IDENTIFIERS: Table = Table(44);
+    pub(super) const RETENTION: Table = Table(45);
+    pub(super) const FEEDS: Table = Table(46);
+    pub(super) const EVENTS: Table = Table(47);
+    pub(super) const DELIVERED: Table = Table(48);
+    pub(super) const WITHHELD: Table = Table(49);
+    pub(super) const KNOWN: Table = Table(50);
+    pub(super) const RECEIPTS: Table = Table(51);
+    pub(super) const CURSORS: Table = Table(52);
+    pub(super) const LETTERS: Table = Table(53);
 }
 
 /// Why a table cannot be read or written.
@@ -81,6 +85,15 @@ pub enum Error {
         /// The last entry before the hole.
         after: u64,
     },
+    /// The books were kept by a build whose format this one does not read.
+    #[error(
+        "the data folder was kept by another version of igain, whose books are of format {found}; this one reads {BOOKS}. \
+         Run that version, or make a new folder with `igain init` and import your records there; peers send theirs again"
+    )]
+    Books {
+        /// The format of the books; 1 where it is not said.
+        found: u64,
+    },
     /// A row is not what its table holds.
     #[error("a row of table `{table}` cannot be read: {why}. Run `igain store verify`")]
     Row {
@@ -97,6 +110,7 @@ impl Error {
         match self {
             Self::Store(error) => error.code(),
             Self::Hole { .. } => "store.hole",
+            Self::Books { .. } => "store.format",
             Self::Row { .. } => "store.row",
         }
     }
@@ -112,6 +126,25 @@ impl Ledger {
     /// The tables in `store`.
     pub fn new(store: Store) -> Self {
         Self { store }
+    }
+
+    /// Sees that the books are of the format of this build; new ones are begun with it.
+    ///
+    /// # Errors
+    /// [`Error::Books`] where they are not.
+    pub fn check_format(&self) -> Result<(), Error> {
+        /// Where a build of before kept single values.
+        const BEFORE: Table = Table(1);
+        match self.format()? {
+            Some(BOOKS) => Ok(()),
+            Some(found) => Err(Error::Books { found }),
+            None if self.store.contains(BEFORE, b"high-water")? => Err(Error::Books { found: 1 }),
+            None => {
+                let mut batch = Batch::new();
+                self.put_format(&mut batch, BOOKS);
+                self.commit(batch)
+            }
+        }
     }
 
     /// The store below, for its upkeep.

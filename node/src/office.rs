@@ -5,6 +5,7 @@
 //! way to write, a turn (`turn.rs`): duties that write are steps of one.
 
 mod account;
+mod align;
 mod ask;
 mod cafs;
 mod card;
@@ -37,8 +38,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
-use igain_protocol::label::ClassSecret;
-use igain_protocol::log::FeedSecret;
 use igain_protocol::record::SaltKey;
 use igain_protocol::time::Timestamp;
 use zeroize::Zeroizing;
@@ -48,7 +47,7 @@ pub use ask::{Answer, Hit, NameQuery, Question};
 pub use cafs::{Caf, NewCaf};
 pub use clock::{Clock, TOLERANCE_MS};
 pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
-pub use entitle::Grants;
+pub use entitle::{Grant, Grants};
 pub use error::{Error, Fault};
 pub use holders::{Holder, HolderState};
 pub use index::Indexer;
@@ -66,6 +65,7 @@ use crate::keystore::Keys;
 use crate::ledger::Ledger;
 use crate::search::Search;
 use crate::store::{Batch, StoreKey};
+use align::Basis;
 use memory::Memory;
 use turn::Desk;
 
@@ -75,10 +75,6 @@ pub struct Secrets {
     pub signing: SigningKey,
     /// Opens parcels.
     pub sealing: SealingIdentity,
-    /// Names classes.
-    pub class: ClassSecret,
-    /// Blinds feeds.
-    pub feed: FeedSecret,
     /// Salts commitments.
     pub salt: SaltKey,
     /// Derives ids of imported records.
@@ -94,8 +90,6 @@ impl Secrets {
         Self {
             signing: keys.signing(),
             sealing: keys.sealing(),
-            class: ClassSecret::new(*keys.class_secret()),
-            feed: FeedSecret::new(*store.subkey(&[], "igain feeds 1")),
             salt: SaltKey::new(*keys.salt_key()),
             record_id: keys.record_id_secret(),
             identifier: store.subkey(&[], "igain identifiers 1"),
@@ -147,6 +141,8 @@ struct Inner {
     memory: Arc<Memory>,
     /// Held by whoever writes.
     desk: Mutex<Desk>,
+    /// What was looked at when classes were brought in line last; held by whoever does that.
+    basis: Mutex<Basis>,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
 }
@@ -157,6 +153,7 @@ impl Office {
     /// # Errors
     /// Where the books cannot be read, or the clock lies before the latest time seen.
     pub fn open(parts: Parts) -> Result<Self, Error> {
+        parts.ledger.check_format()?;
         let seen = parts.ledger.high_water()?;
         let behind_ms = seen.ms_since(parts.clock.raw());
         if behind_ms > TOLERANCE_MS {
@@ -177,8 +174,9 @@ impl Office {
             search: parts.search,
             clock: parts.clock,
             entropy: parts.entropy,
-            memory: Arc::new(Memory::new(peers, cafs, classes, policy)),
+            memory: Arc::new(Memory::new(parts.me, peers, cafs, classes, policy)),
             desk: Mutex::default(),
+            basis: Mutex::default(),
             asking: AtomicUsize::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })

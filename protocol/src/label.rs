@@ -5,10 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
 use minicbor::{Decode, Encode};
-use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use sha2::{Digest as _, Sha256};
 
 use crate::bureau::BureauId;
 use crate::caf::CafId;
@@ -129,15 +127,14 @@ impl Label {
         Ok(label)
     }
 
-    /// The class of records with this label, as their owner names it.
-    pub fn class_id(&self, secret: &ClassSecret) -> ClassId {
-        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret.0).expect("any key length");
-        mac.update(b"igain class 1");
-        mac.update(&self.canonical());
-        let mut id = [0; 16];
-        id.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
-        ClassId(id)
+    /// Names the label to who holds records with it.
+    pub fn digest(&self) -> LabelDigest {
+        let mut hash = Sha256::new();
+        hash.update(b"igain label 1");
+        hash.update(self.canonical());
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        LabelDigest(digest)
     }
 
     /// The handling banner: what everyone who sees the record must see first.
@@ -154,40 +151,23 @@ impl Label {
     }
 }
 
-/// The secret under which a bureau names its classes.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct ClassSecret([u8; 32]);
-
-impl ClassSecret {
-    /// A secret of 32 uniformly random bytes.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Debug for ClassSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClassSecret(..)")
-    }
-}
-
-/// A class: a keyed hash of its label, so that it tells nothing and no other class shifts it.
+/// The first 16 bytes of a hash over a label's encoding: who holds a record knows its label, nobody else is told it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClassId([u8; 16]);
+pub struct LabelDigest([u8; 16]);
 
-impl ClassId {
-    /// A class id as it was stored.
+impl LabelDigest {
+    /// A digest as it came.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The 16 bytes of the id.
+    /// The 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
 
-impl fmt::Debug for ClassId {
+impl fmt::Debug for LabelDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }

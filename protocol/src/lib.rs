@@ -7,7 +7,7 @@ pub mod bureau;
 pub mod caf;
 pub mod codec;
 pub mod label;
-pub mod log;
+pub mod feed;
 pub mod parcel;
 pub mod receipt;
 pub mod record;

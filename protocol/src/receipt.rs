@@ -1,48 +1,23 @@
 //! Signed answers to what a bureau was sent.
 //!
-//! An owner lists by them who holds a record and who has not yet purged it (law L7), so a receipt is kept as long as
-//! the record's withdrawal is remembered.
-
-use std::fmt;
+//! A receipt says up to which place of a feed of records a bureau has acted: what ended or was taken back before that
+//! place is gone there. An owner lists by it who has not yet purged a record (law L7). What was sent again after that
+//! place is another matter, so an old receipt answers nothing new.
 
 use minicbor::{Decode, Encode};
 
 use crate::bureau::{BureauId, SigningKey, VerifyingKey};
 use crate::codec::{self, Signed, Typ, text};
+use crate::feed::Cursor;
 use crate::record::RecordId;
 use crate::time::Timestamp;
 
-/// Records in one receipt: with 17 bytes each, a receipt fills a quarter of a parcel.
-pub const RECORDS_LIMIT: usize = 1024;
-/// Bytes of a reason.
-pub const REASON_LIMIT: usize = 512;
+/// Refusals in one receipt.
+pub const REFUSED_LIMIT: usize = 64;
+/// Bytes of why a record was refused.
+pub const WHY_LIMIT: usize = 64;
 
-const VERSION: u64 = 1;
-
-/// What became of what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Outcome {
-    /// Stored, and in use.
-    #[n(0)]
-    Applied,
-    /// Deleted as asked; nothing of it is left in use.
-    #[n(1)]
-    Purged,
-    /// Not taken over, for the reason given.
-    #[n(2)]
-    Refused,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Applied => "applied",
-            Self::Purged => "purged",
-            Self::Refused => "refused",
-        })
-    }
-}
+const VERSION: u64 = 2;
 
 /// One bureau's answer to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,16 +26,26 @@ pub struct Receipt {
     pub from: BureauId,
     /// Whom it answers.
     pub to: BureauId,
-    /// When it did what it says.
+    /// When all was done that lies before the place.
     pub at: Timestamp,
-    /// What it did.
-    pub outcome: Outcome,
-    /// The feed that the answer is about, where it is about a whole feed.
-    pub feed: Option<[u8; 16]>,
-    /// The records that the answer is about.
-    pub records: Vec<RecordId>,
-    /// Why, where something was refused.
-    pub reason: Option<String>,
+    /// The place in the feed of records.
+    pub upto: Cursor,
+    /// Records that were not taken over since the receipt before; at most [`REFUSED_LIMIT`], the rest is not named.
+    pub refused: Vec<Refusal>,
+}
+
+/// A record that was not taken over.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Refusal {
+    /// The record.
+    #[n(0)]
+    pub id: RecordId,
+    /// Its revision.
+    #[n(1)]
+    pub revision: u32,
+    /// The stable name of the reason.
+    #[n(2)]
+    pub why: String,
 }
 
 /// Why a receipt is refused.
@@ -69,16 +54,13 @@ pub enum Error {
     /// Not a signed document, or not by the key at hand.
     #[error(transparent)]
     Document(#[from] codec::Error),
-    /// Too many records.
-    #[error("the receipt names {count} records, and {RECORDS_LIMIT} is the limit. Its sender breaks the protocol")]
+    /// Too many refusals.
+    #[error("the receipt names {count} records, and {REFUSED_LIMIT} is the limit. Its sender breaks the protocol")]
     TooMany {
         /// How many.
         count: usize,
     },
-    /// About nothing.
-    #[error("the receipt names no feed and no record. Its sender breaks the protocol")]
-    Empty,
-    /// Its reason is empty, too long or has control characters.
+    /// A reason is empty, too long or has control characters.
     #[error("the receipt's reason {0}. Its sender breaks the protocol")]
     Reason(text::Fault),
     /// From another bureau than the one that brought it, or for another than this one.
@@ -97,7 +79,6 @@ impl Error {
         match self {
             Self::Document(error) => error.code(),
             Self::TooMany { .. } => "receipt.too-many",
-            Self::Empty => "receipt.empty",
             Self::Reason(_) => "receipt.reason",
             Self::NotOurs { .. } => "receipt.not-ours",
         }
@@ -116,13 +97,10 @@ impl Receipt {
     }
 
     fn check(&self) -> Result<(), Error> {
-        if self.records.len() > RECORDS_LIMIT {
-            return Err(Error::TooMany { count: self.records.len() });
+        if self.refused.len() > REFUSED_LIMIT {
+            return Err(Error::TooMany { count: self.refused.len() });
         }
-        if self.records.is_empty() && self.feed.is_none() {
-            return Err(Error::Empty);
-        }
-        self.reason.as_ref().map_or(Ok(()), |reason| text::line(reason, REASON_LIMIT)).map_err(Error::Reason)
+        self.refused.iter().try_for_each(|refused| text::line(&refused.why, WHY_LIMIT)).map_err(Error::Reason)
     }
 }
 
@@ -180,42 +158,22 @@ struct Wire {
     #[n(3)]
     at: Timestamp,
     #[n(4)]
-    outcome: Outcome,
-    #[cbor(n(5), with = "minicbor::bytes")]
-    feed: Option<[u8; 16]>,
-    #[n(6)]
-    records: Vec<RecordId>,
-    #[n(7)]
-    reason: Option<String>,
+    upto: Cursor,
+    #[n(5)]
+    refused: Vec<Refusal>,
 }
 
 impl From<&Receipt> for Wire {
     fn from(receipt: &Receipt) -> Self {
-        let receipt = receipt.clone();
-        Self {
-            version: VERSION,
-            from: receipt.from,
-            to: receipt.to,
-            at: receipt.at,
-            outcome: receipt.outcome,
-            feed: receipt.feed,
-            records: receipt.records,
-            reason: receipt.reason,
-        }
+        let Receipt { from, to, at, upto, refused } = receipt.clone();
+        Self { version: VERSION, from, to, at, upto, refused }
     }
 }
 
 impl From<Wire> for Receipt {
     fn from(wire: Wire) -> Self {
-        Self {
-            from: wire.from,
-            to: wire.to,
-            at: wire.at,
-            outcome: wire.outcome,
-            feed: wire.feed,
-            records: wire.records,
-            reason: wire.reason,
-        }
+        let Wire { from, to, at, upto, refused, .. } = wire;
+        Self { from, to, at, upto, refused }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Replication as two machines: a [`Provider`] that serves what a peer is entitled to, a [`Subscriber`] that asks.
 //!
-//! The subscriber **pulls**: it names what it holds by a digest, or by all its cursors when the provider asks for
-//! them, and gets parcels until its budget is spent or nothing is left, a few ahead of what it says that it has taken in. A quiet exchange is one short message each way
-//! and settles both directions. Both machines are stepped by `handle(input) -> effects`; whoever drives them does the
+//! The subscriber **pulls**: it names how far it has come in both feeds, and gets parcels until its budget is spent or
+//! nothing is left, a few ahead of what it says that it has taken in. A quiet exchange is one short message each way and
+//! settles both directions. Both machines are stepped by `handle(input) -> effects`; whoever drives them does the
 //! reading, storing, sealing and sending, strictly in the order of the effects.
 
 mod delivery;
@@ -23,4 +23,4 @@ pub use provider::{Effect as ProviderEffect, Input as ProviderInput, Provider, R
 pub use pull::Pull;
 pub use subscriber::{Change, Effect as SubscriberEffect, Input as SubscriberInput, Subscriber, Violation};
 pub use taken::Taken;
-pub use view::{ClassIndex, Feed, Grant, Heads, LETTERS_CLASS, Mark, Phase, View};
+pub use view::{Feed, Mark, View};

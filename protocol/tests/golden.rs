@@ -16,7 +16,8 @@ use igain_protocol::bureau::{BureauId, Card, Contact, SealingIdentity, SignedCar
 use igain_protocol::caf::{Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::receipt::{Outcome, Receipt, SignedReceipt};
+use igain_protocol::feed::{Cursor, Position};
+use igain_protocol::receipt::{Receipt, Refusal, SignedReceipt};
 use igain_protocol::record::RecordId;
 use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
@@ -228,31 +229,32 @@ fn the_acceptance_is_as_it_was() {
 
 #[test]
 fn the_receipt_is_as_it_was() {
-    let records = [[0x31; 16], [0x32; 16]];
+    let refused = Refusal {
+        id: RecordId::from_bytes([0x31; 16]),
+        revision: 2,
+        why: "record.outdated".into(),
+    };
+    let at_place = Position { seq: 12, head: [0x32; 16] };
     let receipt = Receipt {
         from: id("FR"),
         to: id("KE"),
         at: at("2026-01-04T00:00:00Z"),
-        outcome: Outcome::Refused,
-        feed: Some([0x33; 16]),
-        records: records.map(RecordId::from_bytes).to_vec(),
-        reason: Some("the retention date is past".into()),
+        upto: Cursor { generation: 1_767_484_800_000, at: at_place },
+        refused: vec![refused.clone()],
     };
     let signed = receipt.sign(&fr()).unwrap();
     check(
         "receipt",
         &json!({
             "name": "receipt",
-            "description": "An answer to what was sent, signed by the bureau that answers",
+            "description": "Up to where a bureau has acted on what it was sent, signed by that bureau",
             "keys": keys(&FR_SIGNING),
             "input": {
                 "from": "FR",
                 "to": "KE",
                 "at_ms": receipt.at.as_ms(),
-                "outcome": 2,
-                "feed": hex(&[0x33; 16]),
-                "records": records.map(|id| hex(&id)),
-                "reason": receipt.reason,
+                "upto": [receipt.upto.generation, at_place.seq, hex(&at_place.head)],
+                "refused": [[hex(&[0x31; 16]), 2, refused.why]],
             },
             "bytes": hex(signed.as_bytes()),
         }),

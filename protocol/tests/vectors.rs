@@ -224,7 +224,7 @@ fn the_charter_the_acceptance_and_the_receipt_verify() {
     let lists = Json::from(vec![only["kinds"].clone(), only["crime_areas"].clone(), only["owners"].clone()]);
     assert_eq!(json(at(&acceptance, 6).unwrap()), lists);
     let (receipt, vector) = read("receipt");
-    let names = [(1, "from"), (2, "to"), (3, "at_ms"), (4, "outcome"), (5, "feed"), (6, "records"), (7, "reason")];
+    let names = [(1, "from"), (2, "to"), (3, "at_ms"), (4, "upto"), (5, "refused")];
     compare(&receipt, &vector["input"], &names);
 }
 

@@ -165,7 +165,7 @@ fn link(link: &types::Link) -> [(&'static str, String); 6] {
             "gives",
             format!(
                 "{}, {} and {} refused since the start, {}",
-                plural(link.feeds_in as u64, "feed", "feeds"),
+                plural(link.labels_in as u64, "label", "labels"),
                 plural(link.received, "record", "records"),
                 count(link.refused),
                 bytes(link.bytes_in)
@@ -175,7 +175,7 @@ fn link(link: &types::Link) -> [(&'static str, String); 6] {
             "gets",
             format!(
                 "{}, {} behind, {}",
-                plural(link.feeds_out as u64, "feed", "feeds"),
+                plural(link.labels_out as u64, "label", "labels"),
                 plural(link.behind, "entry", "entries"),
                 bytes(link.bytes_out)
             ),

@@ -1,9 +1,8 @@
-//! The logs that this node keeps: one for each class of its own, one for each feed that it receives.
+//! The classes of records that this node keeps: one for each label of its own, and for each label, groups and generation
+//! of what it receives of one bureau.
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::label::Label;
-use igain_protocol::log::FeedId;
-use igain_protocol::sync::ClassIndex;
 use igain_protocol::vocabulary::GroupSet;
 use minicbor::{Decode, Encode};
 
@@ -12,20 +11,43 @@ use crate::store::Batch;
 
 const NAME: &str = "classes";
 
+/// A class: a small number, never sent, and never given twice.
+pub type ClassIndex = u32;
+
 /// The class of records that cannot be shared yet. It has no log.
 pub const DRAFTS: ClassIndex = ClassIndex::MAX - 1;
 
-/// One log.
+/// One class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassRow {
     /// Who owns its records.
     pub owner: BureauId,
     /// The label of all its records.
     pub label: Label,
-    /// For a received feed: its handle, and the groups that its owner grants.
-    pub feed: Option<(FeedId, GroupSet)>,
-    /// A received feed that is being purged: its records count as gone already.
+    /// For received ones: how they came.
+    pub came: Option<Came>,
+    /// Received ones that are being purged: its records count as gone already.
     pub ending: bool,
+}
+
+/// How received records came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Came {
+    /// In this generation of their owner's feed.
+    pub generation: u64,
+    /// With these groups of fields.
+    pub groups: GroupSet,
+}
+
+/// How much there is in a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Extent {
+    /// Live records.
+    #[n(0)]
+    pub records: u64,
+    /// The number of the last entry of its log.
+    #[n(1)]
+    pub head: u64,
 }
 
 #[derive(Encode, Decode)]
@@ -35,8 +57,8 @@ struct Row {
     owner: BureauId,
     #[cbor(n(1), with = "minicbor::bytes")]
     label: Vec<u8>,
-    #[cbor(n(2), with = "minicbor::bytes")]
-    feed: Option<Vec<u8>>,
+    #[n(2)]
+    generation: Option<u64>,
     #[n(3)]
     groups: u8,
     #[n(4)]
@@ -44,7 +66,7 @@ struct Row {
 }
 
 impl Ledger {
-    /// All logs with their indexes, ascending.
+    /// All classes with their numbers, ascending.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -53,7 +75,7 @@ impl Ledger {
         rows.into_iter().map(|(key, row)| Ok((ClassIndex::from_be_bytes(part(NAME, &key, 0)?), row.read()?))).collect()
     }
 
-    /// One log.
+    /// One class.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -62,36 +84,45 @@ impl Ledger {
         bytes.map(|bytes| decode::<Row>(NAME, &bytes)?.read()).transpose()
     }
 
-    /// Adds a log.
+    /// Adds a class.
     pub fn put_class(&self, batch: &mut Batch, class: ClassIndex, row: &ClassRow) {
         let row = Row {
             owner: row.owner,
             label: row.label.canonical(),
-            feed: row.feed.map(|(feed, _)| feed.as_bytes().to_vec()),
-            groups: row.feed.map_or(0, |(_, groups)| groups.bits()),
+            generation: row.came.map(|came| came.generation),
+            groups: row.came.map_or(0, |came| came.groups.bits()),
             ending: row.ending.then_some(true),
         };
         batch.put(table::CLASSES, class.to_be_bytes(), encode(&row));
     }
 
-    /// Removes a log.
+    /// Removes a class.
     pub fn delete_class(&self, batch: &mut Batch, class: ClassIndex) {
         batch.delete(table::CLASSES, class.to_be_bytes());
-        batch.delete(table::COUNTS, class.to_be_bytes());
+        batch.delete(table::EXTENTS, class.to_be_bytes());
+        batch.delete(table::SHARES, class.to_be_bytes());
     }
 
-    /// How many live records a log has.
+    /// How much there is in a class.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn class_count(&self, class: ClassIndex) -> Result<u64, Error> {
-        let bytes = self.store().get(table::COUNTS, &class.to_be_bytes())?;
-        bytes.map_or(Ok(0), |bytes| decode(NAME, &bytes))
+    pub fn extent(&self, class: ClassIndex) -> Result<Extent, Error> {
+        Ok(self.row(NAME, table::EXTENTS, &class.to_be_bytes())?.unwrap_or_default())
     }
 
-    /// Notes how many live records a log has.
-    pub fn put_class_count(&self, batch: &mut Batch, class: ClassIndex, count: u64) {
-        batch.put(table::COUNTS, class.to_be_bytes(), encode(&count));
+    /// How much there is in each class.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn extents(&self) -> Result<Vec<(ClassIndex, Extent)>, Error> {
+        let rows: Vec<(Vec<u8>, Extent)> = self.rows(NAME, table::EXTENTS, &[])?;
+        rows.into_iter().map(|(key, row)| Ok((ClassIndex::from_be_bytes(part(NAME, &key, 0)?), row))).collect()
+    }
+
+    /// Notes how much there is in a class.
+    pub fn put_extent(&self, batch: &mut Batch, class: ClassIndex, extent: Extent) {
+        batch.put(table::EXTENTS, class.to_be_bytes(), encode(&extent));
     }
 }
 
@@ -100,10 +131,7 @@ impl Row {
         let bad = |why: &str| Error::Row { table: NAME, why: why.into() };
         let label = Label::decode(&self.label).map_err(|error| bad(&error.to_string()))?;
         let groups = GroupSet::from_bits(self.groups).ok_or_else(|| bad("unknown group"))?;
-        let feed = self.feed.map(|bytes| -> Result<_, Error> {
-            let bytes: [u8; 16] = bytes.try_into().map_err(|_| bad("handle of another length"))?;
-            Ok((FeedId::from_bytes(bytes), groups))
-        });
-        Ok(ClassRow { owner: self.owner, label, feed: feed.transpose()?, ending: self.ending == Some(true) })
+        let came = self.generation.map(|generation| Came { generation, groups });
+        Ok(ClassRow { owner: self.owner, label, came, ending: self.ending == Some(true) })
     }
 }

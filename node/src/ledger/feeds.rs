@@ -4,44 +4,33 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::label::{ClassId, Label};
-use igain_protocol::log::{FeedId, Position};
-use igain_protocol::sync::{ClassIndex, Feed, Mark, Phase, View};
-use igain_protocol::vocabulary::GroupSet;
+use igain_protocol::feed::{FeedKind, Position};
+use igain_protocol::sync::{Feed, Mark, View};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use roaring::RoaringBitmap;
 
-use super::{Error, Ledger, decode, encode, part, table};
+use super::{Error, Ledger, decode, encode, table};
 use crate::store::Batch;
 
 const NAME: &str = "feeds";
 
-/// Slots that one row of deliveries covers: a bitmap of at most 8 KiB.
-const SLOTS: u64 = 1 << 16;
+/// Records that one row of deliveries covers: a bitmap of at most 8 KiB.
+const NUMBERS: u64 = 1 << 16;
 
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct Row {
     #[n(0)]
-    class: ClassIndex,
-    #[cbor(n(1), with = "minicbor::bytes")]
-    class_id: [u8; 16],
-    #[n(2)]
-    label: Option<ByteVec>,
-    #[n(3)]
-    groups: u8,
-    #[n(4)]
     generation: u64,
-    /// 0 open, 1 closing, 2 closing and the close was sent.
-    #[n(5)]
-    phase: u8,
-    #[n(6)]
+    #[n(1)]
+    start: u64,
+    #[n(2)]
     acked: Option<MarkRow>,
-    #[n(7)]
+    #[n(3)]
     sent: Vec<MarkRow>,
-    #[n(8)]
-    again: u64,
+    #[n(4)]
+    passed: Vec<MarkRow>,
 }
 
 #[derive(Encode, Decode)]
@@ -51,7 +40,7 @@ struct MarkRow {
     #[n(1)]
     through: u64,
     #[n(2)]
-    again: u64,
+    within: (u32, u64),
 }
 
 impl Ledger {
@@ -60,31 +49,33 @@ impl Ledger {
     /// # Errors
     /// Where the store cannot be read.
     pub fn view(&self, peer: BureauId) -> Result<View, Error> {
-        let rows: Vec<(Vec<u8>, Row)> = self.rows(NAME, table::FEEDS, peer.as_bytes())?;
-        let feeds = rows.into_iter().map(|(key, row)| Ok((FeedId::from_bytes(part(NAME, &key, 8)?), row.read()?)));
-        Ok(View { feeds: feeds.collect::<Result<_, Error>>()? })
+        Ok(View { letters: self.feed(peer, FeedKind::Letters)?, records: self.feed(peer, FeedKind::Records)? })
     }
 
-    /// Notes a feed of a peer's view.
-    pub fn put_feed(&self, batch: &mut Batch, peer: BureauId, id: FeedId, feed: &Feed) {
-        batch.put(table::FEEDS, feed_key(peer, id), encode(&Row::of(feed)));
-    }
-
-    /// Forgets a feed of a peer's view.
-    pub fn delete_feed(&self, batch: &mut Batch, peer: BureauId, id: FeedId) {
-        batch.delete(table::FEEDS, feed_key(peer, id));
-    }
-
-    /// Whether a slot of a class was ever delivered to a peer.
+    /// One feed of a peer.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn was_delivered(&self, peer: BureauId, class: ClassIndex, slot: u64) -> Result<bool, Error> {
-        Ok(self.delivered_page(peer, class, slot / SLOTS)?.contains(low(slot)))
+    pub fn feed(&self, peer: BureauId, kind: FeedKind) -> Result<Feed, Error> {
+        let row: Option<Row> = self.row(NAME, table::FEEDS, &feed_key(peer, kind))?;
+        Ok(row.map_or_else(Feed::default, Row::read))
     }
 
-    fn delivered_page(&self, peer: BureauId, class: ClassIndex, page: u64) -> Result<RoaringBitmap, Error> {
-        let Some(bytes) = self.store().get(table::DELIVERED, &delivered_key(peer, class, page))? else {
+    /// Notes a feed of a peer's view.
+    pub fn put_feed(&self, batch: &mut Batch, peer: BureauId, kind: FeedKind, feed: &Feed) {
+        batch.put(table::FEEDS, feed_key(peer, kind), encode(&Row::of(feed)));
+    }
+
+    /// Whether a record was ever delivered to a peer.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn was_delivered(&self, peer: BureauId, number: u64) -> Result<bool, Error> {
+        Ok(number != 0 && self.delivered_page(peer, number / NUMBERS)?.contains(low(number)))
+    }
+
+    fn delivered_page(&self, peer: BureauId, page: u64) -> Result<RoaringBitmap, Error> {
+        let Some(bytes) = self.store().get(table::DELIVERED, &delivered_key(peer, page))? else {
             return Ok(RoaringBitmap::new());
         };
         let bytes: ByteVec = decode(NAME, &bytes)?;
@@ -98,7 +89,7 @@ impl Ledger {
 #[derive(Debug)]
 pub struct Deliveries {
     peer: BureauId,
-    pages: BTreeMap<(ClassIndex, u64), RoaringBitmap>,
+    pages: BTreeMap<u64, RoaringBitmap>,
 }
 
 impl Deliveries {
@@ -107,17 +98,17 @@ impl Deliveries {
         Self { peer, pages: BTreeMap::new() }
     }
 
-    /// Notes that slots of a class are delivered.
+    /// Notes that records are delivered.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn note(&mut self, ledger: &Ledger, batch: &mut Batch, class: ClassIndex, slots: &[u64]) -> Result<(), Error> {
-        let pages: BTreeSet<u64> = slots.iter().map(|slot| slot / SLOTS).collect();
+    pub fn note(&mut self, ledger: &Ledger, batch: &mut Batch, numbers: &[u64]) -> Result<(), Error> {
+        let pages: BTreeSet<u64> = numbers.iter().map(|number| number / NUMBERS).collect();
         for page in pages {
-            let key = delivered_key(self.peer, class, page);
-            let bitmap = self.page(ledger, class, page)?;
+            let key = delivered_key(self.peer, page);
+            let bitmap = self.page(ledger, page)?;
             let before = bitmap.len();
-            bitmap.extend(slots.iter().filter(|slot| *slot / SLOTS == page).map(|slot| low(*slot)));
+            bitmap.extend(numbers.iter().filter(|number| *number / NUMBERS == page).map(|number| low(*number)));
             if bitmap.len() > before {
                 bitmap.optimize();
                 let mut bytes = Vec::with_capacity(bitmap.serialized_size());
@@ -129,82 +120,65 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Whether a slot of a class was ever delivered.
+    /// Whether a record was ever delivered.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn contains(&mut self, ledger: &Ledger, class: ClassIndex, slot: u64) -> Result<bool, Error> {
-        Ok(self.page(ledger, class, slot / SLOTS)?.contains(low(slot)))
+    pub fn contains(&mut self, ledger: &Ledger, number: u64) -> Result<bool, Error> {
+        Ok(self.page(ledger, number / NUMBERS)?.contains(low(number)))
     }
 
-    fn page(&mut self, ledger: &Ledger, class: ClassIndex, page: u64) -> Result<&mut RoaringBitmap, Error> {
-        Ok(match self.pages.entry((class, page)) {
+    fn page(&mut self, ledger: &Ledger, page: u64) -> Result<&mut RoaringBitmap, Error> {
+        Ok(match self.pages.entry(page) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(ledger.delivered_page(self.peer, class, page)?),
+            Entry::Vacant(place) => place.insert(ledger.delivered_page(self.peer, page)?),
         })
     }
 }
 
-/// The place of a slot in its page.
-fn low(slot: u64) -> u32 {
+/// The place of a number in its page.
+fn low(number: u64) -> u32 {
     // INVARIANT: the remainder is below 2^16.
-    (slot % SLOTS) as u32
+    (number % NUMBERS) as u32
 }
 
-fn feed_key(peer: BureauId, feed: FeedId) -> Vec<u8> {
-    [peer.as_bytes().as_slice(), feed.as_bytes()].concat()
+fn feed_key(peer: BureauId, kind: FeedKind) -> Vec<u8> {
+    [peer.as_bytes().as_slice(), &[kind.number()]].concat()
 }
 
-fn delivered_key(peer: BureauId, class: ClassIndex, page: u64) -> Vec<u8> {
-    [peer.as_bytes().as_slice(), &class.to_be_bytes(), &page.to_be_bytes()].concat()
+fn delivered_key(peer: BureauId, page: u64) -> Vec<u8> {
+    [peer.as_bytes().as_slice(), &page.to_be_bytes()].concat()
 }
 
 impl Row {
     fn of(feed: &Feed) -> Self {
         Self {
-            class: feed.class,
-            class_id: *feed.class_id.as_bytes(),
-            label: feed.label.as_ref().map(|label| label.canonical().into()),
-            groups: feed.groups.bits(),
             generation: feed.generation,
-            phase: match feed.phase {
-                Phase::Open => 0,
-                Phase::Closing { sent: false } => 1,
-                Phase::Closing { sent: true } => 2,
-            },
+            start: feed.start,
             acked: feed.acked.map(MarkRow::of),
             sent: feed.sent.iter().copied().map(MarkRow::of).collect(),
-            again: feed.again,
+            passed: feed.passed.iter().copied().map(MarkRow::of).collect(),
         }
     }
 
-    fn read(self) -> Result<Feed, Error> {
-        let bad = |why: String| Error::Row { table: NAME, why };
-        let label = self.label.map(|bytes| Label::decode(&bytes)).transpose().map_err(|e| bad(e.to_string()))?;
-        Ok(Feed {
-            class: self.class,
-            class_id: ClassId::from_bytes(self.class_id),
-            label,
-            groups: GroupSet::from_bits(self.groups).ok_or_else(|| bad("unknown group".into()))?,
+    fn read(self) -> Feed {
+        Feed {
             generation: self.generation,
-            phase: match self.phase {
-                0 => Phase::Open,
-                phase => Phase::Closing { sent: phase == 2 },
-            },
+            start: self.start,
             acked: self.acked.map(MarkRow::read),
             sent: self.sent.into_iter().map(MarkRow::read).collect(),
-            again: self.again,
-        })
+            passed: self.passed.into_iter().map(MarkRow::read).collect(),
+        }
     }
 }
 
 impl MarkRow {
     const fn of(mark: Mark) -> Self {
-        Self { at: mark.at, through: mark.through, again: mark.again }
+        Self { at: mark.at, through: mark.through, within: mark.within }
     }
 
     const fn read(self) -> Mark {
-        Mark { at: self.at, through: self.through, again: self.again }
+        Mark { at: self.at, through: self.through, within: self.within }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Signed documents on their way to one peer each.
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::log::{Letter, LetterKind};
+use igain_protocol::feed::{Letter, LetterKind};
 use minicbor::{Decode, Encode};
 
 use super::{Error, Ledger, decode, encode, part, table};
@@ -21,7 +21,7 @@ pub struct LetterRow {
 #[derive(Encode, Decode)]
 struct Stored {
     #[n(0)]
-    kind: u8,
+    kind: u64,
     #[cbor(n(1), with = "minicbor::bytes")]
     bytes: Vec<u8>,
 }
@@ -47,15 +47,29 @@ impl Ledger {
 
     /// Adds a letter; its number follows the last one.
     pub fn put_letter(&self, batch: &mut Batch, peer: BureauId, row: &LetterRow) {
-        let stored = Stored { kind: row.letter.kind.code(), bytes: row.letter.bytes.clone() };
+        let stored = Stored { kind: row.letter.kind.number(), bytes: row.letter.bytes.clone() };
         batch.put(table::LETTERS, key(peer, row.seq), encode(&stored));
+    }
+
+    /// Forgets letters up to and with number `upto`, at most `limit` at once. The last one stays, for its number.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn forget_letters(&self, batch: &mut Batch, peer: BureauId, upto: u64, limit: usize) -> Result<(), Error> {
+        let keys = self.store().prefix_keys(table::LETTERS, peer.as_bytes(), None, limit + 1)?;
+        let number = |key: &[u8]| Ok::<_, Error>(u64::from_be_bytes(part(NAME, key, 8)?));
+        for pair in keys.windows(2) {
+            if let [old, _] = pair && number(old)? <= upto {
+                batch.delete(table::LETTERS, old.clone());
+            }
+        }
+        Ok(())
     }
 }
 
 fn read(key: &[u8], bytes: &[u8]) -> Result<LetterRow, Error> {
     let stored: Stored = decode(NAME, bytes)?;
-    let kind = LetterKind::from_code(stored.kind);
-    let kind = kind.ok_or_else(|| Error::Row { table: NAME, why: "unknown kind of letter".into() })?;
+    let kind = LetterKind::from_number(stored.kind);
     let seq = u64::from_be_bytes(part(NAME, key, 8)?);
     Ok(LetterRow { seq, letter: Letter { kind, bytes: stored.bytes } })
 }

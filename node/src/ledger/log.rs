@@ -1,11 +1,11 @@
-//! The entries of all logs. They are written in runs, one row for the entries of one class in one commit, and never
-//! changed; whether an entry still counts is the record's own row to say.
+//! What happened to the records of each class. All entries of this node have numbers of one count; those of a class are
+//! written in runs, one row for what one commit brings to it, and never changed; whether an entry still counts is the
+//! record's own row to say.
 
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::ClassIndex;
 use minicbor::{Decode, Encode};
 
-use super::{Error, Ledger, decode, encode, part, table};
+use super::{ClassIndex, Error, Ledger, decode, encode, part, table};
 use crate::store::Batch;
 
 const NAME: &str = "log";
@@ -26,23 +26,29 @@ pub enum Op {
     /// It went on to another class.
     #[n(3)]
     Leave,
-    /// Nobody knows: what stood here was lost. The slot is the time, in milliseconds, before which a feed must have begun
-    /// anew to pass it.
-    #[n(4)]
-    Lost,
 }
 
 /// One entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogEntry {
-    /// Its number, from 1 on, without gaps.
+    /// Its number among all entries of this node. Within a class the numbers ascend.
     pub seq: u64,
     /// What happened.
     pub op: Op,
     /// To which record.
     pub id: RecordId,
-    /// The number of the entry with which the record came into this class: what its deliveries are noted under.
-    pub slot: u64,
+    /// The number under which the record's deliveries are noted.
+    pub number: u64,
+}
+
+/// A run, as it is stored under its class and the number of its first entry.
+#[derive(Encode, Decode)]
+struct Row {
+    /// The number of the last entry of the class before it: what is missing between two runs is seen by it.
+    #[n(0)]
+    before: u64,
+    #[n(1)]
+    entries: Vec<Stored>,
 }
 
 #[derive(Encode, Decode)]
@@ -52,63 +58,82 @@ struct Stored {
     #[cbor(n(1), with = "minicbor::bytes")]
     id: [u8; 16],
     #[n(2)]
-    slot: u64,
+    number: u64,
+    /// Its number, counted from that of the run's first entry.
+    #[n(3)]
+    after: u64,
+}
+
+/// A run of a class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRun {
+    /// The number of the last entry of the class before it, zero where it is the first.
+    pub before: u64,
+    /// In order, at least one.
+    pub entries: Vec<LogEntry>,
+}
+
+impl LogRun {
+    /// The numbers of its first and last entry.
+    pub fn ends(&self) -> (u64, u64) {
+        let seq = |entry: Option<&LogEntry>| entry.map_or(0, |entry| entry.seq);
+        (seq(self.entries.first()), seq(self.entries.last()))
+    }
 }
 
 /// Most entries of one row, so that reading one entry never reads much more.
 const RUN: usize = 512;
 
 impl Ledger {
-    /// The number of the last entry of a log; zero for an empty one.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn log_head(&self, class: ClassIndex) -> Result<u64, Error> {
-        let key = class.to_be_bytes();
-        let last = self.store().last(table::LOG, &key)?;
-        let Some((key, bytes)) = last else { return Ok(0) };
-        let run: Vec<Stored> = decode(NAME, &bytes)?;
-        Ok(u64::from_be_bytes(part(NAME, &key, 4)?) + run.len() as u64 - 1)
-    }
-
-    /// Entries after `after` and up to `upto`, in order: the rest of the run that holds the next one. Empty where
-    /// nothing lies between the two.
+    /// Entries of a class after number `after` and up to `upto`, in order: those of the run that holds the next one.
+    /// `head` is the number of the last entry of the class. Empty where nothing lies between.
     ///
     /// # Errors
     /// [`Error::Hole`] where the next entry is missing: a hole is never taken for the end of a log. Where the store
     /// cannot be read.
-    pub fn log_after(&self, class: ClassIndex, after: u64, upto: u64) -> Result<Vec<LogEntry>, Error> {
-        if after >= upto {
+    pub fn log_after(&self, class: ClassIndex, after: u64, upto: u64, head: u64) -> Result<Vec<LogEntry>, Error> {
+        if after >= upto.min(head) {
             return Ok(Vec::new());
         }
-        let wanted = after + 1;
-        let start = self.store().last_before(table::LOG, &class.to_be_bytes(), &key(class, wanted))?;
-        let run = match start {
-            Some((found, bytes)) => entries(u64::from_be_bytes(part(NAME, &found, 4)?), &bytes)?,
-            None => Vec::new(),
+        let start = self.store().last_before(table::LOG, &class.to_be_bytes(), &key(class, after + 1))?;
+        let here = match start {
+            Some((found, bytes)) => Some(run(&found, &bytes)?),
+            None => None,
         };
-        let run: Vec<LogEntry> = run.into_iter().filter(|entry| (wanted..=upto).contains(&entry.seq)).collect();
-        if run.is_empty() { Err(Error::Hole { class, after }) } else { Ok(run) }
+        let holds = |run: &LogRun| run.ends().1 > after;
+        let next = match here.filter(holds) {
+            Some(run) => Some(run),
+            None => self.run_after(class, after)?.filter(|run| run.before <= after),
+        };
+        // With one count for all, only the run before tells whether something is missing.
+        let next = next.ok_or(Error::Hole { class, after })?;
+        Ok(next.entries.into_iter().filter(|entry| entry.seq > after && entry.seq <= upto).collect())
     }
 
-    /// The first run of a log that begins after entry `after`, whatever is missing before it. For a log that is being
-    /// purged, and for finding holes.
+    /// The first run of a class that begins after number `after`, whatever is missing before it.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn run_after(&self, class: ClassIndex, after: u64) -> Result<Vec<LogEntry>, Error> {
+    pub fn run_after(&self, class: ClassIndex, after: u64) -> Result<Option<LogRun>, Error> {
         let page = self.store().prefix(table::LOG, &class.to_be_bytes(), Some(&key(class, after)), 1)?;
-        let Some((found, bytes)) = page.into_iter().next() else { return Ok(Vec::new()) };
-        entries(u64::from_be_bytes(part(NAME, &found, 4)?), &bytes)
+        page.first().map(|(found, bytes)| run(found, bytes)).transpose()
     }
 
-    /// Appends entries, which follow each other; their numbers are set by the caller.
-    pub fn append_log(&self, batch: &mut Batch, class: ClassIndex, entries: &[LogEntry]) {
+    /// Appends entries to a class, whose last one had the number `before`.
+    pub fn append_log(&self, batch: &mut Batch, class: ClassIndex, before: u64, entries: &[LogEntry]) {
+        let mut before = before;
         for run in entries.chunks(RUN) {
-            let Some(first) = run.first() else { continue };
-            let stored = run.iter().map(|e| Stored { op: e.op, id: *e.id.as_bytes(), slot: e.slot });
-            batch.put(table::LOG, key(class, first.seq), encode(&stored.collect::<Vec<_>>()));
+            self.put_run(batch, class, &LogRun { before, entries: run.to_vec() });
+            before = run.last().map_or(before, |last| last.seq);
         }
+    }
+
+    /// Writes a run, in the place of one that began at the same number.
+    pub fn put_run(&self, batch: &mut Batch, class: ClassIndex, run: &LogRun) {
+        let (first, _) = run.ends();
+        let stored = |e: &LogEntry| Stored { op: e.op, id: *e.id.as_bytes(), number: e.number, after: e.seq - first };
+        let row = Row { before: run.before, entries: run.entries.iter().map(stored).collect() };
+        batch.put(table::LOG, key(class, first), encode(&row));
     }
 
     /// Removes the run that begins at `first`.
@@ -117,10 +142,16 @@ impl Ledger {
     }
 }
 
-fn entries(first: u64, bytes: &[u8]) -> Result<Vec<LogEntry>, Error> {
-    let run: Vec<Stored> = decode(NAME, bytes)?;
-    let numbered = run.into_iter().zip(first..);
-    Ok(numbered.map(|(e, seq)| LogEntry { seq, op: e.op, id: RecordId::from_bytes(e.id), slot: e.slot }).collect())
+fn run(found: &[u8], bytes: &[u8]) -> Result<LogRun, Error> {
+    let first = u64::from_be_bytes(part(NAME, found, 4)?);
+    let row: Row = decode(NAME, bytes)?;
+    let entry = |e: Stored| LogEntry {
+        seq: first.saturating_add(e.after),
+        op: e.op,
+        id: RecordId::from_bytes(e.id),
+        number: e.number,
+    };
+    Ok(LogRun { before: row.before, entries: row.entries.into_iter().map(entry).collect() })
 }
 
 fn key(class: ClassIndex, seq: u64) -> [u8; 12] {

@@ -1,9 +1,8 @@
 //! Single values: the clock's high-water mark, the policy in force, counters.
 
-use igain_protocol::sync::ClassIndex;
 use igain_protocol::time::Timestamp;
 
-use super::{Error, Ledger, decode, encode, table};
+use super::{ClassIndex, Error, Ledger, decode, encode, table};
 use crate::store::Batch;
 
 const NAME: &str = "meta";
@@ -33,6 +32,29 @@ impl Ledger {
     /// Notes the number of the next new log.
     pub fn put_next_class(&self, batch: &mut Batch, next: ClassIndex) {
         batch.put(table::META, *b"next-class", encode(&u64::from(next)));
+    }
+
+    /// The format of the books; none in new ones.
+    pub(super) fn format(&self) -> Result<Option<u64>, Error> {
+        self.row(NAME, table::META, b"format")
+    }
+
+    /// Notes the format of the books.
+    pub(super) fn put_format(&self, batch: &mut Batch, format: u64) {
+        batch.put(table::META, *b"format", encode(&format));
+    }
+
+    /// The number of the last entry of all logs.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn log_head(&self) -> Result<u64, Error> {
+        self.number(b"log-head")
+    }
+
+    /// Notes the number of the last entry of all logs.
+    pub fn put_log_head(&self, batch: &mut Batch, head: u64) {
+        batch.put(table::META, *b"log-head", encode(&head));
     }
 
     /// The text of the policy in force; none before the first was applied.

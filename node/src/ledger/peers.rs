@@ -4,7 +4,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
-use super::{Error, Ledger, encode, part, table};
+use super::{Error, Ledger, PeerNumber, encode, part, table};
 use crate::store::Batch;
 
 const NAME: &str = "peers";
@@ -19,15 +19,12 @@ pub struct PeerRow {
     /// When its first card was enrolled.
     #[n(1)]
     pub enrolled: Timestamp,
-    /// Since when it gets nothing and nothing of it is accepted, in rows of builds that noted it here.
-    #[n(2)]
-    pub revoked: Option<Timestamp>,
     /// Tags that the policy may ask for, such as a region.
     #[n(3)]
     pub tags: Vec<String>,
-    /// The last exchange that ended well, in rows of builds that noted it here.
-    #[n(4)]
-    pub synced: Option<Timestamp>,
+    /// Its number among all that were ever enrolled, by which it is named in sets of peers.
+    #[n(5)]
+    pub number: PeerNumber,
 }
 
 /// The end of a signing key: nothing that it signs counts any more, whatever card names it.

@@ -1,14 +1,16 @@
-//! What peers say became of what they were sent.
+//! Up to where peers say that they have acted on what they were sent.
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::record::RecordId;
 use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
-use super::{Error, Ledger, encode, part, table};
+use super::{Error, Ledger, decode, encode, table};
 use crate::store::Batch;
 
 const NAME: &str = "receipts";
+
+/// Receipts of one peer that are kept: with them the owner tells when what was gone by then.
+const KEPT: usize = 256;
 
 /// A receipt as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -17,42 +19,40 @@ pub struct ReceiptRow {
     /// The signed receipt.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub signed: Vec<u8>,
-    /// When it came.
+    /// When its author says that it had done so.
     #[n(1)]
+    pub at: Timestamp,
+    /// When it came.
+    #[n(2)]
     pub received: Timestamp,
 }
 
 impl Ledger {
-    /// Keeps a receipt of `peer`. `nonce` tells apart those that came at the same time.
-    pub fn put_receipt(&self, batch: &mut Batch, peer: BureauId, nonce: [u8; 8], row: &ReceiptRow) {
-        let key = [peer.as_bytes().as_slice(), &row.received.as_ms().to_be_bytes(), &nonce].concat();
-        batch.put(table::RECEIPTS, key, encode(row));
-    }
-
-    /// Receipts of `peer`, oldest first.
+    /// Keeps a receipt of `peer`, which has acted on all up to number `through` of the log. Of those that it makes too
+    /// many, the oldest goes.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn receipts(&self, peer: BureauId) -> Result<Vec<ReceiptRow>, Error> {
-        Ok(self.rows(NAME, table::RECEIPTS, peer.as_bytes())?.into_iter().map(|(_, row)| row).collect())
+    pub fn put_receipt(&self, batch: &mut Batch, peer: BureauId, through: u64, row: &ReceiptRow) -> Result<(), Error> {
+        batch.put(table::RECEIPTS, key(peer, through), encode(row));
+        let kept = self.store().prefix_keys(table::RECEIPTS, peer.as_bytes(), None, KEPT)?;
+        if kept.len() == KEPT {
+            kept.into_iter().take(1).for_each(|oldest| batch.delete(table::RECEIPTS, oldest));
+        }
+        Ok(())
     }
 
-    /// Notes that `peer` says it has purged a record of this bureau.
-    pub fn put_purge(&self, batch: &mut Batch, record: RecordId, peer: BureauId, at: Timestamp) {
-        let key = [record.as_bytes().as_slice(), peer.as_bytes()].concat();
-        batch.put(table::PURGES, key, encode(&at));
-    }
-
-    /// Which peers have said, and when, that they have purged a record of this bureau.
+    /// The first receipt of `peer` that answers what stands at number `seq` of the log.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn purges(&self, record: RecordId) -> Result<Vec<(BureauId, Timestamp)>, Error> {
-        let rows: Vec<(Vec<u8>, Timestamp)> = self.rows(NAME, table::PURGES, record.as_bytes())?;
-        let read = |(key, at): (Vec<u8>, Timestamp)| {
-            let peer = BureauId::from_bytes(part(NAME, &key, 16)?);
-            Ok((peer.map_err(|error| Error::Row { table: NAME, why: error.to_string() })?, at))
-        };
-        rows.into_iter().map(read).collect()
+    pub fn receipt_for(&self, peer: BureauId, seq: u64) -> Result<Option<ReceiptRow>, Error> {
+        let after = key(peer, seq.saturating_sub(1));
+        let rows = self.store().prefix(table::RECEIPTS, peer.as_bytes(), Some(&after), 1)?;
+        rows.first().map(|(_, bytes)| decode(NAME, bytes)).transpose()
     }
+}
+
+fn key(peer: BureauId, through: u64) -> Vec<u8> {
+    [peer.as_bytes().as_slice(), &through.to_be_bytes()].concat()
 }

@@ -2,11 +2,10 @@
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::record::{self, Record, RecordId};
-use igain_protocol::sync::ClassIndex;
 use igain_protocol::time::{Day, Timestamp};
 use minicbor::{Decode, Encode};
 
-use super::{Error, Ledger, part, table};
+use super::{ClassIndex, Error, Ledger, part, table};
 use crate::store::{Batch, Table};
 
 const NAME: &str = "records";
@@ -31,23 +30,17 @@ pub struct Place {
     pub seq: u64,
     /// The entry with which it came into the class.
     #[n(2)]
-    pub slot: u64,
-    /// When this revision became durable here.
+    pub since: u64,
+    /// The first entry of all that put it into a log: the number under which its deliveries are noted. Zero for a draft
+    /// that never was in one.
     #[n(3)]
-    pub stored: Timestamp,
-    /// Classes and slots in which it stood before it was re-labelled.
+    pub number: u64,
+    /// When this revision became durable here.
     #[n(4)]
-    pub earlier: Vec<(ClassIndex, u64)>,
-    /// The last day on which it may be kept; none for a draft without one, and in rows of builds that did not note it.
+    pub stored: Timestamp,
+    /// The last day on which it may be kept; none for a draft without one.
     #[n(5)]
     pub until: Option<Day>,
-}
-
-impl Place {
-    /// Every class and slot in which the record stands or has stood: where its deliveries are noted.
-    pub fn trail(&self) -> Vec<(ClassIndex, u64)> {
-        self.earlier.iter().copied().chain([(self.class, self.slot)]).collect()
-    }
 }
 
 /// A record and where it stands.
@@ -70,15 +63,8 @@ impl RecordRow {
 
     /// Whether its last day has not passed on `today`: an expired record is as if it were gone, also before it is
     /// removed.
-    ///
-    /// # Errors
-    /// Where the bytes are no record.
-    pub fn is_live(&self, today: Day) -> Result<bool, Error> {
-        let until = match self.place.until {
-            Some(until) => Some(until),
-            None => self.record()?.header().retain_until,
-        };
-        Ok(until.is_none_or(|until| today <= until))
+    pub fn is_live(&self, today: Day) -> bool {
+        self.place.until.is_none_or(|until| today <= until)
     }
 }
 

@@ -1,11 +1,21 @@
 //! What may never come back: withdrawn and expired records.
 
-use igain_protocol::sync::ClassIndex;
 use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
 use super::{Error, Ledger, RecordKey, encode, table};
 use crate::store::Batch;
+
+/// Where a record stood that has ended; all zero for one that was never here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Stood {
+    /// The number under which its deliveries are noted; zero where it has none.
+    #[n(0)]
+    pub number: u64,
+    /// The number of the log at which it ended.
+    #[n(1)]
+    pub ended: u64,
+}
 
 /// The end of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -17,9 +27,9 @@ pub struct TombstoneRow {
     /// The owner's signed word; none where the retention date passed.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub signed: Option<Vec<u8>>,
-    /// Every class and slot in which it stood.
+    /// Where it stood.
     #[n(2)]
-    pub trail: Vec<(ClassIndex, u64)>,
+    pub stood: Stood,
     /// For a record of another bureau whose date passed here: the revision that had this date. Its owner may have given
     /// a later one a later date in time, and that one is taken; nothing else is ever.
     #[n(3)]

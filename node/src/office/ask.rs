@@ -124,7 +124,7 @@ impl Office {
         let why = Why::given(&actor, why)?;
         let mut hits = Vec::new();
         for (key, row) in self.ledger().records_with_id(id)? {
-            if owner.is_none_or(|owner| key.owner == owner) && self.is_shown(&row)? {
+            if owner.is_none_or(|owner| key.owner == owner) && self.is_shown(&row) {
                 hits.push(self.held(row.record()?, &row));
             }
         }
@@ -163,7 +163,7 @@ impl Office {
         let header = record.header();
         let among = |wanted: bool, empty: bool| empty || wanted;
         let day = index::day(&record);
-        let passes = self.is_shown(&row)?
+        let passes = self.is_shown(&row)
             && among(question.kinds.contains(&header.label.kind), question.kinds.is_empty())
             && among(question.owners.contains(&header.owner), question.owners.is_empty())
             && among(header.label.caf.is_some_and(|caf| question.cafs.contains(&caf)), question.cafs.is_empty())
@@ -175,8 +175,8 @@ impl Office {
     /// A record as this bureau holds it.
     fn held(&self, record: Record, row: &RecordRow) -> Hit {
         let classes = read(&self.inner.memory.classes);
-        let feed = classes.row(row.place.class).and_then(|class| class.feed);
-        Hit { record, stored: row.place.stored, granted: feed.map_or(GroupSet::ALL, |(_, groups)| groups) }
+        let came = classes.row(row.place.class).and_then(|class| class.came);
+        Hit { record, stored: row.place.stored, granted: came.map_or(GroupSet::ALL, |came| came.groups) }
     }
 
     /// What was asked for, as keyed digests: the audit log holds no personal data in clear.

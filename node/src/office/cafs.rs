@@ -8,7 +8,7 @@ use igain_protocol::caf::{
 };
 use igain_protocol::codec::text::Fault;
 use igain_protocol::label::Label;
-use igain_protocol::log::{Letter, LetterKind};
+use igain_protocol::feed::{Letter, LetterKind};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 
@@ -115,10 +115,14 @@ impl Caf {
         self.acceptances.get(&bureau).map(SignedAcceptance::acceptance)
     }
 
+    /// What a member asked for; none where it has not said.
+    pub fn subset_of(&self, member: BureauId) -> Option<&Subset> {
+        self.acceptance_of(member).map(|acceptance| &acceptance.only)
+    }
+
     /// Whether a member wants records of this label.
     pub fn wants(&self, member: BureauId, label: &Label, owner: BureauId) -> bool {
-        let only = self.acceptance_of(member).map(|acceptance| &acceptance.only);
-        only.is_none_or(|only| only.admits(label.kind, label.crime_area, owner))
+        self.subset_of(member).is_none_or(|only| only.admits(label.kind, label.crime_area, owner))
     }
 
     /// What policy may know of it.

@@ -1,7 +1,7 @@
 //! This bureau's own card.
 
 use igain_protocol::bureau::card::{Card, SignedCard};
-use igain_protocol::log::{Letter, LetterKind};
+use igain_protocol::feed::{Letter, LetterKind};
 
 use super::{Actor, Deed, Error, Office};
 

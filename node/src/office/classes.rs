@@ -1,122 +1,211 @@
-//! The logs in memory: which labels have one, how long each is.
+//! The classes in memory: which labels have one, how much there is in each, who may have it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::label::Label;
-use igain_protocol::sync::{ClassIndex, Heads, LETTERS_CLASS};
+use igain_protocol::label::{Label, LabelDigest};
+use igain_protocol::vocabulary::GroupSet;
 
 use super::memory::read;
 use super::{Error, Office};
-use crate::ledger::{ClassRow, Ledger};
-use crate::store::Batch;
+use crate::ledger::{Came, ClassIndex, ClassRow, Extent, Ledger, Shares};
 
-/// All logs of the node. Only turns change them.
+/// Who may have what of each class that was brought in line.
+pub(super) type Shared = HashMap<ClassIndex, Arc<Shares>>;
+
+/// How much there is in classes.
+pub(super) type Extents = BTreeMap<ClassIndex, Extent>;
+
+/// All classes of the node. Only turns change them.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     own: BTreeMap<Label, ClassIndex>,
-    /// Logs of feeds that are received and not ending.
-    received: BTreeMap<(BureauId, Label), ClassIndex>,
+    /// Received ones that are not ending.
+    received: BTreeMap<(BureauId, LabelDigest, Came), ClassIndex>,
     rows: BTreeMap<ClassIndex, ClassRow>,
-    /// The number of the next new log: none is ever given twice.
+    /// The number of the next new class: none is ever given twice.
     next: ClassIndex,
-    /// The last number given, which the next turn goes on from.
-    heads: Heads,
-    /// The last number that is durable and visible.
-    visible: Heads,
-    /// Live records of each log, which the next turn goes on from.
-    counts: Counts,
-    /// Live records of each log that are durable and visible.
-    shown: Counts,
+    /// The number of the last entry of all logs, which the next turn goes on from.
+    head: u64,
+    /// How much there is in each class, which the next turn goes on from.
+    extents: Extents,
+    /// The same, as far as it is durable and visible.
+    visible: Extents,
+    /// The number of the last entry that is durable and visible.
+    visible_head: u64,
+    /// This bureau's own classes by the numbers of their last visible entries.
+    by_head: BTreeMap<u64, ClassIndex>,
+    /// Own classes that were not brought in line yet, each with a number no greater than that of its first entry.
+    fresh: BTreeMap<ClassIndex, u64>,
+    shared: Arc<Shared>,
+    /// How often what each bureau may have has changed.
+    epochs: BTreeMap<BureauId, u64>,
 }
-
-/// How many live records logs have.
-pub(super) type Counts = BTreeMap<ClassIndex, u64>;
 
 impl Classes {
     pub(super) fn load(me: BureauId, ledger: &Ledger) -> Result<Self, Error> {
-        let mut classes = Self { next: ledger.next_class()?, ..Self::default() };
+        let head = ledger.log_head()?;
+        let mut classes = Self { next: ledger.next_class()?, head, visible_head: head, ..Self::default() };
+        classes.extents = ledger.extents()?.into_iter().collect();
+        classes.shared =
+            Arc::new(ledger.shares()?.into_iter().map(|(class, row)| (class, Arc::new(row.shares))).collect());
         for (class, row) in ledger.classes()? {
-            classes.heads.insert(class, ledger.log_head(class)?);
-            classes.counts.insert(class, ledger.class_count(class)?);
+            let own = row.owner == me;
             classes.insert(me, class, row);
+            let head = classes.extent(class).head;
+            if own && head > 0 {
+                classes.by_head.insert(head, class);
+                if !classes.shared.contains_key(&class) {
+                    classes.fresh.insert(class, 1);
+                }
+            }
         }
-        (classes.visible, classes.shown) = (classes.heads.clone(), classes.counts.clone());
+        classes.visible = classes.extents.clone();
         Ok(classes)
     }
 
-    /// Begins or changes a log.
+    /// Reads all of it again, after a write that failed.
+    pub(super) fn reload(&mut self, me: BureauId, ledger: &Ledger) -> Result<(), Error> {
+        let mut epochs = std::mem::take(&mut self.epochs);
+        epochs.values_mut().for_each(|epoch| *epoch += 1);
+        *self = Self { epochs, ..Self::load(me, ledger)? };
+        Ok(())
+    }
+
+    /// Begins or changes a class.
     pub(super) fn insert(&mut self, me: BureauId, class: ClassIndex, row: ClassRow) {
-        let key = (row.owner, row.label.clone());
         if row.owner == me {
-            self.own.insert(key.1, class);
-        } else if !row.ending {
-            self.received.insert(key, class);
-        } else if self.received.get(&key) == Some(&class) {
-            self.received.remove(&key);
+            self.own.insert(row.label.clone(), class);
+        } else if let Some(came) = row.came {
+            let key = (row.owner, row.label.digest(), came);
+            if !row.ending {
+                self.received.insert(key, class);
+            } else if self.received.get(&key) == Some(&class) {
+                self.received.remove(&key);
+            }
         }
         self.rows.insert(class, row);
         self.next = self.next.max(class + 1);
     }
 
-    /// The log of a label of this bureau's own.
+    /// The class of a label of this bureau's own.
     pub(super) fn own_class(&self, label: &Label) -> Option<ClassIndex> {
         self.own.get(label).copied()
     }
 
-    /// The log of a provider's feed with this label.
-    pub(super) fn received_class(&self, owner: BureauId, label: &Label) -> Option<ClassIndex> {
-        self.received.get(&(owner, label.clone())).copied()
+    /// The class of what came from a bureau with this label, and in this way.
+    pub(super) fn received_class(&self, owner: BureauId, label: LabelDigest, came: Came) -> Option<ClassIndex> {
+        self.received.get(&(owner, label, came)).copied()
     }
 
-    /// The number of a new log.
+    /// The classes of all that came from a bureau and is not ending; of one label where it is named.
+    pub(super) fn received_of(&self, owner: BureauId, label: Option<LabelDigest>) -> Vec<(Came, ClassIndex)> {
+        let (first, last) = (label.unwrap_or(LabelDigest::from_bytes([0; 16])), label);
+        let from = (owner, first, Came { generation: 0, groups: GroupSet::EMPTY });
+        let of = |key: &(BureauId, LabelDigest, Came)| key.0 == owner && last.is_none_or(|label| key.1 == label);
+        let these = self.received.range(from..).take_while(|(key, _)| of(key));
+        these.map(|(key, class)| (key.2, *class)).collect()
+    }
+
+    /// The number of a new class.
     pub(super) const fn next(&self) -> ClassIndex {
         self.next
     }
 
-    /// Forgets a log that was purged.
+    /// Forgets a class that was purged.
     pub(super) fn remove(&mut self, class: ClassIndex) {
         self.rows.remove(&class);
-        self.heads.remove(&class);
+        self.extents.remove(&class);
         self.visible.remove(&class);
-        self.counts.remove(&class);
-        self.shown.remove(&class);
     }
 
     pub(super) fn row(&self, class: ClassIndex) -> Option<&ClassRow> {
         self.rows.get(&class)
     }
 
-    pub(super) fn head(&self, class: ClassIndex) -> u64 {
-        self.heads.get(&class).copied().unwrap_or_default()
+    /// The number of the last entry that was given.
+    pub(super) const fn head(&self) -> u64 {
+        self.head
     }
 
-    pub(super) fn set_head(&mut self, class: ClassIndex, head: u64) {
-        self.heads.insert(class, head);
+    pub(super) const fn set_head(&mut self, head: u64) {
+        self.head = head;
     }
 
-    /// Logs are visible up to here, with so many live records.
-    pub(super) fn show(&mut self, heads: Heads, counts: Counts) {
-        self.visible.extend(heads);
-        self.shown.extend(counts);
+    /// How much there is in a class, with what is on its way to the disk.
+    pub(super) fn extent(&self, class: ClassIndex) -> Extent {
+        self.extents.get(&class).copied().unwrap_or_default()
     }
 
-    /// Counts records in and out of a log, in memory and in `batch`. How many it had and has.
-    pub(super) fn count(&mut self, class: ClassIndex, more: i64, ledger: &Ledger, batch: &mut Batch) -> (u64, u64) {
-        let count = self.counts.entry(class).or_default();
-        let before = *count;
-        *count = count.saturating_add_signed(more);
-        ledger.put_class_count(batch, class, *count);
-        (before, *count)
+    pub(super) fn set_extent(&mut self, class: ClassIndex, extent: Extent) {
+        self.extents.insert(class, extent);
+    }
+
+    /// How much there is in a class, as far as it is visible.
+    pub(super) fn visible(&self, class: ClassIndex) -> Extent {
+        self.visible.get(&class).copied().unwrap_or_default()
+    }
+
+    /// Whether who may have what of a class is known.
+    pub(super) fn is_shared(&self, class: ClassIndex) -> bool {
+        self.shared.contains_key(&class)
+    }
+
+    /// So much is visible now.
+    pub(super) fn show(&mut self, me: BureauId, extents: &Extents, head: Option<u64>) {
+        for (class, extent) in extents {
+            let before = self.visible.insert(*class, *extent).unwrap_or_default();
+            if before.head == extent.head || self.rows.get(class).is_none_or(|row| row.owner != me) {
+                continue;
+            }
+            if self.by_head.get(&before.head) == Some(class) {
+                self.by_head.remove(&before.head);
+            }
+            self.by_head.insert(extent.head, *class);
+            if !self.shared.contains_key(class) {
+                self.fresh.entry(*class).or_insert(self.visible_head + 1);
+            }
+        }
+        self.visible_head = self.visible_head.max(head.unwrap_or_default());
+    }
+
+    /// Classes were brought in line, and these bureaus may have something else than before.
+    pub(super) fn share(&mut self, shares: Vec<(ClassIndex, Arc<Shares>)>, peers: &BTreeSet<BureauId>) {
+        if !shares.is_empty() {
+            self.fresh.retain(|class, _| shares.iter().all(|(shared, _)| shared != class));
+            Arc::make_mut(&mut self.shared).extend(shares);
+        }
+        peers.iter().for_each(|peer| *self.epochs.entry(*peer).or_default() += 1);
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// How often what a bureau may have has changed.
+    pub(super) fn epoch(&self, peer: BureauId) -> u64 {
+        self.epochs.get(&peer).copied().unwrap_or_default()
+    }
+
+    /// Own classes that were not brought in line yet.
+    pub(super) fn fresh(&self) -> impl Iterator<Item = ClassIndex> {
+        self.fresh.keys().copied()
+    }
+
+    /// Up to which number answers may go: what comes behind is perhaps not granted to anybody yet.
+    pub(super) fn upto(&self) -> u64 {
+        self.fresh.values().min().map_or(self.visible_head, |first| self.visible_head.min(first.saturating_sub(1)))
+    }
+
+    /// This bureau's own classes that have visible entries after a number, the last changed first.
+    pub(super) fn changed_after(&self, after: u64) -> impl Iterator<Item = (u64, ClassIndex)> {
+        self.by_head.range(after.saturating_add(1)..).rev().map(|(head, class)| (*head, *class))
     }
 
     /// This bureau's own classes.
     pub(super) fn own(&self) -> impl Iterator<Item = (ClassIndex, &Label)> {
         self.own.iter().map(|(label, class)| (*class, label))
-    }
-
-    pub(super) fn count_of(&self, class: ClassIndex) -> u64 {
-        self.shown.get(&class).copied().unwrap_or_default()
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = (ClassIndex, &ClassRow)> {
@@ -125,38 +214,47 @@ impl Classes {
 }
 
 impl Office {
-    /// How long each log is, as far as it is visible, and how many letters wait for `peer`.
-    ///
-    /// # Errors
-    /// Where the books cannot be read.
-    pub fn heads(&self, peer: BureauId) -> Result<Heads, Error> {
-        let letters = self.ledger().letter_head(peer)?;
-        let mut heads = read(&self.inner.memory.classes).visible.clone();
-        heads.insert(LETTERS_CLASS, letters);
-        Ok(heads)
-    }
-
-    /// Answers a question about how long the logs are, letters to `peer` among them, without copying them all.
-    ///
-    /// # Errors
-    /// Where the books cannot be read.
-    pub(super) fn with_heads<T>(
-        &self,
-        peer: BureauId,
-        ask: impl FnOnce(&dyn Fn(ClassIndex) -> u64) -> T,
-    ) -> Result<T, Error> {
-        let letters = self.ledger().letter_head(peer)?;
+    /// Whether something stands after a number in the log of a class that a peer may have.
+    pub(super) fn has_news_after(&self, peer: BureauId, after: u64) -> Result<bool, Error> {
+        let granted = self.granted(peer)?;
         let classes = read(&self.inner.memory.classes);
-        let head = |class| match class {
-            LETTERS_CLASS => letters,
-            class => classes.visible.get(&class).copied().unwrap_or_default(),
-        };
-        Ok(ask(&head))
+        Ok(classes.changed_after(after).any(|(_, class)| !granted.groups(class).is_empty()))
     }
 
-    /// Whether a log has live records.
+    /// How many labels with records a peer may have, and how many entries stand after a number in the logs of its classes:
+    /// those of a few classes are counted, since more take long.
+    pub(super) fn extent_for(&self, peer: BureauId, after: u64) -> Result<(usize, u64), Error> {
+        const COUNTED: usize = 64;
+        let granted = self.granted(peer)?;
+        let classes = read(&self.inner.memory.classes);
+        let has = |class: ClassIndex| !granted.groups(class).is_empty();
+        let labels = classes.own().filter(|(class, _)| has(*class) && classes.visible(*class).records > 0).count();
+        let behind: Vec<(u64, ClassIndex)> = classes.changed_after(after).filter(|(_, class)| has(*class)).collect();
+        drop(classes);
+        let mut entries = behind.len().saturating_sub(COUNTED) as u64;
+        for (head, class) in behind.into_iter().take(COUNTED) {
+            let mut after = after;
+            loop {
+                let run = self.ledger().log_after(class, after, head, head)?;
+                let Some(last) = run.last() else { break };
+                after = last.seq;
+                entries += run.len() as u64;
+            }
+        }
+        Ok((labels, entries))
+    }
+
+    /// Under how many labels another bureau has given records.
+    pub fn labels_of(&self, owner: BureauId) -> usize {
+        let classes = read(&self.inner.memory.classes);
+        let filled = classes.received_of(owner, None).into_iter().filter(|(_, class)| classes.visible(*class).records > 0);
+        let labels: BTreeSet<&Label> = filled.filter_map(|(_, class)| Some(&classes.row(class)?.label)).collect();
+        labels.len()
+    }
+
+    /// Whether a class has live records.
     pub fn has_records(&self, class: ClassIndex) -> bool {
-        read(&self.inner.memory.classes).count_of(class) > 0
+        read(&self.inner.memory.classes).visible(class).records > 0
     }
 
     /// Live records of this node by owner.
@@ -164,7 +262,7 @@ impl Office {
         let classes = read(&self.inner.memory.classes);
         let mut counts = BTreeMap::new();
         for (class, row) in classes.rows().filter(|(_, row)| !row.ending) {
-            *counts.entry(row.owner).or_default() += classes.count_of(class);
+            *counts.entry(row.owner).or_default() += classes.visible(class).records;
         }
         counts
     }

@@ -257,9 +257,10 @@ impl Office {
         if pace == Pace::Bulk {
             turn.is_bulk();
         }
-        for version in &prepared.versions {
-            turn.put_version(version);
-        }
+        // Those of one label follow each other in the log, so that reading it seldom jumps.
+        let mut versions: Vec<&Version> = prepared.versions.iter().collect();
+        versions.sort_by_key(|version| &version.record.header().label);
+        versions.into_iter().for_each(|version| turn.put_version(version));
         Ok(Contribution { outcomes: prepared.outcomes, committed: turn.commit()? })
     }
 
@@ -297,22 +298,24 @@ impl Turn<'_> {
         let class = if version.shareable { self.own_class(&header.label) } else { DRAFTS };
         let before = version.before.as_ref().map(|row| &row.place);
         let stays = before.filter(|place| place.class == class);
-        let (seq, slot) = match class {
-            DRAFTS => (0, 0),
-            class => self.push(class, Op::Put, header.id, stays.map(|place| place.slot)),
+        let known = before.map(|place| place.number).filter(|number| *number > 0);
+        // Before it leaves another class: who may have both is told of the change, and of nothing that is gone.
+        let (mut seq, number) = match class {
+            DRAFTS => (0, known.unwrap_or_default()),
+            class => self.push(class, Op::Put, header.id, known),
         };
-        let mut earlier = before.map(|place| place.earlier.clone()).unwrap_or_default();
         if stays.is_none() {
             self.count(class, 1);
             if let Some(place) = before {
                 self.count(place.class, -1);
                 if place.class != DRAFTS {
-                    earlier.push((place.class, place.slot));
-                    self.push(place.class, Op::Leave, header.id, Some(place.slot));
+                    let (left, _) = self.push(place.class, Op::Leave, header.id, Some(place.number));
+                    seq = if class == DRAFTS { left } else { seq };
                 }
             }
         }
-        let place = Place { class, seq, slot, stored: self.now(), earlier, until: header.retain_until };
+        let since = stays.map_or(seq, |place| place.since);
+        let place = Place { class, seq, since, number, stored: self.now(), until: header.retain_until };
         self.put_record(key, &place, version.record.as_bytes());
         if let Some(old) = version.before.as_ref().and_then(|row| row.record().ok()) {
             let gone = index::identifiers(&self.office().secrets().identifier, &old);

@@ -1,70 +1,75 @@
-//! Reading class logs as one peer may see them.
+//! Reading on in the feed of one peer: in the logs of the classes that it may have, and in what concerns it alone, in the
+//! order of their numbers.
+//!
+//! A reading is of one moment: what the peer may have, and how far the logs went, are those of when its answer began.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::log::{Entry, FeedId};
+use igain_protocol::feed::{Entry, FeedKind};
 use igain_protocol::record::{RecordId, redact_bytes};
-use igain_protocol::sync::{ClassIndex, LETTERS_CLASS, Read};
+use igain_protocol::sync::{Mark, Read};
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::GroupSet;
+use igain_protocol::vocabulary::{GroupSet, Kind};
 
+use super::classes::Shared;
 use super::memory::read;
 use super::{Error, Office};
-use crate::ledger::{Deliveries, LogEntry, Op, RecordKey, RecordRow};
+use crate::ledger::{ClassIndex, Deliveries, Event, LogEntry, Op, PeerNumber, RecordKey, RecordRow};
 
-/// What a peer's feed wants to read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
-    /// The feed.
-    pub(super) feed: FeedId,
-    /// When it was begun, in milliseconds.
-    pub(super) generation: u64,
-    /// Its class.
-    pub(super) class: ClassIndex,
-    /// The groups of fields that the peer may have.
-    pub(super) groups: GroupSet,
-    /// Entries after this number.
-    pub(super) after: u64,
-    /// And up to this one: how long the log was when the answer began. What came since is the next answer's, which then
-    /// knows of all that this one discloses.
+/// Entries of logs that are looked at in one step.
+const STEP: usize = 512;
+
+/// Runs of logs that are kept while others are read. Those of one commit alternate; more than these seldom do.
+const RUNS: usize = 256;
+
+/// What one peer may have, as it is at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    pub(super) peer: BureauId,
+    number: PeerNumber,
+    shared: Arc<Shared>,
+    /// How often that has changed.
+    pub(super) epoch: u64,
+    /// The last number of the log that may be looked at.
     pub(super) upto: u64,
-    /// Of the records to be sent once more, those after this number.
-    pub(super) again: u64,
-    /// Bytes of entries.
-    pub(super) room: usize,
 }
 
-/// A stretch of a class log that is being read.
+impl Granted {
+    /// The groups of fields that the peer may have of a class.
+    pub(super) fn groups(&self, class: ClassIndex) -> GroupSet {
+        self.shared.get(&class).map_or(GroupSet::EMPTY, |shares| shares.of(self.number))
+    }
+
+    fn has(&self, class: ClassIndex) -> bool {
+        !self.groups(class).is_empty()
+    }
+}
+
+/// What stands next in a feed, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Event,
+    Entry(ClassIndex),
+}
+
+/// A feed of records that is being read, from one parcel of an answer to the next.
 #[derive(Debug)]
 pub(super) struct Reading {
-    wanted: Wanted,
-    read: Read,
-    room: usize,
-}
-
-impl Reading {
-    pub(super) const fn new(wanted: Wanted) -> Self {
-        let Wanted { feed, after, again, room, .. } = wanted;
-        Self { wanted, read: Read { feed, entries: Vec::new(), through: after, again, end: false }, room }
-    }
-
-    /// What was read.
-    pub(super) fn into_read(self) -> Read {
-        self.read
-    }
-}
-
-/// How a reading goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// There may be more to read.
-    More,
-    /// All that there is, or that there is room for, was read.
-    Done,
-    /// Entries were lost that the feed has not passed: it must begin anew.
-    Lost,
+    granted: Granted,
+    today: Day,
+    /// Up to here it was read.
+    through: u64,
+    within: (u32, u64),
+    queue: BinaryHeap<Reverse<(u64, Next)>>,
+    /// Runs that were read and not used up.
+    runs: HashMap<ClassIndex, VecDeque<LogEntry>>,
+    events: VecDeque<(u64, Event)>,
+    /// The number at which what stood in a class before is sent: until then, only ends are.
+    backfills: HashMap<ClassIndex, u64>,
 }
 
 /// What to note when that which was read is sent.
@@ -76,182 +81,381 @@ pub(super) struct Notes {
     pub(super) sent: Vec<RecordId>,
 }
 
-/// For whom something is read.
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    peer: BureauId,
-    /// Classes that it may have: it may know of the records in them.
-    open: &'a BTreeSet<ClassIndex>,
-    wanted: Wanted,
-    /// Records whose last day lies before this are not disclosed.
-    today: Day,
+/// The part of a feed that goes into one parcel.
+pub(super) struct Page<'a> {
+    pub(super) notes: &'a mut Notes,
+    pub(super) deliveries: &'a mut Deliveries,
+    entries: Vec<(Entry, Option<u64>)>,
+    room: usize,
+}
+
+impl<'a> Page<'a> {
+    pub(super) const fn new(room: usize, notes: &'a mut Notes, deliveries: &'a mut Deliveries) -> Self {
+        Self { notes, deliveries, entries: Vec::new(), room }
+    }
+
+    /// Adds an entry, if there is room; false where there is none.
+    fn take(&mut self, entry: Entry, number: Option<u64>) -> bool {
+        let Some(left) = self.room.checked_sub(entry.wire_len()) else { return false };
+        self.room = left;
+        self.entries.push((entry, number));
+        true
+    }
 }
 
 impl Office {
-    /// Reads on in a class log for a peer, one run of entries at a time: live records, redacted, and the ends of records
-    /// that it was sent; then the records that it is to be sent once more. `open` are the classes that the peer may have;
-    /// `notes` are for [`super::turn::Turn::note_sent`].
+    /// What a peer may have now.
+    pub(super) fn granted(&self, peer: BureauId) -> Result<Granted, Error> {
+        let number = self.peer(peer)?.number;
+        let classes = read(&self.inner.memory.classes);
+        let shared = Arc::clone(classes.shared());
+        Ok(Granted { peer, number, shared, epoch: classes.epoch(peer), upto: classes.upto() })
+    }
+
+    /// Begins to read the feed of records of a peer after a place.
     ///
     /// # Errors
     /// Where the books cannot be read.
-    pub(super) fn disclose(
-        &self,
-        peer: BureauId,
-        open: &BTreeSet<ClassIndex>,
-        reading: &mut Reading,
-        notes: &mut Notes,
-        deliveries: &mut Deliveries,
-    ) -> Result<Progress, Error> {
-        let Reading { wanted, read, room } = reading;
-        if wanted.class == LETTERS_CLASS {
-            self.read_letters(peer, reading)?;
-            return Ok(Progress::Done);
-        }
-        let reader = Reader { peer, open, wanted: *wanted, today: self.now().day() };
-        let run = self.ledger().log_after(wanted.class, read.through, wanted.upto)?;
-        if run.is_empty() {
-            self.read_again(reader, read, room, notes)?;
-            return Ok(Progress::Done);
-        }
-        for entry in run {
-            if entry.op == Op::Lost && wanted.generation < entry.slot {
-                return Ok(Progress::Lost);
+    pub(super) fn begin_reading(&self, granted: Granted, after: Mark) -> Result<Reading, Error> {
+        const MOST: usize = 1 << 16;
+        let (peer, through, upto) = (granted.peer, after.through, granted.upto);
+        let events: VecDeque<_> = self.ledger().events_after(peer, through, MOST)?.into();
+        let mut backfills = HashMap::new();
+        for (seq, event) in &events {
+            if let Event::Backfill(classes) = event {
+                backfills.extend(classes.iter().map(|class| (class, *seq)));
             }
-            if !take(read, room, self.disclose_entry(reader, entry, notes, deliveries)?) {
-                return Ok(Progress::Done);
+        }
+        let mut reading = Reading {
+            granted,
+            today: self.now().day(),
+            through,
+            within: after.within,
+            queue: BinaryHeap::new(),
+            runs: HashMap::new(),
+            events: events.into_iter().filter(|(seq, _)| *seq <= upto).collect(),
+            backfills,
+        };
+        reading.queue.extend(reading.events.front().map(|(seq, _)| Reverse((*seq, Next::Event))));
+        let classes = read(&self.inner.memory.classes);
+        let changed: Vec<ClassIndex> = classes.changed_after(through).map(|(_, class)| class).collect();
+        drop(classes);
+        for class in changed {
+            if reading.granted.has(class) {
+                self.queue(&mut reading, class, through)?;
             }
-            read.through = entry.seq;
+        }
+        Ok(reading)
+    }
+
+    /// Reads on, as much as one step allows. Whether there is more to read for this page.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(super) fn read_on(&self, reading: &mut Reading, page: &mut Page<'_>) -> Result<Progress, Error> {
+        for _ in 0..STEP {
+            let Some(Reverse((seq, next))) = reading.queue.peek().copied() else {
+                (reading.through, reading.within) = (reading.through.max(reading.granted.upto), (0, 0));
+                return Ok(Progress::End);
+            };
+            let done = match next {
+                Next::Entry(class) => self.read_entry(reading, page, class)?,
+                Next::Event => self.read_event(reading, page, seq)?,
+            };
+            match done {
+                Progress::More => return Ok(Progress::More),
+                Progress::Full => return Ok(Progress::Full),
+                Progress::End => (reading.through, reading.within) = (seq, (0, 0)),
+            }
         }
         Ok(Progress::More)
     }
 
-    /// Reads the records that the peer is to be sent once more.
-    fn read_again(
-        &self,
-        reader: Reader<'_>,
-        read: &mut Read,
-        room: &mut usize,
-        notes: &mut Notes,
-    ) -> Result<(), Error> {
-        const PAGE: usize = 64;
-        loop {
-            let page = self.ledger().again_after(reader.peer, read.feed, read.again, PAGE)?;
-            let full = page.len() == PAGE;
-            for (nth, id) in page {
-                let row = self.ledger().record(RecordKey { id, owner: self.me() })?;
-                // One that came to where it is after the answer began is sent by its own entry.
-                let here =
-                    |row: &RecordRow| row.place.class == reader.wanted.class && row.place.seq <= reader.wanted.upto;
-                let entry = match row.filter(here) {
-                    Some(row) => self.disclose_record(reader, id, &row, notes)?,
-                    None => None,
-                };
-                if !take(read, room, entry) {
-                    return Ok(());
+    /// Has the next entry of a class after a number take its place in the queue.
+    fn queue(&self, reading: &mut Reading, class: ClassIndex, after: u64) -> Result<(), Error> {
+        let next = reading.runs.get(&class).and_then(VecDeque::front).map(|entry| entry.seq);
+        let next = match next {
+            Some(next) => Some(next),
+            None => {
+                let head = read(&self.inner.memory.classes).visible(class).head;
+                let run: VecDeque<LogEntry> =
+                    self.ledger().log_after(class, after, reading.granted.upto, head)?.into();
+                let next = run.front().map(|entry| entry.seq);
+                if reading.runs.len() >= RUNS {
+                    // What is dropped is read again when its turn comes.
+                    reading.runs.clear();
                 }
-                read.again = nth;
+                if next.is_some() {
+                    reading.runs.insert(class, run);
+                }
+                next
             }
-            if !full {
-                read.end = true;
-                return Ok(());
-            }
+        };
+        reading.queue.extend(next.map(|seq| Reverse((seq, Next::Entry(class)))));
+        Ok(())
+    }
+
+    fn read_entry(&self, reading: &mut Reading, page: &mut Page<'_>, class: ClassIndex) -> Result<Progress, Error> {
+        let Some(Reverse((seq, _))) = reading.queue.pop() else { return Ok(Progress::End) };
+        let front = reading.runs.get(&class).and_then(VecDeque::front).copied().filter(|entry| entry.seq == seq);
+        let Some(entry) = front else {
+            // Its run was dropped meanwhile.
+            reading.runs.remove(&class);
+            self.queue(reading, class, seq - 1)?;
+            return Ok(Progress::More);
+        };
+        if let Some((wire, number)) = self.disclose_entry(reading, page, class, entry, false)?
+            && !page.take(wire, number)
+        {
+            reading.queue.push(Reverse((seq, Next::Entry(class))));
+            return Ok(Progress::Full);
         }
+        let run = reading.runs.get_mut(&class);
+        let used_up = run.is_none_or(|run| {
+            run.pop_front();
+            run.is_empty()
+        });
+        if used_up {
+            reading.runs.remove(&class);
+        }
+        self.queue(reading, class, seq)?;
+        Ok(Progress::End)
+    }
+
+    /// What an entry of a class is for the peer.
+    fn disclose_entry(
+        &self,
+        reading: &Reading,
+        page: &mut Page<'_>,
+        class: ClassIndex,
+        entry: LogEntry,
+        backfilling: bool,
+    ) -> Result<Option<(Entry, Option<u64>)>, Error> {
+        let key = RecordKey { id: entry.id, owner: self.me() };
+        if entry.op == Op::Put {
+            if reading.backfills.get(&class).is_some_and(|seq| entry.seq < *seq) && !backfilling {
+                return Ok(None);
+            }
+            let row = self.ledger().record(key)?;
+            let Some(row) = row.filter(|row| row.place.class == class && row.place.seq == entry.seq) else {
+                return Ok(None);
+            };
+            return self.disclose_record(reading, page, entry.id, &row);
+        }
+        if !page.deliveries.contains(self.ledger(), entry.number)? {
+            return Ok(None);
+        }
+        Ok(match entry.op {
+            Op::Withdraw => {
+                let signed = self.ledger().tombstone(key)?.and_then(|row| row.signed);
+                Some((signed.map_or(Entry::Gone(entry.id), Entry::Withdraw), None))
+            }
+            Op::Leave if self.was_sent(reading, key, entry.seq)? => None,
+            Op::Expire | Op::Leave | Op::Put => Some((Entry::Gone(entry.id), None)),
+        })
+    }
+
+    /// Whether a record that left a class had been sent to the peer by then as what it is now.
+    fn was_sent(&self, reading: &Reading, key: RecordKey, left: u64) -> Result<bool, Error> {
+        let row = self.ledger().record(key)?.filter(|row| row.is_live(reading.today));
+        Ok(row.is_some_and(|row| {
+            let since = reading.backfills.get(&row.place.class).copied().unwrap_or_default();
+            (since..left).contains(&row.place.seq) && reading.granted.has(row.place.class)
+        }))
     }
 
     /// One record, as the peer may have it; none once its last day has passed.
     fn disclose_record(
         &self,
-        reader: Reader<'_>,
+        reading: &Reading,
+        page: &mut Page<'_>,
         id: RecordId,
         row: &RecordRow,
-        notes: &mut Notes,
     ) -> Result<Option<(Entry, Option<u64>)>, Error> {
-        if !row.is_live(reader.today)? {
+        if !row.is_live(reading.today) {
             return Ok(None);
         }
-        let Wanted { class, groups, .. } = reader.wanted;
-        let withheld = RefCell::new(&mut notes.withheld);
+        let class = row.place.class;
+        let groups = reading.granted.groups(class);
+        let withheld = RefCell::new(&mut page.notes.withheld);
         let may_refer = |to| {
-            let may = self.may_refer(reader, to);
+            let may = self.may_refer(reading, to);
             if !may {
                 withheld.borrow_mut().entry(to).or_default().insert(id);
             }
             may
         };
-        let bytes = redact_bytes(&row.bytes, self.kind_of(class)?, groups, &may_refer)?;
-        notes.sent.push(id);
-        Ok(Some((Entry::Put(bytes), Some(row.place.slot))))
+        let record = redact_bytes(&row.bytes, self.kind_of(class)?, groups, &may_refer)?;
+        page.notes.sent.push(id);
+        Ok(Some((Entry::Put { groups, record }, Some(row.place.number))))
     }
 
-    fn disclose_entry(
-        &self,
-        reader: Reader<'_>,
-        entry: LogEntry,
-        notes: &mut Notes,
-        deliveries: &mut Deliveries,
-    ) -> Result<Option<(Entry, Option<u64>)>, Error> {
-        let class = reader.wanted.class;
-        let key = RecordKey { id: entry.id, owner: self.me() };
-        if entry.op == Op::Put {
-            let row = self.ledger().record(key)?;
-            let Some(row) = row.filter(|row| row.place.class == class && row.place.seq == entry.seq) else {
-                return Ok(None);
-            };
-            return self.disclose_record(reader, entry.id, &row, notes);
-        }
-        if entry.op == Op::Lost || !deliveries.contains(self.ledger(), class, entry.slot)? {
-            return Ok(None);
-        }
-        let wire = match entry.op {
-            Op::Withdraw => {
-                let signed = self.ledger().tombstone(key)?.and_then(|row| row.signed);
-                signed.map_or(Entry::Expire(entry.id), Entry::Withdraw)
-            }
-            Op::Expire => Entry::Expire(entry.id),
-            Op::Put | Op::Leave | Op::Lost => Entry::Leave(entry.id),
-        };
-        Ok(Some((wire, None)))
-    }
-
-    fn kind_of(&self, class: ClassIndex) -> Result<igain_protocol::vocabulary::Kind, Error> {
+    fn kind_of(&self, class: ClassIndex) -> Result<Kind, Error> {
         let classes = read(&self.inner.memory.classes);
         let row = classes.row(class);
         row.map(|row| row.label.kind).ok_or(Error::Ledger(crate::ledger::Error::Row {
             table: "classes",
-            why: format!("log {class} has no row"),
+            why: format!("class {class} has no row"),
         }))
     }
 
-    /// Whether a peer may know of the record that a field refers to: one of this bureau's own, in a class that is open to
-    /// the peer, or one of the peer's own.
-    fn may_refer(&self, reader: Reader<'_>, id: RecordId) -> bool {
+    /// Whether a peer may know of the record that a field refers to: one of this bureau's own, in a class that the peer may
+    /// have, or one of the peer's own.
+    fn may_refer(&self, reading: &Reading, id: RecordId) -> bool {
         let row = self.ledger().record(RecordKey { id, owner: self.me() });
-        let live = row.ok().flatten().filter(|row| row.is_live(reader.today).unwrap_or(false));
-        live.is_some_and(|row| reader.open.contains(&row.place.class))
-            || self.ledger().has_record(RecordKey { id, owner: reader.peer }).unwrap_or(false)
+        let live = row.ok().flatten().filter(|row| row.is_live(reading.today));
+        live.is_some_and(|row| reading.granted.has(row.place.class))
+            || self.ledger().has_record(RecordKey { id, owner: reading.granted.peer }).unwrap_or(false)
     }
 
-    fn read_letters(&self, peer: BureauId, reading: &mut Reading) -> Result<(), Error> {
-        const PAGE: usize = 256;
-        let Reading { wanted, read, room } = reading;
-        let letters = self.ledger().letters_after(peer, wanted.after, PAGE)?;
-        let full = letters.len() == PAGE;
-        for row in letters.into_iter().take_while(|row| row.seq <= wanted.upto) {
-            if !take(read, room, Some((Entry::Letter(row.letter), None))) {
-                return Ok(());
+    fn read_event(&self, reading: &mut Reading, page: &mut Page<'_>, seq: u64) -> Result<Progress, Error> {
+        let Some((_, event)) = reading.events.front().cloned() else { return Ok(Progress::End) };
+        let done = match &event {
+            Event::Recall(classes) => self.recall(reading, page, &mut classes.iter())?,
+            Event::Backfill(classes) => self.backfill(reading, page, seq, &mut classes.iter())?,
+            Event::Again(ids) => self.send_again(reading, page, ids)?,
+            Event::Complete if page.take(Entry::Complete, None) => Progress::End,
+            Event::Complete => Progress::Full,
+        };
+        if done == Progress::End {
+            reading.queue.pop();
+            reading.events.pop_front();
+            reading.queue.extend(reading.events.front().map(|(seq, _)| Reverse((*seq, Next::Event))));
+        } else if reading.within != (0, 0) {
+            // All before it was read.
+            reading.through = seq - 1;
+        }
+        Ok(done)
+    }
+
+    /// Takes classes back of which the peer was ever sent something.
+    fn recall(
+        &self,
+        reading: &mut Reading,
+        page: &mut Page<'_>,
+        classes: &mut dyn Iterator<Item = ClassIndex>,
+    ) -> Result<Progress, Error> {
+        let first = reading.within.0;
+        for class in classes.filter(|class| *class >= first) {
+            if self.was_delivered_any(page, class)? {
+                let label = read(&self.inner.memory.classes).row(class).map(|row| row.label.digest());
+                if let Some(label) = label
+                    && !page.take(Entry::Recall(label), None)
+                {
+                    return Ok(Progress::Full);
+                }
             }
+            reading.within = (class + 1, 0);
+        }
+        Ok(Progress::End)
+    }
+
+    fn was_delivered_any(&self, page: &mut Page<'_>, class: ClassIndex) -> Result<bool, Error> {
+        let mut after = 0;
+        while let Some(run) = self.ledger().run_after(class, after)? {
+            for entry in &run.entries {
+                if page.deliveries.contains(self.ledger(), entry.number)? {
+                    return Ok(true);
+                }
+            }
+            (_, after) = run.ends();
+        }
+        Ok(false)
+    }
+
+    /// Sends what stood in classes before number `seq`, one run of entries at a time.
+    fn backfill(
+        &self,
+        reading: &mut Reading,
+        page: &mut Page<'_>,
+        seq: u64,
+        classes: &mut dyn Iterator<Item = ClassIndex>,
+    ) -> Result<Progress, Error> {
+        let first = reading.within.0;
+        for class in classes.filter(|class| *class >= first) {
+            if class > reading.within.0 {
+                reading.within = (class, 0);
+            }
+            // A later one stands for it, or the peer may not have it any more.
+            let stands = reading.backfills.get(&class) == Some(&seq) && reading.granted.has(class);
+            while stands {
+                let head = read(&self.inner.memory.classes).visible(class).head;
+                let run = self.ledger().log_after(class, reading.within.1, seq, head)?;
+                let Some(last) = run.last().map(|entry| entry.seq) else { break };
+                for entry in run.iter().filter(|entry| entry.op == Op::Put) {
+                    if let Some((wire, number)) = self.disclose_entry(reading, page, class, *entry, true)?
+                        && !page.take(wire, number)
+                    {
+                        return Ok(Progress::Full);
+                    }
+                    reading.within = (class, entry.seq);
+                }
+                reading.within = (class, last);
+                if last < head.min(seq) {
+                    return Ok(Progress::More);
+                }
+            }
+        }
+        Ok(Progress::End)
+    }
+
+    /// Sends records once more, as they are now.
+    fn send_again(&self, reading: &mut Reading, page: &mut Page<'_>, ids: &[RecordId]) -> Result<Progress, Error> {
+        let done = usize::try_from(reading.within.1).unwrap_or(usize::MAX);
+        for (nth, id) in ids.iter().enumerate().skip(done) {
+            let row = self.ledger().record(RecordKey { id: *id, owner: self.me() })?;
+            // One that came to where it is after the answer began is sent by its own entry.
+            let here = |row: &RecordRow| reading.granted.has(row.place.class) && row.place.seq <= reading.granted.upto;
+            if let Some(row) = row.filter(here)
+                && let Some((wire, number)) = self.disclose_record(reading, page, *id, &row)?
+                && !page.take(wire, number)
+            {
+                return Ok(Progress::Full);
+            }
+            reading.within = (0, nth as u64 + 1);
+        }
+        Ok(Progress::End)
+    }
+
+    /// Reads letters to a peer after a number, up to another.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(super) fn read_letters(&self, peer: BureauId, after: Mark, upto: u64, room: usize) -> Result<Read, Error> {
+        const PAGE: usize = 256;
+        let letters = self.ledger().letters_after(peer, after.through, PAGE)?;
+        let (full, mut left) = (letters.len() == PAGE, room);
+        let (feed, through) = (FeedKind::Letters, after.through);
+        let mut read = Read { feed, entries: Vec::new(), through, within: (0, 0), end: !full };
+        for row in letters.into_iter().take_while(|row| row.seq <= upto) {
+            let entry = Entry::Letter(row.letter);
+            let Some(rest) = left.checked_sub(entry.wire_len()) else {
+                read.end = false;
+                return Ok(read);
+            };
+            left = rest;
+            read.entries.push((entry, None));
             read.through = row.seq;
         }
-        read.end = !full;
-        Ok(())
+        Ok(read)
     }
 }
 
-/// Adds an entry, where there is one, if there is room; false where there is none.
-fn take(read: &mut Read, room: &mut usize, entry: Option<(Entry, Option<u64>)>) -> bool {
-    let Some((wire, slot)) = entry else { return true };
-    let Some(left) = room.checked_sub(wire.wire_len()) else { return false };
-    *room = left;
-    read.entries.push((wire, slot));
-    true
+/// How a reading goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There may be more to read.
+    More,
+    /// What comes next has no room on this page.
+    Full,
+    /// All was read.
+    End,
+}
+
+impl Reading {
+    /// What was read for a page.
+    pub(super) fn turn_page(&self, page: Page<'_>, end: bool) -> Read {
+        let (through, within) = (self.through, self.within);
+        Read { feed: FeedKind::Records, entries: page.entries, through, within, end }
+    }
 }

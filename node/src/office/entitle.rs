@@ -5,12 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::label::Label;
-use igain_protocol::sync::{ClassIndex, Grant, View};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::memory::read;
 use super::{Caf, Office, Peer};
+use crate::ledger::ClassIndex;
 use crate::policy::{Bureau, CafFacts, Matrix, Policy, Subject};
+
+/// What a bureau may have of one class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Its label.
+    pub label: Label,
+    /// The groups of fields.
+    pub groups: GroupSet,
+}
 
 /// What each bureau may have of each class of this one.
 pub type Grants = BTreeMap<BureauId, BTreeMap<ClassIndex, Grant>>;
@@ -48,7 +57,7 @@ impl Office {
         let wanted = |class: &ClassIndex| only.is_none_or(|only| only == *class);
         let own = classes.own().filter(|(class, _)| wanted(class));
         Scene {
-            classes: own.map(|(class, label)| (class, label.clone(), classes.count_of(class))).collect(),
+            classes: own.map(|(class, label)| (class, label.clone(), classes.visible(class).records)).collect(),
             peers: self.peers().iter().map(|peer| self.bureau(peer, &cafs)).collect(),
             facts: cafs.iter().map(|(id, caf)| (*id, caf.facts())).collect(),
             cafs,
@@ -56,7 +65,7 @@ impl Office {
     }
 
     /// What policy may know of a peer.
-    fn bureau(&self, peer: &Peer, cafs: &BTreeMap<CafId, Caf>) -> Bureau {
+    pub(super) fn bureau(&self, peer: &Peer, cafs: &BTreeMap<CafId, Caf>) -> Bureau {
         let id = peer.card().bureau;
         let roles: BTreeMap<CafId, _> =
             cafs.iter().filter_map(|(caf, known)| Some((*caf, known.role_of(id)?))).collect();
@@ -84,20 +93,11 @@ impl Office {
             for (nth, (class, label, _)) in scene.classes.iter().enumerate() {
                 let groups = matrix.groups(nth, at);
                 if groups != GroupSet::EMPTY && scene.wants(peer.id, label, self.me()) {
-                    let class_id = label.class_id(&self.secrets().class);
-                    mine.insert(*class, Grant { class_id, label: label.clone(), groups });
+                    mine.insert(*class, Grant { label: label.clone(), groups });
                 }
             }
         }
         grants
-    }
-
-    /// The part of a peer's grants that its view shows. A class that holds nothing is not shown to a peer that does not
-    /// know it: its label would tell of what is gone.
-    pub fn shown(&self, view: &View, grants: &BTreeMap<ClassIndex, Grant>) -> BTreeMap<ClassIndex, Grant> {
-        let known: BTreeSet<ClassIndex> = view.open_feeds().map(|(_, feed)| feed.class).collect();
-        let shown = |class: &ClassIndex| known.contains(class) || self.has_records(*class);
-        grants.iter().filter(|(class, _)| shown(class)).map(|(class, grant)| (*class, grant.clone())).collect()
     }
 
     /// The policy in force.

@@ -2,7 +2,7 @@
 
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{Due, Op, RecordKey, TombstoneRow};
+use crate::ledger::{Due, Op, RecordKey, Stood, TombstoneRow};
 
 /// Rows of due records that are read together.
 const ROWS: usize = 16;
@@ -66,7 +66,7 @@ impl Turn<'_> {
     /// Ends one record if it is still there and its date is still past.
     fn expire_one(&mut self, key: RecordKey) -> Result<bool, Error> {
         let Some(row) = self.office().ledger().record(key)? else { return Ok(false) };
-        if row.is_live(self.now().day())? {
+        if row.is_live(self.now().day()) {
             return Ok(false);
         }
         if key.owner == self.office().me() {
@@ -75,7 +75,7 @@ impl Turn<'_> {
             self.count(row.place.class, -1);
             // One that cannot be read does not come back at all.
             let revision = row.record().ok().map(|record| record.header().revision);
-            self.put_tombstone(key, &TombstoneRow { at: self.now(), signed: None, trail: row.place.trail(), revision });
+            self.put_tombstone(key, &TombstoneRow { at: self.now(), signed: None, stood: Stood::default(), revision });
             self.remove_record(key, &row);
         }
         Ok(true)

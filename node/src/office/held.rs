@@ -10,7 +10,7 @@ use crate::ledger::{IdentifierKey, Place, RecordKey, TombstoneRow};
 /// What the books hold of a record that another bureau owns.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
-    /// Where it stands; the last day is there whatever build wrote the row.
+    /// Where it stands.
     pub(super) place: Place,
     /// Its revision; none where it cannot be read.
     pub(super) revision: Option<u32>,
@@ -86,10 +86,9 @@ impl LookedUp {
 fn read(office: &Office, key: RecordKey) -> Result<Option<Held>, Error> {
     let Some(row) = office.ledger().record(key)? else { return Ok(None) };
     let record = row.record();
-    let mut place = row.place;
+    let place = row.place;
     Ok(Some(match record {
         Ok(record) => {
-            place.until = place.until.or(record.header().retain_until);
             let identifiers = index::identifiers(&office.secrets().identifier, &record);
             Held { place, revision: Some(record.header().revision), identifiers }
         }

@@ -2,11 +2,10 @@
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::ClassIndex;
 use igain_protocol::time::Timestamp;
 
-use super::{Error, Office};
-use crate::ledger::RecordKey;
+use super::{Error, Office, Peer};
+use crate::ledger::{DRAFTS, Place, RecordKey};
 
 /// One bureau that was sent a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,32 +35,38 @@ impl Office {
     pub fn holders(&self, id: RecordId) -> Result<Vec<Holder>, Error> {
         let key = RecordKey { id, owner: self.me() };
         let live = self.ledger().record(key)?.map(|row| row.place);
-        let trail = match &live {
-            Some(place) => place.trail(),
-            None => self.ledger().tombstone(key)?.ok_or(Error::UnknownRecord(id))?.trail,
+        let number = match &live {
+            Some(place) => place.number,
+            None => self.ledger().tombstone(key)?.ok_or(Error::UnknownRecord(id))?.stood.number,
         };
-        let purges = self.ledger().purges(id)?;
         let mut holders = Vec::new();
         for peer in self.peers() {
             let bureau = peer.card().bureau;
-            let sent = |(class, slot): &(ClassIndex, u64)| self.ledger().was_delivered(bureau, *class, *slot);
-            let sent: Vec<bool> = trail.iter().map(sent).collect::<Result<_, _>>()?;
-            if !sent.contains(&true) {
-                continue;
+            if self.ledger().was_delivered(bureau, number)? {
+                let state = match self.gone_since(&peer, key, live.as_ref())? {
+                    None => HolderState::Holds,
+                    Some(seq) => {
+                        let receipt = self.ledger().receipt_for(bureau, seq)?;
+                        receipt.map_or(HolderState::Recalled, |receipt| HolderState::Purged(receipt.at))
+                    }
+                };
+                holders.push(Holder { bureau, state });
             }
-            let held = live.as_ref().map(|place| self.feed_is_open(bureau, place.class)).transpose()?;
-            let purged = purges.iter().find(|(from, _)| *from == bureau).map(|(_, at)| *at);
-            let state = match (held, purged) {
-                (Some(true), _) if sent.last() == Some(&true) => HolderState::Holds,
-                (_, Some(at)) => HolderState::Purged(at),
-                _ => HolderState::Recalled,
-            };
-            holders.push(Holder { bureau, state });
         }
         Ok(holders)
     }
 
-    fn feed_is_open(&self, bureau: BureauId, class: ClassIndex) -> Result<bool, Error> {
-        Ok(self.ledger().view(bureau)?.open_feeds().any(|(_, feed)| feed.class == class))
+    /// The number of the log at which a record was taken back from a peer that was sent it; none where it may have it.
+    fn gone_since(&self, peer: &Peer, key: RecordKey, live: Option<&Place>) -> Result<Option<u64>, Error> {
+        let Some(place) = live else {
+            return Ok(self.ledger().tombstone(key)?.map(|ended| ended.stood.ended));
+        };
+        let shared = self.ledger().shares_of(place.class)?.unwrap_or_default();
+        let revoked = peer.revoked.is_some();
+        if !revoked && place.class != DRAFTS && !shared.shares.of(peer.number).is_empty() {
+            return Ok(None);
+        }
+        let lost = shared.lost.iter().find(|(number, _)| *number == peer.number).map(|(_, seq)| *seq);
+        Ok(Some(if revoked { u64::MAX } else { lost.unwrap_or(place.since).max(place.since) }))
     }
 }

@@ -2,40 +2,20 @@
 
 use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::caf::{SignedAcceptance, SignedCharter};
-use igain_protocol::log::{Letter, LetterKind};
-use igain_protocol::receipt::{Outcome, Receipt, SignedReceipt};
-use igain_protocol::record::RecordId;
+use igain_protocol::feed::{Cursor, FeedKind, Letter, LetterKind};
+use igain_protocol::receipt::{Receipt, Refusal, SignedReceipt};
 
 use super::turn::Turn;
 use super::{Actor, Deed, Error};
 use crate::ledger::ReceiptRow;
 
-/// Most records that one receipt names.
-const RECEIPT_RECORDS: usize = 1_024;
-
 impl Turn<'_> {
-    /// Posts the receipts for records that are gone from here.
-    pub(super) fn post_receipts(
-        &mut self,
-        owner: BureauId,
-        feed: Option<[u8; 16]>,
-        records: &[RecordId],
-    ) -> Result<(), Error> {
-        let none: &[RecordId] = &[];
-        let parts = records.chunks(RECEIPT_RECORDS);
-        for records in parts.chain((records.is_empty() && feed.is_some()).then_some(none)) {
-            let receipt = Receipt {
-                from: self.office().me(),
-                to: owner,
-                at: self.now(),
-                outcome: Outcome::Purged,
-                feed,
-                records: records.to_vec(),
-                reason: None,
-            };
-            let signed = receipt.sign(&self.office().secrets().signing)?;
-            self.post(owner, Letter { kind: LetterKind::Receipt, bytes: signed.as_bytes().to_vec() });
-        }
+    /// Posts a receipt: all was done that lies before a place in the owner's feed of records, and these records were not
+    /// taken over.
+    pub(super) fn post_receipt(&mut self, owner: BureauId, upto: Cursor, refused: Vec<Refusal>) -> Result<(), Error> {
+        let receipt = Receipt { from: self.office().me(), to: owner, at: self.now(), upto, refused };
+        let signed = receipt.sign(&self.office().secrets().signing)?;
+        self.post(owner, Letter { kind: LetterKind::Receipt, bytes: signed.as_bytes().to_vec() });
         Ok(())
     }
 
@@ -49,6 +29,10 @@ impl Turn<'_> {
             LetterKind::Acceptance => self.take_acceptance(sender, &letter.bytes),
             LetterKind::Receipt => self.take_receipt(sender, &letter.bytes),
             LetterKind::Card => self.renew_card(sender, &letter.bytes).map(drop),
+            LetterKind::Other(kind) => {
+                self.account(Deed::new(Actor::Bureau(sender), "letter.newer").peer(sender).with("kind", kind));
+                Ok(())
+            }
         }
     }
 
@@ -99,12 +83,17 @@ impl Turn<'_> {
         let key = self.key_of(sender)?;
         let signed = SignedReceipt::verify(bytes, self.office().me(), (sender, &key))?;
         let (receipt, ledger) = (signed.receipt(), self.office().ledger());
-        let deed = Deed::new(Actor::Bureau(sender), "receipt").peer(sender).with("outcome", receipt.outcome);
-        self.account(deed.with("records", receipt.records.len()));
-        let (row, nonce) = (ReceiptRow { signed: bytes.to_vec(), received: self.now() }, self.office().random()?);
-        ledger.put_receipt(&mut self.batch, sender, nonce, &row);
-        if receipt.outcome == Outcome::Purged {
-            receipt.records.iter().for_each(|id| ledger.put_purge(&mut self.batch, *id, sender, receipt.at));
+        let deed = Deed::new(Actor::Bureau(sender), "receipt").peer(sender).with("seq", receipt.upto.at.seq);
+        self.account(deed.with("refused", receipt.refused.len()));
+        for refused in &receipt.refused {
+            let deed = Deed::new(Actor::Bureau(sender), "receipt.refused").peer(sender).record(refused.id);
+            self.account(deed.with("revision", refused.revision).with("why", &refused.why));
+        }
+        // A place that is not remembered says nothing.
+        let mark = ledger.feed(sender, FeedKind::Records)?.mark(receipt.upto.generation, receipt.upto.at);
+        if let Some(mark) = mark {
+            let row = ReceiptRow { signed: bytes.to_vec(), at: receipt.at, received: self.now() };
+            ledger.put_receipt(&mut self.batch, sender, mark.through, &row)?;
         }
         Ok(())
     }

@@ -1,24 +1,25 @@
 //! What of the books is kept in memory: who takes part, CAFs, logs, the policy. Everybody reads it; it changes only when
 //! a turn is durable and visible, or, for what the next turn must count on, when it is handed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::{CafId, SignedAcceptance};
-use igain_protocol::sync::Heads;
 use igain_protocol::time::Timestamp;
 
 use super::cafs::{Caf, Cafs};
-use super::classes::{Classes, Counts};
+use super::classes::{Classes, Extents};
 use super::news::{Board, News};
 use super::peers::{Peer, Peers};
+use crate::ledger::{ClassIndex, Shares};
 use crate::policy::Policy;
 
 /// What is read by all.
 #[derive(Debug)]
 pub(super) struct Memory {
+    me: BureauId,
     pub(super) peers: RwLock<Peers>,
     pub(super) cafs: RwLock<Cafs>,
     pub(super) classes: RwLock<Classes>,
@@ -36,9 +37,13 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 pub(super) struct Published {
     pub(super) turn: u64,
-    pub(super) heads: Heads,
-    pub(super) counts: Counts,
+    pub(super) extents: Extents,
+    /// The number of the last log entry, where there are new ones.
+    pub(super) head: Option<u64>,
     pub(super) standing: Standing,
+    pub(super) shares: Vec<(ClassIndex, Arc<Shares>)>,
+    /// Bureaus that may have something else than before.
+    pub(super) regranted: BTreeSet<BureauId>,
     pub(super) news: News,
 }
 
@@ -59,8 +64,9 @@ impl Standing {
 }
 
 impl Memory {
-    pub(super) fn new(peers: Peers, cafs: Cafs, classes: Classes, policy: Policy) -> Self {
+    pub(super) fn new(me: BureauId, peers: Peers, cafs: Cafs, classes: Classes, policy: Policy) -> Self {
         Self {
+            me,
             peers: RwLock::new(peers),
             cafs: RwLock::new(cafs),
             classes: RwLock::new(classes),
@@ -82,8 +88,11 @@ impl Memory {
 
     /// Called in the order of the commits, when one is visible and before anybody who waits for it goes on.
     pub(super) fn publish(&self, published: Published) {
-        let Published { turn, heads, counts, standing, mut news } = published;
-        write(&self.classes).show(heads, counts);
+        let Published { turn, extents, head, standing, shares, regranted, mut news } = published;
+        let mut classes = write(&self.classes);
+        classes.show(self.me, &extents, head);
+        classes.share(shares, &regranted);
+        drop(classes);
         if !standing.is_empty() {
             let Standing { peers, cafs, early, policy } = standing;
             write(&self.peers).put(peers);

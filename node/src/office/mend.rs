@@ -1,28 +1,27 @@
 //! Mending logs: where entries are missing before the end of a log of this bureau's own, nobody knows what they said, so
-//! what was sent from it is taken back and sent anew. The entries that stand for what was lost say when that was found:
-//! a feed that was begun before is begun anew when it comes there.
+//! all of the class is taken back from those who may have it and sent to them anew.
 
-use igain_protocol::record::RecordId;
-use igain_protocol::sync::ClassIndex;
+use igain_protocol::bureau::BureauId;
+use roaring::RoaringBitmap;
 
 use super::memory::read;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{LogEntry, Op};
+use crate::ledger::{ClassIndex, Event, LogRun};
 
 /// Entries that were missing from a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
-    /// The log.
+    /// The class.
     pub class: ClassIndex,
-    /// The first number that was missing.
-    pub first: u64,
-    /// The last.
+    /// The last entry before them; zero where they were the first.
+    pub after: u64,
+    /// The last entry that was missing.
     pub last: u64,
 }
 
 impl Office {
-    /// Looks for holes in the logs of this bureau's own, and mends them: what was missing is noted as lost, and every
-    /// peer gets the feeds of the log anew.
+    /// Looks for holes in the logs of this bureau's own, and mends them: what is left of the log is joined, and every peer
+    /// that may have the class gets it anew.
     ///
     /// # Errors
     /// Where the books cannot be read or written.
@@ -36,33 +35,47 @@ impl Office {
     }
 
     fn mend_log(&self, class: ClassIndex) -> Result<Vec<Hole>, Error> {
-        let (mut holes, mut after) = (Vec::new(), 0);
-        loop {
-            let run = self.ledger().run_after(class, after)?;
-            let (Some(first), Some(last)) = (run.first(), run.last()) else { break };
-            if first.seq > after + 1 {
-                holes.push(Hole { class, first: after + 1, last: first.seq - 1 });
+        let (mut holes, mut joined, mut after) = (Vec::new(), Vec::new(), 0);
+        while let Some(run) = self.ledger().run_after(class, after)? {
+            if run.before != after {
+                holes.push(Hole { class, after, last: run.before });
+                joined.push(LogRun { before: after, entries: run.entries.clone() });
             }
-            after = last.seq;
+            (_, after) = run.ends();
+        }
+        if joined.is_empty() && read(&self.inner.memory.classes).visible(class).head == after {
+            return Ok(holes);
+        }
+        let mut turn = self.turn()?;
+        let head = turn.extent(class).head;
+        if head > after && self.ledger().run_after(class, after)?.is_none() {
+            holes.push(Hole { class, after, last: head });
         }
         if holes.is_empty() {
             return Ok(holes);
         }
-        let mut turn = self.turn()?;
-        // A feed that is begun anew in this millisecond comes after it.
-        let found = turn.now().as_ms() + 1;
-        for hole in &holes {
-            let lost = (hole.first..=hole.last).map(|seq| LogEntry {
-                seq,
-                op: Op::Lost,
-                id: RecordId::from_bytes([0; 16]),
-                slot: found,
-            });
-            self.ledger().append_log(&mut turn.batch, class, &lost.collect::<Vec<_>>());
-            let deed = Deed::new(Actor::Node, "store.mend").with("log", class);
-            turn.account(deed.with("first", hole.first).with("last", hole.last));
+        joined.iter().for_each(|run| self.ledger().put_run(&mut turn.batch, class, run));
+        turn.set_head(class, after);
+        let shared = self.ledger().shares_of(class)?.unwrap_or_default();
+        let having: Vec<BureauId> = self
+            .peers()
+            .iter()
+            .filter(|peer| !shared.shares.of(peer.number).is_empty())
+            .map(|peer| peer.card().bureau)
+            .collect();
+        let classes: RoaringBitmap = [class].into_iter().collect();
+        for peer in having {
+            for event in [Event::Recall(classes.clone()), Event::Backfill(classes.clone())] {
+                let seq = turn.next_number();
+                self.ledger().put_event(&mut turn.batch, peer, seq, &event);
+            }
+            turn.regrant(peer);
+            turn.tell(peer);
         }
-        turn.tell(class);
+        for hole in &holes {
+            let deed = Deed::new(Actor::Node, "store.mend").with("log", class);
+            turn.account(deed.with("after", hole.after).with("last", hole.last));
+        }
         turn.commit_now()?;
         Ok(holes)
     }

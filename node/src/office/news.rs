@@ -7,19 +7,20 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::sync::ClassIndex;
 use tokio::sync::Notify;
+
+use crate::ledger::ClassIndex;
 
 /// What has changed since the last news was taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
     /// Who takes part, a CAF or the policy changed: the number of the change, see [`super::Office::standing`].
     pub standing: Option<u64>,
-    /// A log of this bureau's own has records that had none before: peers may be entitled to it.
+    /// There is something in a class of this bureau's own that was not brought in line yet.
     pub labels: bool,
     /// Logs of this bureau's own that have grown, or say something else than before.
     pub logs: BTreeSet<ClassIndex>,
-    /// Bureaus for whom there are letters.
+    /// Bureaus for whom there are letters, or something else that is theirs alone.
     pub letters: BTreeSet<BureauId>,
     /// Some of it does not come from a bulk of writes that goes on, and should be told at once.
     pub prompt: bool,

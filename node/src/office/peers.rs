@@ -9,7 +9,7 @@ use igain_protocol::time::Timestamp;
 use super::memory::read;
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{Ledger, PeerRow, RevokedRow};
+use crate::ledger::{Ledger, PeerNumber, PeerRow, RevokedRow};
 
 /// One enrolled bureau.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Peer {
     pub tags: Vec<String>,
     /// The last exchange, as a subscriber of this bureau, that ended well.
     pub synced: Option<Timestamp>,
+    /// Its number among all that were ever enrolled.
+    pub number: PeerNumber,
 }
 
 /// All enrolled bureaus.
@@ -36,21 +38,19 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn load(ledger: &Ledger) -> Result<Self, Error> {
-        let mut revoked: BTreeMap<_, _> = ledger.revoked()?.into_iter().map(|(key, row)| (key, row.at)).collect();
+        let revoked: BTreeMap<_, _> = ledger.revoked()?.into_iter().map(|(key, row)| (key, row.at)).collect();
         let synced: BTreeMap<BureauId, Timestamp> = ledger.synced()?.into_iter().collect();
         let mut by_id = BTreeMap::new();
         for row in ledger.peers()? {
             let card = SignedCard::from_bytes(&row.card)?;
             let (bureau, key) = (card.card().bureau, *card.card().signing.as_bytes());
-            if let Some(at) = row.revoked {
-                revoked.entry(key).or_insert(at);
-            }
             let peer = Peer {
                 card,
                 enrolled: row.enrolled,
                 revoked: revoked.get(&key).copied(),
                 tags: row.tags,
-                synced: synced.get(&bureau).copied().or(row.synced),
+                synced: synced.get(&bureau).copied(),
+                number: row.number,
             };
             by_id.insert(bureau, peer);
         }
@@ -101,9 +101,8 @@ impl Peer {
         PeerRow {
             card: self.card.as_bytes().to_vec(),
             enrolled: self.enrolled,
-            revoked: None,
             tags: self.tags.clone(),
-            synced: None,
+            number: self.number,
         }
     }
 }
@@ -269,21 +268,23 @@ impl Turn<'_> {
     fn put_card(&mut self, card: SignedCard, tags: Vec<String>) {
         let bureau = card.card().bureau;
         let known = self.peer(bureau).ok();
-        if let Some(known) = &known
-            && let Some(at) = known.revoked
-        {
-            // A row of an earlier build says so of the bureau, and is replaced now.
-            self.put_revoked(known, at);
-        }
+        let number = known.as_ref().map_or_else(|| self.next_peer(), |known| known.number);
         let known = known.filter(|known| known.revoked.is_none());
         let enrolled = known.as_ref().map_or(self.now(), |known| known.enrolled);
         let tags = match &known {
             Some(known) if tags.is_empty() => known.tags.clone(),
             _ => tags,
         };
-        let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced) };
+        let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced), number };
         self.office().ledger().put_peer(&mut self.batch, bureau, &peer.row());
         self.standing().peers.insert(bureau, peer);
+    }
+
+    /// The number of the next bureau that was never enrolled.
+    fn next_peer(&self) -> PeerNumber {
+        let known = read(&self.office().inner.memory.peers);
+        let numbers = known.by_id.values().chain(self.changed().peers.values()).map(|peer| peer.number + 1);
+        numbers.max().unwrap_or_default()
     }
 
     fn put_revoked(&mut self, peer: &Peer, at: Timestamp) {

@@ -1,15 +1,13 @@
-//! Purging what a provider took back: a feed that ended is removed some records at a time, so that others are not held up.
+//! Purging what a provider took back: a class that was recalled is removed some records at a time, so that others are not held up.
 //! Its records have counted as gone since it was marked; a purge that was cut short goes on after the next start.
 
 use std::collections::BTreeSet;
 
-use igain_protocol::log::FeedId;
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::ClassIndex;
 
 use super::memory::read;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{ClassRow, DRAFTS, RecordKey, RecordRow};
+use crate::ledger::{ClassIndex, ClassRow, DRAFTS, RecordKey, RecordRow};
 
 /// Records that one turn removes.
 const RECORDS: usize = 64;
@@ -35,71 +33,66 @@ impl Office {
         failed.map(|()| gone)
     }
 
-    /// Whether a record may be shown: its last day has not passed, and the feed that it came through has not ended.
-    ///
-    /// # Errors
-    /// Where the row cannot be read.
-    pub fn is_shown(&self, row: &RecordRow) -> Result<bool, Error> {
+    /// Whether a record may be shown: its last day has not passed, and its class was not taken back.
+    pub fn is_shown(&self, row: &RecordRow) -> bool {
         let class = row.place.class;
         let kept = class == DRAFTS || read(&self.inner.memory.classes).row(class).is_some_and(|class| !class.ending);
-        Ok(kept && row.is_live(self.now().day())?)
+        kept && row.is_live(self.now().day())
     }
 
-    /// Removes all that came through a feed that is ending, ends the feed for ever, and posts the receipts. Returns how
-    /// many records went.
+    /// Removes all of a class that is ending, and then the class; with the last of its owner's, posts a receipt. Returns
+    /// how many records went.
     pub(super) fn purge(&self, class: ClassIndex) -> Result<usize, Error> {
         let row = read(&self.inner.memory.classes).row(class).cloned();
-        let Some(ClassRow { owner, feed: Some((feed, _)), ending: true, .. }) = row else { return Ok(0) };
+        let Some(ClassRow { owner, ending: true, .. }) = row else { return Ok(0) };
         let (mut purged, mut after) = (0, 0);
-        loop {
-            let run = self.ledger().run_after(class, after)?;
-            let (Some(first), Some(last)) = (run.first(), run.last()) else { break };
-            let ids: BTreeSet<RecordId> = run.iter().map(|entry| entry.id).collect();
+        while let Some(run) = self.ledger().run_after(class, after)? {
+            let ids: BTreeSet<RecordId> = run.entries.iter().map(|entry| entry.id).collect();
             let keys: Vec<RecordKey> = ids.into_iter().map(|id| RecordKey { id, owner }).collect();
             for keys in keys.chunks(RECORDS) {
-                purged += self.purge_some((class, feed), keys)?;
+                purged += self.purge_some(class, keys)?;
             }
             let mut turn = self.turn()?;
-            if !turn.is_ending(class, feed) {
+            if !turn.is_ending(class) {
                 return Ok(purged);
             }
             turn.takes_back();
-            self.ledger().delete_run(&mut turn.batch, class, first.seq);
+            let (first, last) = run.ends();
+            self.ledger().delete_run(&mut turn.batch, class, first);
             turn.commit_now()?;
-            after = last.seq;
+            after = last;
         }
         let mut turn = self.turn()?;
-        if !turn.is_ending(class, feed) {
+        if !turn.is_ending(class) {
             return Ok(purged);
         }
         turn.takes_back();
-        turn.account(Deed::new(Actor::Bureau(owner), "feed.close").peer(owner).with("records", purged));
-        turn.post_receipts(owner, Some(*feed.as_bytes()), &[])?;
-        self.ledger().end_feed(&mut turn.batch, owner, feed);
+        turn.account(Deed::new(Actor::Bureau(owner), "feed.recall").peer(owner).with("records", purged));
+        if !turn.is_purging(owner, class) {
+            let upto = self.ledger().cursors(owner)?.records;
+            turn.post_receipt(owner, upto, Vec::new())?;
+        }
         turn.remove_class(class);
         turn.commit_now()?;
         Ok(purged)
     }
 
-    fn purge_some(&self, (class, feed): (ClassIndex, FeedId), keys: &[RecordKey]) -> Result<usize, Error> {
+    fn purge_some(&self, class: ClassIndex, keys: &[RecordKey]) -> Result<usize, Error> {
         let mut turn = self.turn()?;
-        if !turn.is_ending(class, feed) {
+        if !turn.is_ending(class) {
             // Somebody else has purged it, or its end was never written.
             return Ok(0);
         }
         turn.takes_back();
-        let mut gone = Vec::new();
+        let mut gone = 0;
         for key in keys {
             if let Some(row) = self.ledger().record(*key)?.filter(|row| row.place.class == class) {
                 turn.count(class, -1);
                 turn.remove_record(*key, &row);
-                gone.push(key.id);
+                gone += 1;
             }
         }
-        if let Some(owner) = keys.first().map(|key| key.owner) {
-            turn.post_receipts(owner, None, &gone)?;
-        }
         turn.commit_now()?;
-        Ok(gone.len())
+        Ok(gone)
     }
 }

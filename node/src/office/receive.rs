@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::{BureauId, VerifyingKey};
-use igain_protocol::label::Label;
-use igain_protocol::log::{Entry, FeedId, Letter, Position};
+use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter};
+use igain_protocol::label::{Label, LabelDigest};
+use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
 use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
-use igain_protocol::sync::{Change, ClassIndex, LETTERS_CLASS, Violation};
-use igain_protocol::vocabulary::GroupSet;
+use igain_protocol::sync::Change;
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office, index};
-use crate::ledger::{ClassRow, CursorRow, IdentifierKey, Op, Place, RecordKey, TombstoneRow};
+use crate::ledger::{Came, ClassIndex, ClassRow, IdentifierKey, Op, Place, RecordKey, Stood, TombstoneRow};
 
 /// How many refusals of one intake are accounted for one by one; the rest is told as a number: a peer must not fill the
 /// audit log.
@@ -28,6 +28,8 @@ pub struct Received {
     pub purged: usize,
     /// Records and letters that were refused: not their owner's word, or not what they claim.
     pub refused: usize,
+    /// Entries that only a newer version understands.
+    pub newer: usize,
 }
 
 impl Received {
@@ -36,6 +38,7 @@ impl Received {
         self.put += other.put;
         self.purged += other.purged;
         self.refused += other.refused;
+        self.newer += other.newer;
     }
 }
 
@@ -61,19 +64,23 @@ struct Intake<'a> {
     /// What the provider signs with while this turn lasts.
     key: VerifyingKey,
     received: Received,
-    /// How far each feed has come.
-    cursors: BTreeMap<FeedId, CursorRow>,
+    /// How far the feeds have come.
+    cursors: Cursors,
     /// What this intake made of records: none where one is gone.
     made: BTreeMap<RecordKey, Option<Held>>,
     /// What the books held before.
     books: LookedUp,
     /// Records that this intake ended for ever.
     ended: BTreeSet<RecordKey>,
-    /// Records that are gone: a receipt is due.
-    gone: Vec<RecordId>,
+    /// Something is gone: a receipt is due.
+    gone: usize,
     refused: Vec<Deed>,
-    /// Logs to be purged.
+    /// Of those, records.
+    refusals: Vec<Refusal>,
+    /// Classes to be purged.
     ending: Vec<ClassIndex>,
+    /// The class that the last record went to.
+    last: Option<(Label, Came, ClassIndex)>,
 }
 
 impl Office {
@@ -130,8 +137,8 @@ impl Office {
         let coming = good.map(|(record, _)| key(record.header().id));
         let entries = examined.iter().flat_map(|examined| runs(&examined.changes)).flatten();
         let going = entries.filter_map(|entry| match entry {
-            Entry::Expire(id) | Entry::Leave(id) => Some(*id),
-            Entry::Put(_) | Entry::Withdraw(_) | Entry::Letter(_) => None,
+            Entry::Gone(id) => Some(*id),
+            _ => None,
         });
         let withdrawn = examined.iter().flat_map(|examined| examined.withdrawn.iter().flatten()).copied();
         LookedUp::of(self, coming, going.chain(withdrawn).map(key))
@@ -163,7 +170,7 @@ impl Office {
 fn runs(changes: &[Change]) -> impl Iterator<Item = &[Entry]> {
     changes.iter().filter_map(|change| match change {
         Change::Entries { entries, .. } => Some(entries.as_slice()),
-        Change::Open { .. } | Change::Close { .. } => None,
+        Change::Open { .. } => None,
     })
 }
 
@@ -186,7 +193,7 @@ impl Verdicts {
 /// The records among entries.
 fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
     entries.iter().filter_map(|entry| match entry {
-        Entry::Put(bytes) => Some(bytes.as_slice()),
+        Entry::Put { record, .. } => Some(record.as_slice()),
         _ => None,
     })
 }
@@ -198,18 +205,21 @@ impl<'a> Intake<'a> {
             books.clear();
         }
         let key = turn.active_peer(provider)?.card().signing;
+        let cursors = office.ledger().cursors(provider)?;
         Ok(Self {
             turn,
             provider,
             key,
             received: Received::default(),
-            cursors: BTreeMap::new(),
+            cursors,
             made: BTreeMap::new(),
             books,
             ended: BTreeSet::new(),
-            gone: Vec::new(),
+            gone: 0,
             refused: Vec::new(),
+            refusals: Vec::new(),
             ending: Vec::new(),
+            last: None,
         })
     }
 
@@ -219,65 +229,75 @@ impl<'a> Intake<'a> {
 
     fn change(&mut self, change: Change, verdicts: &mut Verdicts) -> Result<(), Error> {
         match change {
-            Change::Open { feed, label, groups } => self.open(feed, label, groups),
-            Change::Entries { feed, entries, to } if feed == FeedId::LETTERS => self.letters(entries, to),
-            Change::Entries { feed, entries, to } => self.entries(feed, entries, verdicts, to),
-            Change::Close { feed } => self.close(feed),
-        }
-    }
-
-    /// Begins a feed. It takes the place of one with the same label, whose close may still be on its way: what comes
-    /// late through that one must not take records with it.
-    fn open(&mut self, feed: FeedId, label: Label, groups: GroupSet) -> Result<(), Error> {
-        if let Some(old) = self.turn.received_class(self.provider, &label) {
-            let same = self.turn.class(old).and_then(|row| row.feed).is_some_and(|(known, _)| known == feed);
-            if same {
-                if self.cursor(feed)?.is_none() {
-                    self.cursors.insert(feed, CursorRow { at: Position::default(), class: old });
+            Change::Open { feed, generation } => {
+                if generation > self.cursors.of(feed).generation {
+                    *self.cursors.of_mut(feed) = Cursor { generation, ..Cursor::default() };
                 }
-                return Ok(());
+                Ok(())
             }
-            self.end_class(old);
-        }
-        let row = ClassRow { owner: self.provider, label, feed: Some((feed, groups)), ending: false };
-        let class = self.turn.open_class(row);
-        self.cursors.insert(feed, CursorRow { at: Position::default(), class });
-        Ok(())
-    }
-
-    fn close(&mut self, feed: FeedId) -> Result<(), Error> {
-        if feed == FeedId::LETTERS {
-            self.cursors.insert(feed, CursorRow { at: Position::default(), class: LETTERS_CLASS });
-        } else if let Some(row) = self.cursor(feed)? {
-            self.end_class(row.class);
-        }
-        Ok(())
-    }
-
-    /// Marks a log as ending: from this commit on its records count as gone.
-    fn end_class(&mut self, class: ClassIndex) {
-        if let Some(row) = self.turn.class(class) {
-            self.turn.put_class(class, ClassRow { ending: true, ..row });
-            self.ending.push(class);
-        }
-    }
-
-    fn cursor(&self, feed: FeedId) -> Result<Option<CursorRow>, Error> {
-        match self.cursors.get(&feed) {
-            Some(row) => Ok(Some(*row)),
-            None => Ok(self.office().ledger().cursor(self.provider, feed)?),
-        }
-    }
-
-    /// Takes letters in.
-    fn letters(&mut self, entries: Vec<Entry>, to: Position) -> Result<(), Error> {
-        for entry in entries {
-            if let Entry::Letter(letter) = entry {
-                self.letter(&letter)?;
+            Change::Entries { feed, entries, to } => {
+                let mut verdicts = verdicts.of(&entries);
+                if to.generation != self.cursors.of(feed).generation {
+                    // What was on its way when the feed began anew.
+                    return Ok(());
+                }
+                for entry in entries {
+                    self.entry(entry, to.generation, &mut verdicts)?;
+                }
+                *self.cursors.of_mut(feed) = to;
+                Ok(())
             }
         }
-        self.cursors.insert(FeedId::LETTERS, CursorRow { at: to, class: LETTERS_CLASS });
-        Ok(())
+    }
+
+    fn entry(&mut self, entry: Entry, generation: u64, verdicts: &mut Verdicts) -> Result<(), Error> {
+        match entry {
+            Entry::Put { groups, .. } => match verdicts.records.next() {
+                Some(Ok((record, identifiers))) => self.put(Came { generation, groups }, &record, &identifiers),
+                Some(Err((id, error))) => {
+                    self.refuse(id, 0, error.code());
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            Entry::Withdraw(bytes) => match verdicts.withdrawn.next() {
+                Some(Ok(id)) => self.end(id, bytes),
+                Some(Err(error)) => {
+                    self.refuse(None, 0, error.code());
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            Entry::Gone(id) => self.leave(id),
+            Entry::Recall(label) => {
+                self.take_back(Some(label), None);
+                Ok(())
+            }
+            Entry::Complete => {
+                self.take_back(None, Some(generation));
+                Ok(())
+            }
+            Entry::Letter(letter) => self.letter(&letter),
+            Entry::Other(_) => {
+                self.received.newer += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Marks classes as ending: from this commit on their records count as gone. Of one label where it is named; those
+    /// that came in earlier generations where one is named.
+    fn take_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) {
+        for (came, class) in self.turn.received_of(self.provider, label) {
+            if generation.is_none_or(|generation| came.generation < generation)
+                && let Some(row) = self.turn.class(class)
+            {
+                self.turn.put_class(class, ClassRow { ending: true, ..row });
+                self.ending.push(class);
+            }
+        }
+        self.last = None;
+        self.gone += 1;
     }
 
     fn letter(&mut self, letter: &Letter) -> Result<(), Error> {
@@ -292,49 +312,16 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn entries(
-        &mut self,
-        feed: FeedId,
-        entries: Vec<Entry>,
-        verdicts: &mut Verdicts,
-        to: Position,
-    ) -> Result<(), Error> {
-        let mut verdicts = verdicts.of(&entries);
-        let Some(CursorRow { class, .. }) = self.cursor(feed)? else {
-            // One that has ended may still bring something that was on its way.
-            let ended = self.office().ledger().feed_has_ended(self.provider, feed)?;
-            return if ended { Ok(()) } else { Err(Error::Violation(Violation::UnknownFeed)) };
-        };
-        let Some(row) = self.turn.class(class).filter(|row| !row.ending) else { return Ok(()) };
-        for entry in entries {
-            match entry {
-                Entry::Put(_) => match verdicts.records.next() {
-                    Some(Ok((record, identifiers))) => self.put(class, &row.label, &record, &identifiers)?,
-                    Some(Err((id, error))) => self.refuse(id, error.code()),
-                    None => {}
-                },
-                // The owner's signed word ends a record, whatever feed it came through.
-                Entry::Withdraw(bytes) => match verdicts.withdrawn.next() {
-                    Some(Ok(id)) => self.end(id, Some(bytes))?,
-                    Some(Err(error)) => self.refuse(None, error.code()),
-                    None => {}
-                },
-                Entry::Expire(id) => self.expire(class, id)?,
-                Entry::Leave(id) => self.leave(class, id)?,
-                Entry::Letter(_) => {}
-            }
-        }
-        self.cursors.insert(feed, CursorRow { at: to, class });
-        Ok(())
-    }
-
     fn record(&self, id: RecordId) -> RecordKey {
         RecordKey { id, owner: self.provider }
     }
 
-    fn refuse(&mut self, id: Option<RecordId>, why: &str) {
+    fn refuse(&mut self, id: Option<RecordId>, revision: u32, why: &str) {
         let deed = Deed::new(Actor::Bureau(self.provider), "record.refused").peer(self.provider);
         self.refused.push(deed.record(id.unwrap_or(RecordId::from_bytes([0; 16]))).with("why", why));
+        if let Some(id) = id.filter(|_| self.refusals.len() < REFUSED_LIMIT) {
+            self.refusals.push(Refusal { id, revision, why: why.to_owned() });
+        }
     }
 
     /// What the books hold of a record, with what was done to it here so far.
@@ -342,33 +329,28 @@ impl<'a> Intake<'a> {
         self.made.get(&key).map_or_else(|| self.books.held(self.office(), key), |made| Ok(made.clone()))
     }
 
-    fn put(
-        &mut self,
-        class: ClassIndex,
-        label: &Label,
-        record: &Record,
-        identifiers: &[IdentifierKey],
-    ) -> Result<(), Error> {
+    fn put(&mut self, came: Came, record: &Record, identifiers: &[IdentifierKey]) -> Result<(), Error> {
         let header = record.header();
         let key = self.record(header.id);
-        if let Some(why) = self.objection(label, record, key)? {
-            self.refuse(Some(key.id), why);
+        if let Some(why) = self.objection(record, key)? {
+            self.refuse(Some(key.id), header.revision, why);
             return Ok(());
         }
         let held = self.held(key)?;
         if held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > header.revision) {
-            self.refuse(Some(key.id), "record.stale");
+            self.refuse(Some(key.id), header.revision, "record.stale");
             return Ok(());
         }
         self.find_by(key, held.as_ref(), identifiers);
-        let (known, came) = (held.is_some(), held.map(|held| held.place.class));
-        if came != Some(class) {
+        let class = self.class_of(&header.label, came);
+        let (known, before) = (held.is_some(), held.map(|held| held.place.class));
+        if before != Some(class) {
             self.turn.count(class, 1);
-            came.into_iter().for_each(|came| self.turn.count(came, -1));
+            before.into_iter().for_each(|before| self.turn.count(before, -1));
         }
-        let (seq, slot) = self.turn.push(class, Op::Put, key.id, None);
+        let (seq, number) = self.turn.push(class, Op::Put, key.id, None);
         let until = header.retain_until;
-        let place = Place { class, seq, slot, stored: self.turn.now(), earlier: Vec::new(), until };
+        let place = Place { class, seq, since: seq, number, stored: self.turn.now(), until };
         self.turn.put_record(key, &place, record.as_bytes());
         if !known {
             // One that expired here, and was given a later date by its owner in time.
@@ -383,13 +365,24 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
+    /// The class of what comes with a label, in this way. Those of one label mostly follow each other.
+    fn class_of(&mut self, label: &Label, came: Came) -> ClassIndex {
+        if let Some((last, how, class)) = &self.last
+            && last == label
+            && *how == came
+        {
+            return *class;
+        }
+        let class = self.turn.received_class(self.provider, label, came);
+        self.last = Some((label.clone(), came, class));
+        class
+    }
+
     /// Why a record is not taken in, whatever is held already.
-    fn objection(&self, label: &Label, record: &Record, key: RecordKey) -> Result<Option<&'static str>, Error> {
+    fn objection(&self, record: &Record, key: RecordKey) -> Result<Option<&'static str>, Error> {
         let header = record.header();
         Ok(if let Err(error) = header.check_shareable() {
             Some(error.code())
-        } else if header.label != *label {
-            Some("record.label")
         } else if header.retain_until.is_none_or(|until| until < self.turn.now().day()) {
             Some("record.outdated")
         } else if self.ended.contains(&key) || self.books.is_barred(self.office(), key, header.revision)? {
@@ -408,34 +401,26 @@ impl<'a> Intake<'a> {
         fresh.iter().for_each(|identifier| ledger.put_identifier(&mut self.turn.batch, *identifier, key));
     }
 
-    /// The date that the owner signed has passed; a record whose date has not is only dropped.
-    fn expire(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
-        match self.held(self.record(id))? {
-            Some(held) if held.place.until.is_none_or(|until| self.turn.now().day() <= until) => self.leave(class, id),
-            _ => self.end(id, None),
-        }
-    }
-
-    fn end(&mut self, id: RecordId, signed: Option<Vec<u8>>) -> Result<(), Error> {
+    /// The owner's signed word ends a record for ever.
+    fn end(&mut self, id: RecordId, signed: Vec<u8>) -> Result<(), Error> {
         let key = self.record(id);
-        let held = self.held(key)?;
-        let trail = held.as_ref().map(|held| held.place.trail()).unwrap_or_default();
-        if let Some(held) = held {
+        if let Some(held) = self.held(key)? {
             self.remove(key, &held);
         }
-        self.gone.push(id);
+        self.gone += 1;
         self.ended.insert(key);
-        self.turn.put_tombstone(key, &TombstoneRow { at: self.turn.now(), signed, trail, revision: None });
+        let stood = Stood::default();
+        self.turn.put_tombstone(key, &TombstoneRow { at: self.turn.now(), signed: Some(signed), stood, revision: None });
         Ok(())
     }
 
-    /// The record has left this class; if it came here through another feed since, it stays.
-    fn leave(&mut self, class: ClassIndex, id: RecordId) -> Result<(), Error> {
+    /// The record must not be kept.
+    fn leave(&mut self, id: RecordId) -> Result<(), Error> {
         let key = self.record(id);
-        if let Some(held) = self.held(key)?.filter(|held| held.place.class == class) {
+        if let Some(held) = self.held(key)? {
             self.remove(key, &held);
-            self.gone.push(id);
         }
+        self.gone += 1;
         Ok(())
     }
 
@@ -446,7 +431,12 @@ impl<'a> Intake<'a> {
         self.turn.remove_found_by(key, &held.identifiers);
     }
 
-    /// Makes all of it, its receipts and the new cursors durable in one commit. Returns the logs that are to be purged.
+    /// The place up to which all was done before this intake.
+    fn vouched(&self) -> Result<Cursor, Error> {
+        Ok(self.office().ledger().cursors(self.provider)?.records)
+    }
+
+    /// Makes all of it, its receipt and the new cursors durable in one commit. Returns the logs that are to be purged.
     fn finish(mut self) -> Result<(Received, Vec<ClassIndex>), Error> {
         self.received.refused = self.refused.len();
         let untold = self.refused.len().saturating_sub(REFUSALS_TOLD);
@@ -457,13 +447,22 @@ impl<'a> Intake<'a> {
         if untold > 0 {
             self.turn.account(deed("record.refused").with("untold", untold));
         }
-        if self.received.put + self.gone.len() > 0 {
-            let deed = deed("feed.receive").with("records", self.received.put).with("purged", self.gone.len());
+        if self.received.put + self.gone > 0 {
+            let deed = deed("feed.receive").with("records", self.received.put).with("purged", self.received.purged);
             self.turn.account(deed);
         }
-        self.turn.post_receipts(self.provider, None, &self.gone)?;
-        for (feed, row) in &self.cursors {
-            self.office().ledger().put_cursor(&mut self.turn.batch, self.provider, *feed, *row);
+        if self.received.newer > 0 {
+            self.turn.account(deed("feed.newer").with("entries", self.received.newer));
+        }
+        let purging = !self.ending.is_empty() || self.turn.is_purging(self.provider, ClassIndex::MAX);
+        if self.gone > 0 && !purging || !self.refusals.is_empty() {
+            // While something is being purged, the place before it is what can be vouched for.
+            let refused = std::mem::take(&mut self.refusals);
+            let upto = if purging { self.vouched()? } else { self.cursors.records };
+            self.turn.post_receipt(self.provider, upto, refused)?;
+        }
+        for feed in FeedKind::ALL {
+            self.office().ledger().put_cursor(&mut self.turn.batch, self.provider, feed, self.cursors.of(feed));
         }
         self.turn.commit_now()?;
         Ok((self.received, self.ending))

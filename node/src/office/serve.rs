@@ -3,20 +3,19 @@
 //! An answer reads one state: the logs as long as they were when it began, by the entitlements of then. When those
 //! change, it ends with what it has, and the peer asks again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::log::FeedId;
-use igain_protocol::sync::{
-    ClassIndex, End, Feed, Grant, Heads, Message, Provider, ProviderEffect, ProviderInput, Pull, View,
-};
+use igain_protocol::feed::FeedKind;
+use igain_protocol::sync::{End, Feed, Message, Provider, ProviderEffect, ProviderInput, Pull, Read};
 use igain_protocol::time::Day;
 
-use super::disclose::{Notes, Progress, Reading, Wanted};
+use super::disclose::{Granted, Notes, Page, Progress, Reading};
+use super::memory::read;
 use super::turn::{Committed, Turn};
 use super::{Error, Office};
-use crate::ledger::Deliveries;
+use crate::ledger::{Deliveries, Event};
 use crate::store::{self, Epoch};
 
 /// How often a write is tried anew that was overtaken by one that failed.
@@ -34,18 +33,18 @@ struct State {
     provider: Provider,
     /// The epoch of the store that the view was read in.
     epoch: Option<Epoch>,
-    /// Grows whenever what the peer may have changes.
-    generation: u64,
+    /// Grows whenever a feed begins anew.
+    renewed: u64,
     /// There may be records to be sent once more that are not yet on the lists of their feeds.
     known: bool,
 }
 
 impl State {
-    fn read(office: &Office, peer: BureauId, generation: u64) -> Result<Self, Error> {
+    fn read(office: &Office, peer: BureauId, renewed: u64) -> Result<Self, Error> {
         let epoch = Some(office.ledger().store().epoch());
         let provider = Provider::new(office.ledger().view(peer)?);
         let known = office.ledger().known(peer)?.is_some();
-        Ok(Self { provider, epoch, generation, known })
+        Ok(Self { provider, epoch, renewed, known })
     }
 }
 
@@ -70,7 +69,7 @@ impl Served {
         let store = self.office.ledger().store();
         if state.epoch != Some(store.epoch()) {
             store.settle()?;
-            *state = State::read(&self.office, self.peer, state.generation + 1)?;
+            *state = State::read(&self.office, self.peer, state.renewed + 1)?;
         }
         Ok(state)
     }
@@ -92,64 +91,35 @@ impl Served {
         step(&mut *self.state()?)
     }
 
-    /// Brings the view in line with `grants`, and waits until that is durable. Whether something was taken back of which
-    /// a part may be under way: then no answer of before may go on.
-    ///
-    /// # Errors
-    /// Where the books cannot be read or written.
-    pub fn entitle(&self, grants: &BTreeMap<ClassIndex, Grant>) -> Result<bool, Error> {
-        let (office, peer) = (&self.office, self.peer);
-        let changed = self.change(|state| {
-            let mut view = state.provider.view().clone();
-            let shown = office.shown(&view, grants);
-            let changed = view.entitle(peer, &office.secrets().feed, &shown, office.now().as_ms());
-            if changed.is_empty() {
-                return Ok(None);
-            }
-            let before = state.provider.view();
-            let narrowed = before.open_feeds().any(|(id, feed)| !view.is_open(id) && feed.may_be_held());
-            let committed = self.store_feeds(state, &view, &changed)?;
-            *state.provider.view_mut() = view;
-            state.generation += 1;
-            Ok(Some((committed, narrowed)))
-        })?;
-        let Some((committed, narrowed)) = changed else { return Ok(false) };
-        committed.wait()?;
-        Ok(narrowed)
-    }
-
-    /// Begins a feed anew, for a peer that shows a place in it that was never sent.
-    fn renew(&self, id: FeedId) -> Result<(), Error> {
+    /// Begins a feed anew, for a peer that shows a place in it that was never sent, or that names generation `above`.
+    fn renew(&self, kind: FeedKind, above: u64) -> Result<(), Error> {
         let (office, peer) = (&self.office, self.peer);
         self.change(|state| {
-            let mut view = state.provider.view().clone();
-            let changed = view.renew(peer, &office.secrets().feed, id, office.now().as_ms());
-            let committed = self.store_feeds(state, &view, &changed)?;
-            *state.provider.view_mut() = view;
-            state.generation += 1;
-            Ok(committed)
-        })?
-        .wait()?;
-        if id == FeedId::LETTERS {
-            let mut turn = office.turn()?;
-            turn.repost(peer);
-            turn.commit_now()?;
-        }
-        Ok(())
-    }
-
-    fn store_feeds(&self, state: &State, view: &View, changed: &[FeedId]) -> Result<Committed, Error> {
-        let (ledger, mut turn) = (self.office.ledger(), self.turn(state)?);
-        if changed.iter().any(|id| !view.is_open(*id)) {
-            turn.takes_back();
-        }
-        for id in changed {
-            match view.feeds.get(id) {
-                Some(feed) => ledger.put_feed(&mut turn.batch, self.peer, *id, feed),
-                None => ledger.delete_feed(&mut turn.batch, self.peer, *id),
+            let before = state.provider.view().feed(kind).clone();
+            let generation = office.now().as_ms().max(before.generation + 1).max(above.saturating_add(1));
+            let mut turn = self.turn(state)?;
+            // What was sent of letters is not sent again; of records all is.
+            let start = if kind == FeedKind::Letters { before.sent_through() } else { 0 };
+            let feed = Feed::begun(generation, start);
+            office.ledger().put_feed(&mut turn.batch, peer, kind, &feed);
+            if kind == FeedKind::Records && before.generation.max(above) > 0 {
+                let seq = turn.next_number();
+                office.ledger().put_event(&mut turn.batch, peer, seq, &Event::Complete);
             }
-        }
-        turn.commit()
+            let committed = turn.commit()?;
+            state.provider.renew(kind, feed);
+            state.renewed += 1;
+            Ok((committed, before.generation > 0))
+        })
+        .and_then(|(committed, had)| {
+            committed.wait()?;
+            if kind == FeedKind::Letters && had {
+                let mut turn = office.turn()?;
+                turn.repost(peer);
+                turn.commit_now()?;
+            }
+            Ok(())
+        })
     }
 
     /// Whether something waits for the peer.
@@ -158,7 +128,15 @@ impl Served {
     /// Where the books cannot be read.
     pub fn has_news(&self) -> Result<bool, Error> {
         let state = self.state()?;
-        self.office.with_heads(self.peer, |head| state.known || state.provider.view().has_news(head))
+        let view = state.provider.view();
+        let (letters, records) = (view.letters.place().through, view.records.place().through);
+        if state.known || self.office.ledger().letter_head(self.peer)? > letters {
+            return Ok(true);
+        }
+        if !self.office.ledger().events_after(self.peer, records, 1)?.is_empty() {
+            return Ok(true);
+        }
+        self.office.has_news_after(self.peer, records)
     }
 
     /// Whether something was sent of which it is not known that it has arrived: it may still be on its way.
@@ -166,7 +144,9 @@ impl Served {
     /// # Errors
     /// Where the books cannot be read.
     pub fn is_under_way(&self) -> Result<bool, Error> {
-        Ok(self.state()?.provider.view().feeds.values().any(|feed| !feed.sent.is_empty()))
+        let state = self.state()?;
+        let view = state.provider.view();
+        Ok(FeedKind::ALL.into_iter().any(|kind| !view.feed(kind).sent.is_empty()))
     }
 
     /// What the peer is known to hold.
@@ -177,19 +157,13 @@ impl Served {
         Ok(self.state()?.provider.view().acked_digest())
     }
 
-    /// How many feeds the peer has, and how many entries wait for it.
+    /// How many labels with records the peer may have, and how many entries wait for it, as far as they are counted.
     ///
     /// # Errors
     /// Where the books cannot be read.
     pub fn extent(&self) -> Result<(usize, u64), Error> {
-        let state = self.state()?;
-        let view = state.provider.view();
-        let behind = self.office.with_heads(self.peer, |head| {
-            let behind =
-                |(_, feed): (FeedId, &Feed)| head(feed.class).saturating_sub(feed.acked.map_or(0, |mark| mark.through));
-            view.open_feeds().map(behind).sum()
-        })?;
-        Ok((view.open_feeds().count(), behind))
+        let after = self.state()?.provider.view().records.place().through;
+        self.office.extent_for(self.peer, after)
     }
 
     /// Begins the answer to a pull. `mirror` is the digest of what this bureau holds of the peer.
@@ -198,19 +172,22 @@ impl Served {
     /// Where the books cannot be read or written.
     pub fn answer(self: &Arc<Self>, pull: Pull, mirror: [u8; 16]) -> Result<Serving, Error> {
         self.repeat_known()?;
-        let heads = self.office.heads(self.peer)?;
         let quiet = mirror == pull.mirror && !pull.news;
         let mut state = self.state()?;
-        let effects = state.provider.handle(ProviderInput::Pull { pull, heads: &heads, mirror });
-        let generation = state.generation;
+        let granted = self.office.granted(self.peer)?;
+        let letters = self.office.ledger().letter_head(self.peer)?;
+        let effects = state.provider.handle(ProviderInput::Pull { pull, mirror });
+        let renewed = state.renewed;
         drop(state);
         Ok(Serving {
             served: Arc::clone(self),
             effects: effects.into(),
-            heads,
-            generation,
+            granted,
+            letters,
+            renewed,
             day: self.office.now().day(),
             reading: None,
+            room: None,
             notes: Notes::default(),
             deliveries: Deliveries::new(self.peer),
             committed: Vec::new(),
@@ -225,7 +202,7 @@ impl Served {
         while self.state()?.known {
             let committed = self.change(|state| {
                 let mut turn = self.turn(state)?;
-                match turn.repeat_some(self.peer, &mut state.provider).and_then(|more| Ok((more, turn.commit()?))) {
+                match turn.repeat_some(self.peer).and_then(|more| Ok((more, turn.commit()?))) {
                     Ok((true, committed)) => Ok(Some(committed)),
                     Ok((false, _)) => {
                         state.known = false;
@@ -249,13 +226,17 @@ impl Served {
 pub struct Serving {
     served: Arc<Served>,
     effects: VecDeque<ProviderEffect>,
-    /// How long the logs were when it began.
-    heads: Heads,
-    generation: u64,
+    /// What the peer could have, and how far the logs went, when it began.
+    granted: Granted,
+    /// The number of the last letter then.
+    letters: u64,
+    renewed: u64,
     /// The day on which it began: with the next, records may have become such as must not leave.
     day: Day,
-    /// What is being read for it.
+    /// How far the feed of records was read for it.
     reading: Option<Reading>,
+    /// Bytes that the parcel has room for that is being filled from that feed; none while none is.
+    room: Option<usize>,
     notes: Notes,
     deliveries: Deliveries,
     committed: Vec<Committed>,
@@ -310,13 +291,13 @@ impl Serving {
     /// Where the books cannot be read or written; the answer is over then.
     pub fn step(&mut self) -> Result<Step, Error> {
         let served = Arc::clone(&self.served);
-        if served.state()?.generation != self.generation || served.office.now().day() != self.day {
+        if self.is_void()? {
             // What the peer may have has changed while it was answered: it asks again.
             self.effects.clear();
-            self.reading = None;
+            (self.reading, self.room) = (None, None);
         }
-        if let Some(reading) = self.reading.take() {
-            return self.read(reading).map(|()| Step::Busy);
+        if let Some(room) = self.room.take() {
+            return self.read(room).map(|()| Step::Busy);
         }
         let Some(effect) = self.effects.pop_front() else {
             if self.ended {
@@ -325,20 +306,22 @@ impl Serving {
             return Ok(self.end(Message::End(End { more: true, mirrored: self.quiet })));
         };
         match effect {
-            ProviderEffect::Read { feed, class, groups, after, again, room } => {
-                let upto = self.heads.get(&class).copied().unwrap_or_default();
-                let generation = served.state()?.provider.view().feeds.get(&feed).map_or(0, |feed| feed.generation);
-                let wanted = Wanted { feed, generation, class, groups, after, upto, again, room };
-                self.reading = Some(Reading::new(wanted));
+            ProviderEffect::Read { feed: FeedKind::Letters, after, room } => {
+                let read = served.office.read_letters(served.peer, after, self.letters, room)?;
+                self.hand_over(read)?;
+            }
+            ProviderEffect::Read { feed: FeedKind::Records, after, room } => {
+                if self.reading.is_none() {
+                    self.reading = Some(served.office.begin_reading(self.granted.clone(), after)?);
+                }
+                self.room = Some(room);
             }
             ProviderEffect::Persist { feeds, delivered } => self.persist(&feeds, &delivered)?,
-            ProviderEffect::Forget(id, _) => served.office.forget_feed(served.peer, id)?,
-            ProviderEffect::Renew(id) => {
-                served.renew(id)?;
-                self.generation = served.state()?.generation;
+            ProviderEffect::Renew { feed, above } => {
+                served.renew(feed, above)?;
+                self.renewed = served.state()?.renewed;
             }
             ProviderEffect::Deliver(items) => return Ok(self.send(None, items)),
-            ProviderEffect::AskCursors => return Ok(self.end(Message::AskCursors)),
             ProviderEffect::End(end) => {
                 self.quiet = end.mirrored;
                 return Ok(self.end(Message::End(end)));
@@ -347,31 +330,44 @@ impl Serving {
         Ok(Step::Busy)
     }
 
-    /// Reads one run of entries. What happens between two of them changes nothing of what is read.
-    fn read(&mut self, mut reading: Reading) -> Result<(), Error> {
-        let served = &self.served;
-        let open = served.state()?.provider.view().open_classes();
-        let (notes, deliveries) = (&mut self.notes, &mut self.deliveries);
-        match served.office.disclose(served.peer, &open, &mut reading, notes, deliveries)? {
-            Progress::More => self.reading = Some(reading),
-            Progress::Done => {
-                let mut state = served.state()?;
-                if state.generation == self.generation {
-                    self.effects.extend(state.provider.handle(ProviderInput::Read(reading.into_read())));
-                }
+    /// Whether what the peer may have is not what it was when this began.
+    fn is_void(&self) -> Result<bool, Error> {
+        let office = &self.served.office;
+        let epoch = read(&office.inner.memory.classes).epoch(self.served.peer);
+        let same = self.served.state()?.renewed == self.renewed && epoch == self.granted.epoch;
+        Ok(!same || office.now().day() != self.day)
+    }
+
+    /// Fills a parcel. What happens meanwhile changes nothing of what is read.
+    fn read(&mut self, room: usize) -> Result<(), Error> {
+        let served = Arc::clone(&self.served);
+        let Some(reading) = &mut self.reading else { return Ok(()) };
+        let mut page = Page::new(room, &mut self.notes, &mut self.deliveries);
+        let end = loop {
+            match served.office.read_on(reading, &mut page)? {
+                Progress::More => {}
+                Progress::Full => break false,
+                Progress::End => break true,
             }
-            // The answer ends with what it has, and the peer asks again.
-            Progress::Lost => served.renew(reading.into_read().feed)?,
+        };
+        let read = reading.turn_page(page, end);
+        self.hand_over(read)
+    }
+
+    fn hand_over(&mut self, read: Read) -> Result<(), Error> {
+        let mut state = self.served.state()?;
+        if state.renewed == self.renewed {
+            self.effects.extend(state.provider.handle(ProviderInput::Read(read)));
         }
         Ok(())
     }
 
     /// Hands over what is about to be sent, which may leave once this is durable.
-    fn persist(&mut self, feeds: &[(FeedId, Feed)], delivered: &[(FeedId, u64)]) -> Result<(), Error> {
+    fn persist(&mut self, feeds: &[(FeedKind, Feed)], delivered: &[u64]) -> Result<(), Error> {
         let notes = std::mem::take(&mut self.notes);
         let served = Arc::clone(&self.served);
         let mut state = served.state()?;
-        if state.generation != self.generation {
+        if state.renewed != self.renewed {
             return Ok(());
         }
         let mut turn = served.turn(&state)?;

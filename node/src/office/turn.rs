@@ -9,18 +9,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::label::Label;
-use igain_protocol::log::{FeedId, Letter};
+use igain_protocol::label::{Label, LabelDigest};
+use igain_protocol::feed::Letter;
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::{ClassIndex, Heads};
 use igain_protocol::time::{Day, Timestamp};
 
-use super::classes::{Classes, Counts};
+use super::classes::Extents;
 use super::memory::{Published, Standing, read, write};
 use super::news::News;
 use super::{Deed, Error, Office};
 use crate::audit;
-use crate::ledger::{ClassRow, LetterRow, LogEntry, Op, Place, RecordKey, TombstoneRow};
+use crate::ledger::{
+    Came, ClassIndex, ClassRow, Extent, LetterRow, LogEntry, Op, Place, RecordKey, Shares, SharesRow, TombstoneRow,
+};
 use crate::store::{Batch, Epoch, Pending, With};
 
 /// Turns whose records are remembered, for those who prepared on what stood before them.
@@ -94,6 +95,12 @@ pub(super) struct Turn<'a> {
     classes: BTreeMap<ClassIndex, ClassRow>,
     removed: Vec<ClassIndex>,
     runs: BTreeMap<ClassIndex, Vec<LogEntry>>,
+    /// Classes whose logs end elsewhere than was noted.
+    heads: BTreeMap<ClassIndex, u64>,
+    /// How many numbers of the log this turn has given.
+    given: u64,
+    shares: Vec<(ClassIndex, Arc<Shares>)>,
+    regranted: BTreeSet<BureauId>,
     counts: BTreeMap<ClassIndex, i64>,
     retained: BTreeMap<Day, Vec<RecordKey>>,
     letters: BTreeMap<BureauId, Vec<Letter>>,
@@ -187,7 +194,7 @@ impl Office {
         if desk.epoch != batch.epoch() {
             self.ledger().store().settle()?;
             batch = self.ledger().store().begin();
-            *write(&self.inner.memory.classes) = Classes::load(self.me(), self.ledger())?;
+            write(&self.inner.memory.classes).reload(self.me(), self.ledger())?;
             desk.letters.clear();
             desk.last = None;
             desk.touched.forget_after(self.inner.memory.visible());
@@ -204,6 +211,10 @@ impl Office {
             classes: BTreeMap::new(),
             removed: Vec::new(),
             runs: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            given: 0,
+            shares: Vec::new(),
+            regranted: BTreeSet::new(),
             counts: BTreeMap::new(),
             retained: BTreeMap::new(),
             letters: BTreeMap::new(),
@@ -290,7 +301,7 @@ impl<'a> Turn<'a> {
         let known = || read(&self.office.inner.memory.classes).own_class(label);
         match begun.map(|(class, _)| *class).or_else(known) {
             Some(class) => class,
-            None => self.open_class(ClassRow { owner: me, label: label.clone(), feed: None, ending: false }),
+            None => self.open_class(ClassRow { owner: me, label: label.clone(), came: None, ending: false }),
         }
     }
 
@@ -315,10 +326,16 @@ impl<'a> Turn<'a> {
         self.removed.push(class);
     }
 
-    /// Whether a log keeps this feed, and the feed is ending.
-    pub(super) fn is_ending(&self, class: ClassIndex, feed: FeedId) -> bool {
-        let row = self.class(class).filter(|row| row.ending);
-        row.and_then(|row| row.feed).is_some_and(|(kept, _)| kept == feed)
+    /// Whether a class is there and is ending.
+    pub(super) fn is_ending(&self, class: ClassIndex) -> bool {
+        self.class(class).is_some_and(|row| row.ending)
+    }
+
+    /// Whether anything of an owner is still being purged, besides this class.
+    pub(super) fn is_purging(&self, owner: BureauId, besides: ClassIndex) -> bool {
+        let classes = read(&self.office.inner.memory.classes);
+        let ending = |(class, row): (ClassIndex, &ClassRow)| class != besides && row.owner == owner && row.ending;
+        classes.rows().any(ending) || self.classes.iter().any(|(class, row)| ending((*class, row)))
     }
 
     /// What is known of a log, with what this turn changes of it.
@@ -327,24 +344,71 @@ impl<'a> Turn<'a> {
         begun.or_else(|| read(&self.office.inner.memory.classes).row(class).cloned())
     }
 
-    /// The log that keeps a provider's feed with this label, unless that feed is ending.
-    pub(super) fn received_class(&self, owner: BureauId, label: &Label) -> Option<ClassIndex> {
-        let begun = self.classes.iter().find(|(_, row)| row.owner == owner && row.label == *label && !row.ending);
+    /// The class of what comes from a bureau with this label, in this way; begun if there is none yet.
+    pub(super) fn received_class(&mut self, owner: BureauId, label: &Label, came: Came) -> ClassIndex {
+        let is_it = |row: &ClassRow| row.owner == owner && row.came == Some(came) && !row.ending && row.label == *label;
+        let begun = self.classes.iter().find(|(_, row)| is_it(row)).map(|(class, _)| *class);
         let known = || {
-            let known = read(&self.office.inner.memory.classes).received_class(owner, label);
+            let known = read(&self.office.inner.memory.classes).received_class(owner, label.digest(), came);
             // This turn may have ended it.
             known.filter(|class| !self.classes.get(class).is_some_and(|row| row.ending))
         };
-        begun.map(|(class, _)| *class).or_else(known)
+        match begun.or_else(known) {
+            Some(class) => class,
+            None => self.open_class(ClassRow { owner, label: label.clone(), came: Some(came), ending: false }),
+        }
     }
 
-    /// Adds an entry to a log; one without a slot is the first of its record in the class. Returns its number and slot.
-    pub(super) fn push(&mut self, class: ClassIndex, op: Op, id: RecordId, slot: Option<u64>) -> (u64, u64) {
-        let run = self.runs.entry(class).or_default();
-        let head = run.last().map_or_else(|| read(&self.office.inner.memory.classes).head(class), |entry| entry.seq);
-        let (seq, slot) = (head + 1, slot.unwrap_or(head + 1));
-        run.push(LogEntry { seq, op, id, slot });
-        (seq, slot)
+    /// The classes of what came from a bureau that are not ending; of one label where it is named.
+    pub(super) fn received_of(&self, owner: BureauId, label: Option<LabelDigest>) -> Vec<(Came, ClassIndex)> {
+        let known = read(&self.office.inner.memory.classes).received_of(owner, label);
+        let stays = |class: &ClassIndex| !self.classes.get(class).is_some_and(|row| row.ending);
+        let mut classes: Vec<_> = known.into_iter().filter(|(_, class)| stays(class)).collect();
+        for (class, row) in &self.classes {
+            let named = label.is_none_or(|label| row.label.digest() == label);
+            if let Some(came) = row.came.filter(|_| row.owner == owner && !row.ending && named)
+                && !classes.contains(&(came, *class))
+            {
+                classes.push((came, *class));
+            }
+        }
+        classes
+    }
+
+    /// The next number of the log, for something that stands in it.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.given += 1;
+        read(&self.office.inner.memory.classes).head() + self.given
+    }
+
+    /// Adds an entry to the log of a class; one without a number is the first of its record in any log. Returns its
+    /// place in the log and its record's number.
+    pub(super) fn push(&mut self, class: ClassIndex, op: Op, id: RecordId, number: Option<u64>) -> (u64, u64) {
+        let seq = self.next_number();
+        let number = number.unwrap_or(seq);
+        self.runs.entry(class).or_default().push(LogEntry { seq, op, id, number });
+        (seq, number)
+    }
+
+    /// Notes who may have what of a class of this bureau's own.
+    pub(super) fn share(&mut self, class: ClassIndex, row: SharesRow) {
+        self.office.ledger().put_shares(&mut self.batch, class, &row);
+        self.shares.push((class, Arc::new(row.shares)));
+    }
+
+    /// Notes that a bureau may have something else than before.
+    pub(super) fn regrant(&mut self, peer: BureauId) {
+        self.regranted.insert(peer);
+    }
+
+    /// How much there is in a class, before this turn.
+    pub(super) fn extent(&self, class: ClassIndex) -> Extent {
+        read(&self.office.inner.memory.classes).extent(class)
+    }
+
+    /// Has the log of a class end where it does.
+    pub(super) fn set_head(&mut self, class: ClassIndex, head: u64) {
+        self.heads.insert(class, head);
     }
 
     /// Counts live records into or out of a log.
@@ -372,9 +436,9 @@ impl<'a> Turn<'a> {
         &self.standing
     }
 
-    /// Has peers told that a log of this bureau's own says something else than before.
-    pub(super) fn tell(&mut self, class: ClassIndex) {
-        self.news.logs.insert(class);
+    /// Has a peer looked at: something may wait for it.
+    pub(super) fn tell(&mut self, peer: BureauId) {
+        self.news.letters.insert(peer);
     }
 
     /// Hands all of it over. The next turn may begin; where this one changes who may have what, only once it is visible.
@@ -383,8 +447,8 @@ impl<'a> Turn<'a> {
     /// Where nothing can be written now; then nothing of the turn is there.
     pub(super) fn commit(mut self) -> Result<Committed, Error> {
         let prepared = self.write_rows();
-        let waits = !self.standing.is_empty();
-        let committed = prepared.and_then(|(heads, counts)| self.submit(heads, counts));
+        let waits = !self.standing.is_empty() || !self.regranted.is_empty();
+        let committed = prepared.and_then(|(extents, head)| self.submit(extents, head));
         match &committed {
             Ok(committed) if waits => drop(committed.pending.as_ref().map(Pending::wait)),
             Ok(_) => {}
@@ -402,9 +466,9 @@ impl<'a> Turn<'a> {
         self.commit()?.wait()
     }
 
-    /// Writes what the turn gathered, and counts it in memory. Returns how long the logs become, and how many live records
-    /// they have.
-    fn write_rows(&mut self) -> Result<(Heads, Counts), Error> {
+    /// Writes what the turn gathered, and counts it in memory. Returns how much there will be in classes, and the number of
+    /// the last entry of all logs where it changes.
+    fn write_rows(&mut self) -> Result<(Extents, Option<u64>), Error> {
         let (office, ledger, me) = (self.office, self.office.ledger(), self.office.me());
         for (peer, letters) in std::mem::take(&mut self.letters) {
             let head = match self.desk.letters.get(&peer) {
@@ -424,29 +488,36 @@ impl<'a> Turn<'a> {
         for (class, row) in std::mem::take(&mut self.classes) {
             classes.insert(me, class, row);
         }
-        let mut heads = Heads::new();
-        for (class, run) in std::mem::take(&mut self.runs) {
-            ledger.append_log(&mut self.batch, class, &run);
-            if let Some(last) = run.last() {
-                classes.set_head(class, last.seq);
-                heads.insert(class, last.seq);
+        let mut extents = Extents::new();
+        let touched = self.runs.keys().chain(self.counts.keys()).chain(self.heads.keys());
+        let touched: BTreeSet<ClassIndex> = touched.copied().collect();
+        for class in touched {
+            let before = classes.extent(class);
+            let mut extent = before;
+            extent.head = self.heads.remove(&class).unwrap_or(before.head);
+            if let Some(run) = self.runs.remove(&class) {
+                ledger.append_log(&mut self.batch, class, before.head, &run);
+                extent.head = run.last().map_or(before.head, |last| last.seq);
             }
-            if classes.row(class).is_some_and(|row| row.owner == me) {
+            extent.records = extent.records.saturating_add_signed(self.counts.remove(&class).unwrap_or_default());
+            ledger.put_extent(&mut self.batch, class, extent);
+            classes.set_extent(class, extent);
+            extents.insert(class, extent);
+            if extent.head != before.head && classes.row(class).is_some_and(|row| row.owner == me) {
                 self.news.logs.insert(class);
+                self.news.labels |= !classes.is_shared(class);
             }
         }
-        let mut counts = Counts::new();
-        for (class, more) in std::mem::take(&mut self.counts) {
-            let (before, after) = classes.count(class, more, ledger, &mut self.batch);
-            counts.insert(class, after);
-            let woken = before == 0 && after > 0;
-            self.news.labels |= woken && classes.row(class).is_some_and(|row| row.owner == me);
+        let head = (self.given > 0).then(|| classes.head() + self.given);
+        if let Some(head) = head {
+            ledger.put_log_head(&mut self.batch, head);
+            classes.set_head(head);
         }
         self.removed.drain(..).for_each(|class| classes.remove(class));
-        Ok((heads, counts))
+        Ok((extents, head))
     }
 
-    fn submit(&mut self, heads: Heads, counts: Counts) -> Result<Committed, Error> {
+    fn submit(&mut self, extents: Extents, head: Option<u64>) -> Result<Committed, Error> {
         let accounts = std::mem::take(&mut self.accounts);
         let batch = std::mem::replace(&mut self.batch, self.office.ledger().store().begin());
         if accounts.is_empty() && batch.is_empty() {
@@ -468,9 +539,11 @@ impl<'a> Turn<'a> {
         desk.received.extend(std::mem::take(&mut self.owners).into_iter().map(|owner| (owner, desk.turn)));
         let published = Published {
             turn: desk.turn,
-            heads,
-            counts,
+            extents,
+            head,
             standing: std::mem::take(&mut self.standing),
+            shares: std::mem::take(&mut self.shares),
+            regranted: std::mem::take(&mut self.regranted),
             news: std::mem::take(&mut self.news),
         };
         let memory = Arc::clone(&self.office.inner.memory);

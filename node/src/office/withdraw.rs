@@ -5,7 +5,7 @@ use igain_protocol::vocabulary::Reason;
 
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office, index};
-use crate::ledger::{DRAFTS, IdentifierKey, Op, RecordKey, RecordRow, TombstoneRow};
+use crate::ledger::{DRAFTS, IdentifierKey, Op, RecordKey, RecordRow, Stood, TombstoneRow};
 
 impl Office {
     /// Withdraws a record: it is gone here when this returns, and every bureau that ever had it will be told.
@@ -28,11 +28,13 @@ impl Turn<'_> {
     /// Removes a record of this bureau's own and notes its end in its class log.
     pub(super) fn end_record(&mut self, key: RecordKey, row: &RecordRow, op: Op, signed: Option<Vec<u8>>) {
         let place = &row.place;
-        if place.class != DRAFTS {
-            self.push(place.class, op, key.id, Some(place.slot));
-        }
+        let ended = match place.class {
+            DRAFTS => 0,
+            class => self.push(class, op, key.id, Some(place.number)).0,
+        };
         self.count(place.class, -1);
-        self.put_tombstone(key, &TombstoneRow { at: self.now(), signed, trail: place.trail(), revision: None });
+        let stood = Stood { number: place.number, ended };
+        self.put_tombstone(key, &TombstoneRow { at: self.now(), signed, stood, revision: None });
         self.remove_record(key, row);
     }
 

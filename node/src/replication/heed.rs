@@ -124,29 +124,20 @@ impl Replication {
         }
     }
 
-    /// Brings every view in line with what its peer is entitled to now, and ends what is under way to those from whom
-    /// something was taken back. A link whose view cannot be brought in line serves nothing until it is, and keeps no
-    /// other from it. The caller holds `aligning`.
+    /// Brings what every peer may have in line, and ends what is under way to those from whom something was taken back.
+    /// Where that fails, nothing is served to anybody until it is done. The caller holds `aligning`.
     async fn align(&self) -> Result<(), Error> {
         let (office, links) = (self.office().clone(), self.links());
-        blocking(move || {
-            let (grants, none) = (office.grants(None), BTreeMap::new());
+        let aligned = blocking(move || {
+            let narrowed = office.align();
             for link in links {
-                match link.served.entitle(grants.get(&link.bureau).unwrap_or(&none)) {
-                    Ok(narrowed) => {
-                        link.tainted.fetch_or(narrowed, Ordering::AcqRel);
-                        link.aligned.store(true, Ordering::Release);
-                    }
-                    Err(error) => {
-                        link.aligned.store(false, Ordering::Release);
-                        link.tainted.store(true, Ordering::Release);
-                        tracing::error!(peer = %link.bureau, %error, "a peer's view cannot be brought in line");
-                    }
-                }
+                let taken_back = narrowed.as_ref().map_or(true, |narrowed| narrowed.contains(&link.bureau));
+                link.tainted.fetch_or(taken_back, Ordering::AcqRel);
+                link.aligned.store(narrowed.is_ok(), Ordering::Release);
             }
-            Ok(())
+            narrowed.map(drop)
         })
-        .await?;
+        .await;
         let tainted: Vec<_> = self.links().into_iter().filter(|link| link.tainted.load(Ordering::Acquire)).collect();
         let gone = lock(&self.inner.gone).clone();
         futures::future::join_all(tainted.iter().chain(&gone).map(|link| self.end_answers(link))).await;
@@ -162,7 +153,7 @@ impl Replication {
             .await?;
             return Box::pin(self.align()).await;
         }
-        Ok(())
+        aligned
     }
 
     /// Tells those peers for whom there is something new.

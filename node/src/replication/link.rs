@@ -1,11 +1,9 @@
 //! What stands between this bureau and one other: what it is served, and how far this one has come.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::log::{FeedId, Position, digest};
 use igain_protocol::sync::Subscriber;
 use igain_protocol::time::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -60,10 +58,10 @@ pub struct LinkState {
     pub served: Option<Timestamp>,
     /// Entries that wait for it.
     pub behind: u64,
-    /// Feeds that it has.
-    pub feeds_out: usize,
-    /// Feeds that it gives.
-    pub feeds_in: usize,
+    /// Labels under which it may have records of this bureau.
+    pub labels_out: usize,
+    /// Labels under which it has given records.
+    pub labels_in: usize,
     /// Records received from it since the node started.
     pub received: u64,
     /// Records of it that were refused since the node started.
@@ -96,7 +94,7 @@ impl Link {
         if let Some(subscriber) = lock(&self.subscriber).take() {
             return Ok(subscriber);
         }
-        Ok(Subscriber::new(self.cursors(office)?, office.ledger().ended_feeds(self.bureau)?))
+        Ok(Subscriber::new(office.ledger().cursors(self.bureau)?))
     }
 
     /// Gives the machine back after an exchange that ended well.
@@ -107,16 +105,9 @@ impl Link {
     /// The digest of what this bureau holds of the peer.
     pub(super) fn held_digest(&self, office: &Office) -> Result<[u8; 16], Error> {
         if let Some(subscriber) = lock(&self.subscriber).as_ref() {
-            return Ok(subscriber.digest());
+            return Ok(subscriber.cursors().digest());
         }
-        let mut cursors = self.cursors(office)?;
-        cursors.entry(FeedId::LETTERS).or_default();
-        Ok(digest(cursors.iter()))
-    }
-
-    fn cursors(&self, office: &Office) -> Result<BTreeMap<FeedId, Position>, Error> {
-        let rows = office.ledger().cursors(self.bureau)?;
-        Ok(rows.into_iter().map(|(feed, row)| (feed, row.at)).collect())
+        Ok(office.ledger().cursors(self.bureau)?.digest())
     }
 
     /// A serial for the next pull: it grows, also over restarts, for the clock never goes back.
@@ -154,15 +145,15 @@ impl Link {
 
     pub(super) fn state(&self, office: &Office) -> Result<LinkState, Error> {
         let status = lock(&self.status).clone();
-        let feeds_in = office.ledger().cursors(self.bureau)?.keys().filter(|id| **id != FeedId::LETTERS).count();
-        let (feeds_out, behind) = self.served.extent()?;
+        let labels_in = office.labels_of(self.bureau);
+        let (labels_out, behind) = self.served.extent()?;
         Ok(LinkState {
             bureau: self.bureau,
             pulled: status.pulled,
             served: status.served,
             behind,
-            feeds_out,
-            feeds_in,
+            labels_out,
+            labels_in,
             received: status.received,
             refused: status.refused,
             last_error: status.last_error,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::{self, BoxFuture, FutureExt as _, OptionFuture};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
-use igain_protocol::log::Item;
+use igain_protocol::feed::Item;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Taken, Violation};
 use tokio::sync::{mpsc, watch};
@@ -312,7 +312,6 @@ impl Taker {
 
     fn take_one(&mut self, frame: &[u8]) -> Result<(), Error> {
         let input = match Message::decode(frame)? {
-            Message::AskCursors => SubscriberInput::AskedCursors { serial: self.link.next_serial(self.office.now()) },
             Message::Delivery(delivery) => {
                 let room = self.room.checked_sub(delivery.sealed.len());
                 self.room = room.ok_or(Error::Violation(Violation::Overlong))?;

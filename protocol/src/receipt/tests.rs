@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::feed::Position;
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed([seed; 32])
@@ -15,10 +16,8 @@ fn receipt() -> Receipt {
         from: id("FR"),
         to: id("KE"),
         at: Timestamp::from_ms(1_772_357_400_000),
-        outcome: Outcome::Purged,
-        feed: None,
-        records: vec![RecordId::from_bytes([1; 16]), RecordId::from_bytes([2; 16])],
-        reason: None,
+        upto: Cursor { generation: 7, at: Position { seq: 12, head: [3; 16] } },
+        refused: vec![],
     }
 }
 
@@ -28,14 +27,8 @@ fn verify(bytes: &[u8]) -> Result<SignedReceipt, Error> {
 
 #[test]
 fn a_receipt_comes_back_as_it_was_signed() {
-    let refused = Receipt {
-        outcome: Outcome::Refused,
-        reason: Some("its retention date is past".into()),
-        feed: Some([9; 16]),
-        ..receipt()
-    };
-    let feed = Receipt { records: vec![], feed: Some([9; 16]), ..receipt() };
-    for receipt in [receipt(), refused, feed] {
+    let refused = Receipt { refused: refusals(1), ..receipt() };
+    for receipt in [receipt(), refused] {
         let signed = receipt.sign(&key(1)).unwrap();
         assert_eq!(SignedReceipt::claimed_bureau(signed.as_bytes()), Ok(id("FR")));
         assert_eq!(verify(signed.as_bytes()), Ok(signed.clone()));
@@ -56,16 +49,20 @@ fn it_counts_only_from_its_sender_to_its_receiver() {
     assert!(matches!(verify(&charter), Err(Error::Document(codec::Error::Typ { .. }))));
 }
 
+fn refusals(count: usize) -> Vec<Refusal> {
+    vec![Refusal { id: RecordId::from_bytes([1; 16]), revision: 3, why: "record.outdated".into() }; count]
+}
+
 #[test]
 fn it_is_bounded() {
-    let full = Receipt { records: vec![RecordId::from_bytes([1; 16]); RECORDS_LIMIT], ..receipt() };
-    assert!(full.sign(&key(1)).unwrap().as_bytes().len() < 18 * 1024);
-    let over = Receipt { records: vec![RecordId::from_bytes([1; 16]); RECORDS_LIMIT + 1], ..receipt() };
-    assert_eq!(over.sign(&key(1)), Err(Error::TooMany { count: RECORDS_LIMIT + 1 }));
+    let full = Receipt { refused: refusals(REFUSED_LIMIT), ..receipt() };
+    assert!(full.sign(&key(1)).unwrap().as_bytes().len() < 3 * 1024);
+    let over = Receipt { refused: refusals(REFUSED_LIMIT + 1), ..receipt() };
+    assert_eq!(over.sign(&key(1)), Err(Error::TooMany { count: REFUSED_LIMIT + 1 }));
     let bytes = codec::sign(Typ::Receipt, &codec::encode(&Wire::from(&over)), &key(1));
-    assert_eq!(verify(&bytes), Err(Error::TooMany { count: RECORDS_LIMIT + 1 }));
-    assert_eq!(Receipt { records: vec![], ..receipt() }.sign(&key(1)), Err(Error::Empty));
-    let shouting = Receipt { reason: Some("\x1b[31m".into()), ..receipt() };
+    assert_eq!(verify(&bytes), Err(Error::TooMany { count: REFUSED_LIMIT + 1 }));
+    let shouting = Refusal { why: "\x1b[31m".into(), ..refusals(1).remove(0) };
+    let shouting = Receipt { refused: vec![shouting], ..receipt() };
     assert!(matches!(shouting.sign(&key(1)), Err(Error::Reason(text::Fault::Control(_)))));
 }
 

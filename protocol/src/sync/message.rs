@@ -5,15 +5,13 @@ use minicbor::{Decoder, Encoder};
 use super::{Delivery, End, Notify, Pull, Taken};
 
 /// The version of this protocol; a frame of another one is refused with [`Error::Version`].
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// One frame between two bureaus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// Subscriber to provider: what it holds.
     Pull(Pull),
-    /// Provider to subscriber: name all your cursors, your digest is unknown here.
-    AskCursors,
     /// Provider to subscriber: a sealed parcel.
     Delivery(Delivery),
     /// Provider to subscriber: all sent that fits the budget.
@@ -44,11 +42,10 @@ impl From<minicbor::decode::Error> for Error {
 }
 
 const PULL: u8 = 0;
-const ASK_CURSORS: u8 = 1;
-const DELIVERY: u8 = 2;
-const END: u8 = 3;
-const NOTIFY: u8 = 4;
-const TAKEN: u8 = 5;
+const DELIVERY: u8 = 1;
+const END: u8 = 2;
+const NOTIFY: u8 = 3;
+const TAKEN: u8 = 4;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -67,7 +64,6 @@ impl Message {
         e.array(3)?.u8(VERSION)?;
         match self {
             Self::Pull(pull) => pull.write(e.u8(PULL)?),
-            Self::AskCursors => e.u8(ASK_CURSORS)?.null()?.ok(),
             Self::Delivery(delivery) => delivery.write(e.u8(DELIVERY)?),
             Self::End(end) => end.write(e.u8(END)?),
             Self::Notify(notify) => notify.write(e.u8(NOTIFY)?),
@@ -91,7 +87,6 @@ impl Message {
         }
         let message = match d.u8()? {
             PULL => Self::Pull(Pull::read(&mut d)?),
-            ASK_CURSORS => d.null().map(|()| Self::AskCursors)?,
             DELIVERY => Self::Delivery(Delivery::read(&mut d)?),
             END => Self::End(End::read(&mut d)?),
             NOTIFY => Self::Notify(Notify::read(&mut d)?),

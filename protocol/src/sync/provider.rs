@@ -1,13 +1,12 @@
 //! The side that serves: decides what one peer gets next, and in what order things become durable and leave.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
-use super::view::{ClassIndex, Feed, Heads, Mark, Phase, View};
+use super::view::{Confirmed, Feed, Mark, View};
 use super::{End, Pull};
 use crate::codec;
-use crate::log::{Entry, FeedId, Item};
+use crate::feed::{Entry, FeedKind, Item, Run};
 use crate::parcel::PARCEL_LIMIT;
-use crate::vocabulary::GroupSet;
 
 /// Room that a parcel keeps for its own frame and the frame of one item.
 const FRAMING: usize = 512;
@@ -20,31 +19,29 @@ const WORTHWHILE: usize = 1_024;
 
 /// What a provider is told.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub enum Input {
     /// The peer asks.
     Pull {
         /// What it says.
         pull: Pull,
-        /// How long each class log is.
-        heads: &'a Heads,
         /// The digest of the cursors that this bureau, as a subscriber, holds of the peer's feeds.
         mirror: [u8; 16],
     },
-    /// Entries of a class log, in answer to [`Effect::Read`].
+    /// What follows in a feed, in answer to [`Effect::Read`].
     Read(Read),
 }
 
-/// A stretch of a class log, as the peer may see it.
+/// A stretch of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     /// The feed that asked.
-    pub feed: FeedId,
-    /// What is live in it and what the peer must be told, redacted; each with the slot that it delivers, if it does.
+    pub feed: FeedKind,
+    /// What the peer must be told; each with the number of the record that it delivers, if it does.
     pub entries: Vec<(Entry, Option<u64>)>,
-    /// The last sequence number looked at.
+    /// Up to where the books were looked at, see [`Mark`].
     pub through: u64,
-    /// The last record looked at among those to be sent once more.
-    pub again: u64,
+    /// The same.
+    pub within: (u32, u64),
     /// Nothing more follows for now.
     pub end: bool,
 }
@@ -52,37 +49,32 @@ pub struct Read {
 /// What the driver must do, strictly in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Read the class log of a feed, entries of at most `room` bytes by
-    /// [`Entry::wire_len`], and answer with [`Input::Read`].
+    /// Read on in a feed, entries of at most `room` bytes by [`Entry::wire_len`], and answer with [`Input::Read`].
     Read {
-        /// The feed that asks.
-        feed: FeedId,
-        /// Its class.
-        class: ClassIndex,
-        /// The groups that the peer may have.
-        groups: GroupSet,
-        /// Entries after this sequence number; behind the last of them, records to be sent once more.
-        after: u64,
-        /// Of those, the ones after this number.
-        again: u64,
+        /// The feed.
+        feed: FeedKind,
+        /// What follows this.
+        after: Mark,
         /// Bytes of entries.
         room: usize,
     },
-    /// Make durable before carrying on: these feeds as they now are, and these slots as delivered.
+    /// Make durable before carrying on: these feeds as they now are, and these records as delivered.
     Persist {
         /// Feeds that changed.
-        feeds: Vec<(FeedId, Feed)>,
-        /// Slots delivered with the next parcel.
-        delivered: Vec<(FeedId, u64)>,
+        feeds: Vec<(FeedKind, Feed)>,
+        /// Numbers of records that the next parcel delivers.
+        delivered: Vec<u64>,
     },
-    /// The peer has purged a feed: forget it.
-    Forget(FeedId, Feed),
-    /// The peer shows a place that was never sent: its feed must be taken back and begun anew.
-    Renew(FeedId),
+    /// The peer shows a place that was never sent, or none at all: its feed must begin anew, with a generation above this
+    /// one and above all that it had.
+    Renew {
+        /// The feed.
+        feed: FeedKind,
+        /// The generation that the peer names.
+        above: u64,
+    },
     /// Sign, seal and send these items as one parcel.
     Deliver(Vec<Vec<u8>>),
-    /// Ask for all cursors.
-    AskCursors,
     /// The answer is complete.
     End(End),
 }
@@ -98,170 +90,114 @@ pub struct Provider {
 /// An answer in the making.
 #[derive(Debug)]
 struct Answer {
-    todo: VecDeque<FeedId>,
-    places: BTreeMap<FeedId, Mark>,
+    todo: VecDeque<FeedKind>,
+    /// The place up to which the first of those was read; none before it was.
+    place: Option<Mark>,
+    /// Feeds that this answer has opened.
+    opened: BTreeSet<FeedKind>,
     budget: usize,
     parcel: Vec<Vec<u8>>,
     parcel_bytes: usize,
-    opened: BTreeSet<FeedId>,
-    touched: BTreeSet<FeedId>,
-    delivered: Vec<(FeedId, u64)>,
+    touched: BTreeSet<FeedKind>,
+    delivered: Vec<u64>,
     mirrored: bool,
 }
 
 impl Provider {
     /// The provider of a peer whose view is `view`.
-    pub fn new(view: View) -> Self {
-        let mut view = view;
-        view.letters();
+    pub const fn new(view: View) -> Self {
         Self { view, last_serial: 0, answer: None }
     }
 
     /// The peer's view.
-    pub fn view(&self) -> &View {
+    pub const fn view(&self) -> &View {
         &self.view
     }
 
-    /// The peer's view, to change what it is entitled to. An answer under way ends with what it has.
-    pub fn view_mut(&mut self) -> &mut View {
+    /// Has a feed begin anew. An answer under way ends with what it has.
+    pub fn renew(&mut self, kind: FeedKind, feed: Feed) {
         self.answer = None;
-        &mut self.view
-    }
-
-    /// Records of a feed are to be sent once more, `again` in all until now. An answer under way goes on without them:
-    /// the peer, which was sent something, asks again.
-    pub fn note_again(&mut self, feed: FeedId, again: u64) {
-        if let Some(feed) = self.view.feeds.get_mut(&feed) {
-            feed.again = feed.again.max(again);
-        }
+        *self.view.feed_mut(kind) = feed;
     }
 
     /// One step.
-    pub fn handle(&mut self, input: Input<'_>) -> Vec<Effect> {
+    pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Pull { pull, heads, mirror } => self.pull(&pull, heads, mirror),
+            Input::Pull { pull, mirror } => self.pull(&pull, mirror),
             Input::Read(read) => self.read(read),
         }
     }
 
-    fn pull(&mut self, pull: &Pull, heads: &Heads, mirror: [u8; 16]) -> Vec<Effect> {
+    fn pull(&mut self, pull: &Pull, mirror: [u8; 16]) -> Vec<Effect> {
         if pull.serial <= self.last_serial {
             return Vec::new();
         }
         self.last_serial = pull.serial;
-        let mut effects = match &pull.cursors {
-            Some(cursors) => self.reconcile(cursors),
-            // First: a feed that was closed before the peer was known to have it is in neither digest, and is gone.
-            None if pull.digest == self.view.sent_digest() => self.confirm_all(),
-            None if pull.digest == self.view.acked_digest() => Vec::new(),
-            None => return vec![Effect::AskCursors],
-        };
-        let mirrored = mirror == pull.mirror && !pull.news;
-        if effects.contains(&Effect::Renew(FeedId::LETTERS)) {
-            let restart = codec::encode(&Item::Close { feed: FeedId::LETTERS });
-            effects.push(Effect::Deliver(vec![restart]));
+        let (mut moved, mut lost) = (Vec::new(), Vec::new());
+        for feed in FeedKind::ALL {
+            let cursor = pull.cursors.of(feed);
+            match self.view.feed_mut(feed).confirm(cursor) {
+                Confirmed::Same => {}
+                Confirmed::Moved => moved.push((feed, self.view.feed(feed).clone())),
+                Confirmed::Lost => lost.push(Effect::Renew { feed, above: cursor.generation }),
+            }
         }
-        if effects.iter().any(|effect| matches!(effect, Effect::Renew(_))) {
+        let mirrored = mirror == pull.mirror && !pull.news;
+        let mut effects = Vec::new();
+        if !moved.is_empty() {
+            effects.push(Effect::Persist { feeds: moved, delivered: Vec::new() });
+        }
+        if !lost.is_empty() {
+            self.answer = None;
+            effects.extend(lost);
             effects.push(Effect::End(End { more: true, mirrored }));
             return effects;
         }
-        let strangers = pull.cursors.iter().flatten().map(|cursor| cursor.feed);
-        let strangers: Vec<FeedId> = strangers.filter(|id| !self.view.feeds.contains_key(id)).collect();
-        self.begin_answer(pull, heads, mirrored, &strangers);
+        self.answer = Some(Answer {
+            todo: FeedKind::ALL.into(),
+            place: None,
+            opened: BTreeSet::new(),
+            budget: usize::try_from(pull.budget_bytes).unwrap_or(usize::MAX),
+            parcel: Vec::new(),
+            parcel_bytes: 0,
+            touched: BTreeSet::new(),
+            delivered: Vec::new(),
+            mirrored,
+        });
         effects.extend(self.advance());
         effects
     }
 
-    /// Takes every cursor as the place where the peer is.
-    fn reconcile(&mut self, cursors: &[crate::log::Cursor]) -> Vec<Effect> {
-        let held: BTreeMap<FeedId, _> = cursors.iter().map(|cursor| (cursor.feed, cursor.at)).collect();
-        let mut effects = Vec::new();
-        let mut gone = Vec::new();
-        for (id, feed) in &mut self.view.feeds {
-            match (held.get(id), feed.phase) {
-                (None, Phase::Closing { .. }) => gone.push(*id),
-                (None, Phase::Open) => feed.acked = None,
-                (Some(at), Phase::Open) => {
-                    if !feed.confirm(*at) {
-                        effects.push(Effect::Renew(*id));
-                    }
-                }
-                (Some(_), Phase::Closing { .. }) => {}
-            }
-        }
-        for id in gone {
-            effects.extend(self.view.feeds.remove(&id).map(|feed| Effect::Forget(id, feed)));
-        }
-        effects
-    }
-
-    /// Takes all that was sent as received.
-    fn confirm_all(&mut self) -> Vec<Effect> {
-        let mut gone = Vec::new();
-        let mut changed = Vec::new();
-        for (id, feed) in &mut self.view.feeds {
-            if feed.phase == (Phase::Closing { sent: true }) {
-                gone.push(*id);
-            } else if let Some(last) = feed.sent.pop_back() {
-                feed.acked = Some(last);
-                feed.sent.clear();
-                changed.push((*id, feed.clone()));
-            }
-        }
-        let mut effects = Vec::new();
-        if !changed.is_empty() {
-            effects.push(Effect::Persist { feeds: changed, delivered: Vec::new() });
-        }
-        for id in gone {
-            effects.extend(self.view.feeds.remove(&id).map(|feed| Effect::Forget(id, feed)));
-        }
-        effects
-    }
-
-    fn begin_answer(&mut self, pull: &Pull, heads: &Heads, mirrored: bool, strangers: &[FeedId]) {
-        let head = |class| heads.get(&class).copied().unwrap_or_default();
-        let behind = self.view.feeds.iter().filter(|(_, feed)| feed.is_behind(&head));
-        let (closing, open): (Vec<_>, Vec<_>) = behind.partition(|(_, feed)| feed.phase != Phase::Open);
-        let places = open.iter().map(|(id, feed)| (**id, feed.acked.unwrap_or_default())).collect();
-        let mut answer = Answer {
-            todo: closing.iter().chain(&open).map(|(id, _)| **id).collect(),
-            places,
-            budget: usize::try_from(pull.budget_bytes).unwrap_or(usize::MAX),
-            parcel: Vec::new(),
-            parcel_bytes: 0,
-            opened: BTreeSet::new(),
-            touched: BTreeSet::new(),
-            delivered: Vec::new(),
-            mirrored,
-        };
-        strangers.iter().for_each(|feed| answer.push(&Item::Close { feed: *feed }));
-        self.answer = Some(answer);
-    }
-
     fn read(&mut self, read: Read) -> Vec<Effect> {
         let Some(answer) = &mut self.answer else { return Vec::new() };
-        let Some(feed) = self.view.feeds.get_mut(&read.feed) else { return self.advance() };
-        let before = answer.places.get(&read.feed).copied().unwrap_or_default();
-        let (entries, slots): (Vec<_>, Vec<_>) = read.entries.into_iter().unzip();
-        let mut at = before.at;
-        let progressed = read.through > before.through || read.again > before.again;
+        let feed = self.view.feed_mut(read.feed);
+        let before = answer.place.unwrap_or(feed.place());
+        let (entries, delivered): (Vec<_>, Vec<_>) = read.entries.into_iter().unzip();
+        let mut place = Mark { at: before.at, through: read.through, within: read.within };
         if !entries.is_empty() {
-            at = at.after(&entries);
-            answer.push(&Item::Entries { feed: read.feed, from: before.at, entries });
-            answer.delivered.extend(slots.into_iter().flatten().map(|slot| (read.feed, slot)));
-        }
-        let place = Mark { at, through: read.through.max(before.through), again: read.again.max(before.again) };
-        answer.places.insert(read.feed, place);
-        answer.touched.insert(read.feed);
-        if at == before.at && feed.acked.is_some_and(|acked| acked.at == at) {
-            feed.acked = Some(place);
-        } else {
+            if feed.acked.is_none() && answer.opened.insert(read.feed) {
+                // The peer is not known to have this generation.
+                answer.push(&Item::Open { feed: read.feed, generation: feed.generation });
+            }
+            let run = Run::new(read.feed, feed.generation, before.at, entries);
+            place.at = run.to;
+            answer.push(&Item::Run(run));
+            answer.delivered.extend(delivered.into_iter().flatten());
+            answer.touched.insert(read.feed);
             feed.note_sent(place);
+        } else if let Some(acked) = feed.acked.as_mut().filter(|acked| acked.at == place.at) {
+            // Nothing of it was for the peer, which need not be asked whether it knows.
+            *acked = place;
+        } else if let Some(last) = feed.sent.back_mut().filter(|last| last.at == place.at) {
+            *last = place;
+            answer.touched.insert(read.feed);
         }
+        answer.place = Some(place);
         let mut effects = Vec::new();
-        let stuck = !progressed && answer.parcel.is_empty();
+        let stuck = (place.through, place.within) == (before.through, before.within) && answer.parcel.is_empty();
         if read.end || stuck {
             answer.todo.pop_front();
+            answer.place = None;
         } else {
             answer.flush(&self.view, &mut effects);
         }
@@ -273,17 +209,13 @@ impl Provider {
     fn advance(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         let Some(answer) = &mut self.answer else { return effects };
-        loop {
-            if answer.room() < WORTHWHILE {
-                answer.flush(&self.view, &mut effects);
-            }
-            let Some(id) = answer.todo.front().copied().filter(|_| answer.budget > 0) else { break };
-            let read = self.view.feeds.get_mut(&id).and_then(|feed| answer.serve(id, feed));
-            if let Some(read) = read {
-                effects.push(read);
-                return effects;
-            }
-            answer.todo.pop_front();
+        if answer.room() < WORTHWHILE {
+            answer.flush(&self.view, &mut effects);
+        }
+        if let Some(feed) = answer.todo.front().copied().filter(|_| answer.budget > 0) {
+            let after = answer.place.unwrap_or(self.view.feed(feed).place());
+            effects.push(Effect::Read { feed, after, room: answer.room() });
+            return effects;
         }
         effects.extend(self.finish());
         effects
@@ -310,28 +242,10 @@ impl Answer {
         self.parcel.push(bytes);
     }
 
-    /// Closes or opens a feed; an open one asks for its entries.
-    fn serve(&mut self, id: FeedId, feed: &mut Feed) -> Option<Effect> {
-        if feed.phase != Phase::Open {
-            feed.phase = Phase::Closing { sent: true };
-            self.push(&Item::Close { feed: id });
-            self.touched.insert(id);
-            return None;
-        }
-        let Mark { through: after, again, .. } = *self.places.entry(id).or_default();
-        if let Some(label) = feed.label.as_ref().filter(|_| feed.acked.is_none() && self.opened.insert(id)) {
-            let open = Item::Open { feed: id, label: label.clone(), groups: feed.groups };
-            feed.note_sent(Mark::default());
-            self.push(&open);
-            self.touched.insert(id);
-        }
-        Some(Effect::Read { feed: id, class: feed.class, groups: feed.groups, after, again, room: self.room() })
-    }
-
     /// Emits what is packed: first what must be durable, then the parcel.
     fn flush(&mut self, view: &View, effects: &mut Vec<Effect>) {
-        let feeds = std::mem::take(&mut self.touched);
-        let feeds: Vec<_> = feeds.into_iter().filter_map(|id| view.feeds.get(&id).map(|f| (id, f.clone()))).collect();
+        let feeds: Vec<_> =
+            std::mem::take(&mut self.touched).into_iter().map(|kind| (kind, view.feed(kind).clone())).collect();
         let delivered = std::mem::take(&mut self.delivered);
         if !feeds.is_empty() {
             effects.push(Effect::Persist { feeds, delivered });

@@ -1,11 +1,7 @@
 //! The side that asks: follows one provider's feeds and says what changes here.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{End, Message, Pull};
-use crate::label::Label;
-use crate::log::{Cursor, Entry, FeedId, Item, MAX_FEEDS, Position, digest};
-use crate::vocabulary::GroupSet;
+use crate::feed::{Cursor, Cursors, Entry, FeedKind, Item, Position, Run};
 
 /// What a subscriber is told.
 #[derive(Debug)]
@@ -22,11 +18,6 @@ pub enum Input {
         budget_bytes: u32,
         /// See [`Pull::window`].
         window: u32,
-    },
-    /// The provider wants all cursors; a new serial for the repeated pull.
-    AskedCursors {
-        /// Grows with each pull to this provider.
-        serial: u64,
     },
     /// The items of a parcel that was opened and whose signature was verified.
     Parcel(Vec<Item>),
@@ -55,52 +46,36 @@ pub enum Effect {
 /// What changes at this bureau.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A feed begins.
+    /// A feed begins, or begins anew.
     Open {
-        /// Its handle.
-        feed: FeedId,
-        /// The label of its records.
-        label: Label,
-        /// The groups of fields that are granted.
-        groups: GroupSet,
+        /// Which.
+        feed: FeedKind,
+        /// Its generation, greater than all before.
+        generation: u64,
     },
-    /// Entries of a feed; afterwards its cursor is `to`.
+    /// Entries of a feed.
     Entries {
         /// The feed.
-        feed: FeedId,
+        feed: FeedKind,
         /// Its entries.
         entries: Vec<Entry>,
         /// The place after them.
-        to: Position,
-    },
-    /// A feed ends: purge what came through it, remember its handle for ever, and send a receipt.
-    Close {
-        /// Its handle.
-        feed: FeedId,
+        to: Cursor,
     },
 }
 
 /// How a provider can break the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// Entries for a feed that was never opened, or has ended.
+    /// Entries for a generation of a feed that was never opened.
     #[error("entries for a feed that is not open")]
     UnknownFeed,
     /// Entries that do not follow what is here.
     #[error("entries that leave a gap after what is held")]
     Gap,
-    /// A feed that has ended was opened again.
-    #[error("a feed that has ended was opened again")]
-    Reopened,
-    /// More feeds than two bureaus may have.
-    #[error("more than {MAX_FEEDS} feeds")]
-    TooManyFeeds,
     /// A letter outside the feed of letters, or something else inside it.
     #[error("an entry that has no place in its feed")]
     Misplaced,
-    /// Cursors were asked for although the pull named them.
-    #[error("asked for cursors that were given")]
-    AskedTwice,
     /// A message that answers nothing.
     #[error("a message that nobody asked for")]
     Unasked,
@@ -118,10 +93,7 @@ impl Violation {
         match self {
             Self::UnknownFeed => "sync.unknown-feed",
             Self::Gap => "sync.gap",
-            Self::Reopened => "sync.reopened",
-            Self::TooManyFeeds => "sync.too-many-feeds",
             Self::Misplaced => "sync.misplaced",
-            Self::AskedTwice => "sync.asked-twice",
             Self::Unasked => "sync.unasked",
             Self::Overlong => "sync.overlong",
             Self::Endless => "sync.endless",
@@ -129,29 +101,20 @@ impl Violation {
     }
 }
 
-/// The subscriber of one provider.
-#[derive(Debug)]
+/// What a bureau holds of one provider's feeds.
+#[derive(Debug, Clone)]
 pub struct Subscriber {
-    cursors: BTreeMap<FeedId, Position>,
-    ended: BTreeSet<FeedId>,
-    pull: Option<Pull>,
+    cursors: Cursors,
 }
 
 impl Subscriber {
-    /// A subscriber that holds what `cursors` say; `ended` are the handles of feeds that were closed.
-    pub fn new(cursors: BTreeMap<FeedId, Position>, ended: BTreeSet<FeedId>) -> Self {
-        let mut cursors = cursors;
-        cursors.entry(FeedId::LETTERS).or_default();
-        Self { cursors, ended, pull: None }
+    /// A subscriber that has come this far.
+    pub const fn new(cursors: Cursors) -> Self {
+        Self { cursors }
     }
 
-    /// The digest of what is held.
-    pub fn digest(&self) -> [u8; 16] {
-        digest(self.cursors.iter())
-    }
-
-    /// How far this bureau has come in each feed.
-    pub fn cursors(&self) -> &BTreeMap<FeedId, Position> {
+    /// How far this bureau has come.
+    pub const fn cursors(&self) -> &Cursors {
         &self.cursors
     }
 
@@ -159,30 +122,11 @@ impl Subscriber {
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Start { serial, mirror, news, budget_bytes, window } => {
-                let pull = Pull { serial, digest: self.digest(), cursors: None, budget_bytes, window, mirror, news };
-                self.send(pull)
+                let pull = Pull { serial, cursors: self.cursors, budget_bytes, window, mirror, news };
+                vec![Effect::Send(Message::Pull(pull))]
             }
-            Input::AskedCursors { serial } => self.name_cursors(serial),
             Input::Parcel(items) => self.parcel(items),
-            Input::End(end) => {
-                self.pull = None;
-                vec![Effect::Done { more: end.more, mirrored: end.mirrored }]
-            }
-        }
-    }
-
-    fn send(&mut self, pull: Pull) -> Vec<Effect> {
-        self.pull = Some(pull.clone());
-        vec![Effect::Send(Message::Pull(pull))]
-    }
-
-    fn name_cursors(&mut self, serial: u64) -> Vec<Effect> {
-        match self.pull.take() {
-            Some(pull) if pull.cursors.is_none() => {
-                let cursors = self.cursors.iter().map(|(feed, at)| Cursor { feed: *feed, at: *at }).collect();
-                self.send(Pull { serial, digest: self.digest(), cursors: Some(cursors), ..pull })
-            }
-            _ => vec![Effect::Violated(Violation::AskedTwice)],
+            Input::End(end) => vec![Effect::Done { more: end.more, mirrored: end.mirrored }],
         }
     }
 
@@ -200,55 +144,41 @@ impl Subscriber {
         if changes.is_empty() { Vec::new() } else { vec![Effect::Apply(changes)] }
     }
 
-    /// The change that an item makes; none where it repeats what is known.
+    /// The change that an item makes; none where it repeats what is known, or is of an earlier generation.
     fn item(&mut self, item: Item) -> Result<Option<Change>, Violation> {
         match item {
-            Item::Open { feed, label, groups } => self.open(feed, label, groups),
-            Item::Entries { feed, from, entries } => self.entries(feed, from, entries),
-            Item::Close { feed } => Ok(self.close(feed)),
+            Item::Open { feed, generation } => Ok(self.open(feed, generation)),
+            Item::Run(run) => self.run(run),
+            Item::Other => Ok(None),
         }
     }
 
-    fn open(&mut self, feed: FeedId, label: Label, groups: GroupSet) -> Result<Option<Change>, Violation> {
-        if self.cursors.contains_key(&feed) {
-            return Ok(None);
-        }
-        if self.ended.contains(&feed) {
-            return Err(Violation::Reopened);
-        }
-        if self.cursors.len() >= MAX_FEEDS {
-            return Err(Violation::TooManyFeeds);
-        }
-        self.cursors.insert(feed, Position::default());
-        Ok(Some(Change::Open { feed, label, groups }))
+    fn open(&mut self, feed: FeedKind, generation: u64) -> Option<Change> {
+        let cursor = self.cursors.of_mut(feed);
+        (generation > cursor.generation).then(|| {
+            *cursor = Cursor { generation, at: Position::default() };
+            Change::Open { feed, generation }
+        })
     }
 
-    fn entries(&mut self, feed: FeedId, from: Position, entries: Vec<Entry>) -> Result<Option<Change>, Violation> {
-        let letters = feed == FeedId::LETTERS;
-        if entries.iter().any(|entry| matches!(entry, Entry::Letter(_)) != letters) {
+    fn run(&mut self, run: Run) -> Result<Option<Change>, Violation> {
+        let Run { feed, generation, from, to, entries } = run;
+        let misplaced = |entry: &Entry| match entry {
+            Entry::Letter(_) => feed != FeedKind::Letters,
+            Entry::Other(_) => false,
+            _ => feed != FeedKind::Records,
+        };
+        if entries.iter().any(misplaced) {
             return Err(Violation::Misplaced);
         }
-        let at = match self.cursors.get_mut(&feed) {
-            Some(at) => at,
-            // A copy that arrives after the feed was closed says nothing new.
-            None if self.ended.contains(&feed) => return Ok(None),
-            None => return Err(Violation::UnknownFeed),
-        };
-        if from != *at {
-            return if from.seq < at.seq { Ok(None) } else { Err(Violation::Gap) };
+        let cursor = self.cursors.of_mut(feed);
+        if generation != cursor.generation {
+            return if generation < cursor.generation { Ok(None) } else { Err(Violation::UnknownFeed) };
         }
-        *at = at.after(&entries);
-        Ok(Some(Change::Entries { feed, entries, to: *at }))
-    }
-
-    fn close(&mut self, feed: FeedId) -> Option<Change> {
-        if feed == FeedId::LETTERS {
-            // Letters cannot be taken back; their count begins anew, so that both sides agree again.
-            self.cursors.insert(feed, Position::default());
-            return Some(Change::Close { feed });
+        if from != cursor.at {
+            return if from.seq < cursor.at.seq { Ok(None) } else { Err(Violation::Gap) };
         }
-        self.cursors.remove(&feed)?;
-        self.ended.insert(feed);
-        Some(Change::Close { feed })
+        cursor.at = to;
+        Ok(Some(Change::Entries { feed, entries, to: *cursor }))
     }
 }

@@ -37,6 +37,12 @@ impl GroupSet {
         if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
     }
 
+    /// The groups of a bit mask that are known here.
+    #[expect(clippy::cast_possible_truncation, reason = "what is cut off is not known here")]
+    pub const fn from_bits_known(bits: u64) -> Self {
+        Self(bits as u8 & Self::ALL.0)
+    }
+
     /// Adds a group.
     pub const fn insert(&mut self, group: Group) {
         self.0 |= 1 << group.number();

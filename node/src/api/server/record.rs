@@ -82,7 +82,7 @@ fn own(office: &Office, id: RecordId, own_only: bool) -> Result<igain_protocol::
     }
     // One that may not be shown any longer is as if it were gone already.
     for (key, row) in office.ledger().records_with_id(id)? {
-        if office.is_shown(&row)? {
+        if office.is_shown(&row) {
             return Err(office::Error::NotOwner(key.owner));
         }
     }
@@ -322,7 +322,7 @@ fn listed(office: &Office, filter: &Filter, row: &RecordRow) -> Result<Option<Li
     let header = record.header();
     let now = office.now();
     let draft = header.check_shareable().is_err();
-    let passes = office.is_shown(row)?
+    let passes = office.is_shown(row)
         && filter.kind.is_none_or(|kind| header.label.kind == kind)
         && filter.owner.is_none_or(|owner| header.owner == owner)
         && (!filter.own_only || header.owner == office.me())

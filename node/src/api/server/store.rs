@@ -18,8 +18,8 @@ pub(super) async fn verify(State(app): State<App>) -> Result<Json<StoreReport>, 
             0
         });
         let mended = office.mend_logs()?.into_iter().map(|hole| {
-            let office::Hole { class, first, last } = hole;
-            format!("log {class} lacked entries {first} to {last}; all that was sent from it is sent anew")
+            let office::Hole { class, after, last } = hole;
+            format!("log {class} lacked entries after {after}, up to {last}; all that was sent from it is sent anew")
         });
         Ok(Json(StoreReport {
             intact: findings.is_empty(),

@@ -76,10 +76,10 @@ pub struct Link {
     pub served: Option<Text<Timestamp>>,
     /// Entries that wait for it.
     pub behind: u64,
-    /// Feeds that it has of this bureau.
-    pub feeds_out: usize,
-    /// Feeds that this bureau has of it.
-    pub feeds_in: usize,
+    /// Labels under which it may have records of this bureau.
+    pub labels_out: usize,
+    /// Labels under which it has given records.
+    pub labels_in: usize,
     /// Records received from it since the node started.
     pub received: u64,
     /// Records of it that were refused since the node started.

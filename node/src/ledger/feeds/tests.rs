@@ -14,19 +14,19 @@ fn what_is_delivered_counts_before_it_is_durable_and_lasts() {
     let mut answer = Deliveries::new(peer);
     let mut batches = Vec::new();
     // The second batch is put together before the first is durable, as while an answer is made.
-    for slots in [vec![1, 2, SLOTS + 3], vec![4]] {
+    for numbers in [vec![1, 2, NUMBERS + 3], vec![4]] {
         let mut batch = Batch::new();
-        answer.note(&ledger, &mut batch, 9, &slots).unwrap();
+        answer.note(&ledger, &mut batch, &numbers).unwrap();
         batches.push(batch);
     }
-    assert!(answer.contains(&ledger, 9, 2).unwrap() && !answer.contains(&ledger, 8, 2).unwrap());
-    assert!(!ledger.was_delivered(peer, 9, 2).unwrap(), "nothing was committed");
+    assert!(answer.contains(&ledger, 2).unwrap() && !answer.contains(&ledger, 3).unwrap());
+    assert!(!ledger.was_delivered(peer, 2).unwrap(), "nothing was committed");
     batches.into_iter().for_each(|batch| ledger.commit(batch).unwrap());
-    for slot in [1, 2, 4, SLOTS + 3] {
-        assert!(ledger.was_delivered(peer, 9, slot).unwrap(), "slot {slot}");
+    for number in [1, 2, 4, NUMBERS + 3] {
+        assert!(ledger.was_delivered(peer, number).unwrap(), "{number}");
     }
-    assert!(!ledger.was_delivered(peer, 9, 3).unwrap());
-    assert!(Deliveries::new(peer).contains(&ledger, 9, 4).unwrap());
+    assert!(!ledger.was_delivered(peer, 3).unwrap());
+    assert!(Deliveries::new(peer).contains(&ledger, 4).unwrap());
 }
 
 #[test]
@@ -34,8 +34,8 @@ fn nothing_is_written_for_what_is_noted_already() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = ledger(folder.path());
     let mut answer = Deliveries::new("FR".parse().unwrap());
-    answer.note(&ledger, &mut Batch::new(), 1, &[5]).unwrap();
+    answer.note(&ledger, &mut Batch::new(), &[5]).unwrap();
     let mut again = Batch::new();
-    answer.note(&ledger, &mut again, 1, &[5]).unwrap();
+    answer.note(&ledger, &mut again, &[5]).unwrap();
     assert!(again.is_empty());
 }

@@ -1,0 +1,175 @@
+//! The items of a parcel.
+
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+use super::{Entry, FeedKind, Position, bytes16};
+use crate::codec;
+
+/// Most entries in one item; an item must fit a parcel, and no entry is shorter than two bytes.
+pub const MAX_ENTRIES: usize = 4_096;
+
+/// One item of a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A feed begins, or begins anew: what came in an earlier generation stays until [`Entry::Complete`].
+    Open {
+        /// Which.
+        feed: FeedKind,
+        /// Its generation, greater than all before.
+        generation: u64,
+    },
+    /// A run of entries.
+    Run(Run),
+    /// One that a newer version knows; it is passed over.
+    Other,
+}
+
+/// Entries that follow each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The feed that they belong to.
+    pub feed: FeedKind,
+    /// Its generation.
+    pub generation: u64,
+    /// The place that they follow.
+    pub from: Position,
+    /// The place after them.
+    pub to: Position,
+    /// In order, at least one.
+    pub entries: Vec<Entry>,
+}
+
+impl Run {
+    /// The entries that follow `from`.
+    pub fn new(feed: FeedKind, generation: u64, from: Position, entries: Vec<Entry>) -> Self {
+        let mut bytes = Vec::new();
+        entries.iter().for_each(|entry| bytes.extend(codec::encode(entry)));
+        let to = from.after(entries.len(), &bytes);
+        Self { feed, generation, from, to, entries }
+    }
+}
+
+const OPEN: u64 = 0;
+const RUN: u64 = 1;
+
+impl<C> Encode<C> for Item {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Self::Open { feed, generation } => e.array(3)?.u64(OPEN)?.u8(feed.number())?.u64(*generation)?.ok(),
+            Self::Run(run) => {
+                e.array(6)?.u64(RUN)?.u8(run.feed.number())?.u64(run.generation)?;
+                e.u64(run.from.seq)?.bytes(&run.from.head)?.array(run.entries.len() as u64)?;
+                run.entries.iter().try_for_each(|entry| entry.encode(e, ctx))
+            }
+            // INVARIANT: nobody makes one of these.
+            Self::Other => e.array(0)?.ok(),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Item {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let start = d.position();
+        let parts = d.array()?;
+        let code = d.u64()?;
+        let feed = if code <= RUN { FeedKind::from_number(d.u64()?) } else { None };
+        let Some(feed) = feed else {
+            d.set_position(start);
+            d.skip()?;
+            return Ok(Self::Other);
+        };
+        match (code, parts) {
+            (OPEN, Some(3)) => Ok(Self::Open { feed, generation: d.u64()? }),
+            (RUN, Some(6)) => run(d, ctx, feed).map(Self::Run),
+            _ => Err(decode::Error::message("an item of another length").at(start)),
+        }
+    }
+}
+
+fn run<C>(d: &mut Decoder<'_>, ctx: &mut C, feed: FeedKind) -> Result<Run, decode::Error> {
+    let generation = d.u64()?;
+    let from = Position { seq: d.u64()?, head: bytes16(d)? };
+    let at = d.position();
+    let count = d.array()?.and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=MAX_ENTRIES).contains(n));
+    let count = count.ok_or_else(|| decode::Error::message("a run has 1 to 4096 entries").at(at))?;
+    let first = d.position();
+    let entries = (0..count).map(|_| Entry::decode(d, ctx)).collect::<Result<Vec<_>, _>>()?;
+    let to = from.after(count, d.input().get(first..d.position()).unwrap_or_default());
+    Ok(Run { feed, generation, from, to, entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Letter, LetterKind};
+    use super::*;
+    use crate::label::LabelDigest;
+    use crate::record::RecordId;
+    use crate::vocabulary::GroupSet;
+
+    fn put(record: u8) -> Entry {
+        Entry::Put { groups: GroupSet::ALL, record: vec![record] }
+    }
+
+    fn run(entries: Vec<Entry>) -> Run {
+        Run::new(FeedKind::Records, 7, Position::default(), entries)
+    }
+
+    #[test]
+    fn a_position_depends_on_every_entry_and_its_order() {
+        let ab = run(vec![put(1), put(2)]).to;
+        assert_eq!(ab.seq, 2);
+        assert_ne!(ab.head, run(vec![put(2), put(1)]).to.head);
+        assert_ne!(run(vec![put(1)]).to.head, run(vec![Entry::Withdraw(vec![1])]).to.head);
+    }
+
+    #[test]
+    fn items_come_back_as_they_went() {
+        let id = RecordId::from_bytes([7; 16]);
+        let entries = vec![
+            put(1),
+            Entry::Withdraw(vec![3]),
+            Entry::Gone(id),
+            Entry::Recall(LabelDigest::from_bytes([8; 16])),
+            Entry::Complete,
+            Entry::Letter(Letter { kind: LetterKind::Card, bytes: vec![4] }),
+        ];
+        let open = Item::Open { feed: FeedKind::Letters, generation: 9 };
+        for item in [Item::Run(run(entries)), open] {
+            let bytes = codec::encode(&item);
+            assert_eq!(codec::decode::<Item>(&bytes), Ok(item));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_says_is_passed_over_and_counts() {
+        // [1, 1, 7, 0, zeros, [[9, "new"], [2, id]]] and [[5, 77, h'']]
+        let mut e = Encoder::new(Vec::new());
+        e.array(6).unwrap().u8(1).unwrap().u8(1).unwrap().u8(7).unwrap().u8(0).unwrap().bytes(&[0; 16]).unwrap();
+        e.array(3).unwrap().array(2).unwrap().u8(9).unwrap().str("new").unwrap();
+        e.array(2).unwrap().u8(2).unwrap().bytes(&[7; 16]).unwrap();
+        e.array(3).unwrap().u8(0).unwrap().u64(1 << 40 | 1).unwrap().bytes(&[1]).unwrap();
+        let bytes = e.into_writer();
+        let Ok(Item::Run(read)) = codec::decode::<Item>(&bytes) else { panic!("no run") };
+        let [Entry::Other(raw), Entry::Gone(_), Entry::Put { groups, .. }] = &read.entries[..] else {
+            panic!("{read:?}")
+        };
+        assert_eq!(raw, &[0x82, 9, 0x63, b'n', b'e', b'w']);
+        assert_eq!(groups.bits(), 1, "of groups that are not known here nothing is said");
+        assert_eq!(read.to.seq, 3);
+        let known = run(vec![Entry::Other(raw.clone()), Entry::Gone(RecordId::from_bytes([7; 16])), put(1)]);
+        assert_ne!(read.to, known.to, "the hash is over what came, not over what was understood");
+        let unknown: [&[u8]; 3] = [&[0x81, 9], &[0x83, 0, 7, 1], &[0x82, 0x18, 200, 0xa0]];
+        for bytes in unknown {
+            assert_eq!(codec::decode::<Item>(bytes), Ok(Item::Other), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_items_are_errors() {
+        let endless: [&[u8]; 7] =
+            [&[0x80], &[0x84, 1, 1], &[0x82, 0, 0], &[0x9f], &[0x86, 1, 1, 1, 0, 0x50], &[], &[0x83, 0x20, 0, 0]];
+        for bytes in endless {
+            assert!(codec::decode::<Item>(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}
