@@ -1,13 +1,13 @@
 //! What one bureau would send another, seen in clear: the provider is stepped by hand over the office's books, and each
 //! message is kept before it would be signed and sealed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use igain_node::office::{Actor, Draft, Error, Office, Outcome, Served, Serving, Step};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
-use igain_protocol::log::{Cursor, Item};
+use igain_protocol::feed::{Cursors, Item};
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::{Change, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
@@ -16,7 +16,6 @@ use crate::bureau::{card, keys, office};
 
 /// What a provider serves a peer, and the peer.
 pub struct Wire {
-    peer: BureauId,
     served: Arc<Served>,
     subscriber: Subscriber,
     serial: u64,
@@ -100,8 +99,8 @@ impl Wire {
     /// Where the books cannot be read.
     pub fn open(office: &Office, peer: BureauId) -> Self {
         let served = Served::open(office, peer).expect("a view");
-        let subscriber = Subscriber::new(BTreeMap::new(), BTreeSet::new());
-        Self { peer, served, subscriber, serial: 0, between: None }
+        let subscriber = Subscriber::new(Cursors::default());
+        Self { served, subscriber, serial: 0, between: None }
     }
 
     /// Has something happen between the steps of every answer, which are counted from 0 on for each pull.
@@ -129,33 +128,30 @@ impl Wire {
         }
     }
 
-    /// Brings the view in line with the policy.
-    pub fn entitle(&mut self, office: &Office) {
-        let grants = office.grants(None);
-        self.served.entitle(&grants.get(&self.peer).cloned().unwrap_or_default()).expect("the books");
+    /// Brings what peers may have in line with the policy.
+    ///
+    /// # Panics
+    /// Where the books cannot be read or written.
+    pub fn entitle(&self, office: &Office) {
+        office.align().expect("the books");
     }
 
     /// The provider's answer to a peer that names these cursors, whatever it was sent before.
-    pub fn answer_to(&mut self, cursors: Vec<Cursor>) -> Vec<Vec<u8>> {
-        self.serial += 1;
-        let (serial, digest) = (self.serial, [0xee; 16]);
-        let pull = Pull {
-            serial,
-            digest,
-            cursors: Some(cursors),
-            budget_bytes: 1 << 20,
-            window: 64,
-            mirror: [0; 16],
-            news: false,
-        };
+    pub fn answer_to(&mut self, cursors: Cursors) -> Vec<Vec<u8>> {
+        let pull = self.next_pull(cursors);
         let mut sent = Sent::default();
         self.answer(pull, &mut sent);
         sent.messages
     }
 
     /// Where the peer is in each feed.
-    pub fn cursors(&self) -> Vec<Cursor> {
-        self.subscriber.cursors().iter().map(|(feed, at)| Cursor { feed: *feed, at: *at }).collect()
+    pub fn cursors(&self) -> Cursors {
+        *self.subscriber.cursors()
+    }
+
+    fn next_pull(&mut self, cursors: Cursors) -> Pull {
+        self.serial += 1;
+        Pull { serial: self.serial, cursors, budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false }
     }
 
     /// What the next pull fails with.
@@ -163,17 +159,7 @@ impl Wire {
     /// # Panics
     /// Where it does not fail.
     pub fn fails(&mut self) -> Error {
-        self.serial += 1;
-        let (serial, cursors) = (self.serial, Some(self.cursors()));
-        let pull = Pull {
-            serial,
-            digest: [0xee; 16],
-            cursors,
-            budget_bytes: 1 << 20,
-            window: 64,
-            mirror: [0; 16],
-            news: false,
-        };
+        let pull = self.next_pull(self.cursors());
         let mut serving = self.served.answer(pull, [0; 16]).expect("the books");
         loop {
             match serving.step() {
@@ -222,10 +208,6 @@ impl Wire {
                     content.wait().expect("a commit");
                     sent.messages.extend(content.message.iter().map(Message::encode));
                     match content.message {
-                        Some(Message::AskCursors) => {
-                            self.serial += 1;
-                            answers.push(SubscriberInput::AskedCursors { serial: self.serial });
-                        }
                         Some(Message::End(end)) => answers.push(SubscriberInput::End(end)),
                         Some(other) => panic!("unexpected: {other:?}"),
                         None => {

@@ -46,7 +46,7 @@ impl Books {
         for (id, told) in &self.told {
             let row = office.ledger().record(RecordKey { id: *id, owner: office.me() }).map_err(|e| e.to_string())?;
             let found = match row {
-                Some(row) if row.is_live(office.now().day()).map_err(|e| e.to_string())? => {
+                Some(row) if row.is_live(office.now().day()) => {
                     let record = row.record().map_err(|error| error.to_string())?;
                     record.values("remarks").next().and_then(Value::as_text).and_then(|text| text.parse().ok())
                 }

@@ -8,13 +8,13 @@ use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::office::{
-    Actor, Clock, Deed, Error, Examined, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step, Subscription,
+    Actor, Clock, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step, Subscription,
 };
 use igain_node::store::disk::Lost;
 use igain_node::store::{Disk, Store, StoreKey};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec::{self, Typ};
-use igain_protocol::log::{Entry, FeedId, Item};
+use igain_protocol::feed::{Entry, Item};
 use igain_protocol::record::Unverified;
 use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput};
 use igain_protocol::time::Timestamp;
@@ -160,14 +160,10 @@ impl Up {
     }
 
     fn reconsider(&mut self) -> Result<(), Error> {
-        let mut grants = self.office.grants(None);
         self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
-        for (bureau, link) in &self.links {
-            let granted = grants.remove(bureau).unwrap_or_default();
-            link.served.entitle(&granted)?;
-            // Another may fail after it: this one is served by what is granted now.
-            self.in_force.insert(*bureau, granted);
-        }
+        self.office.align()?;
+        self.in_force = self.office.grants(None);
+        self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
         Ok(())
     }
 
@@ -186,7 +182,7 @@ impl Up {
 
     /// Takes what came from a peer, and returns what to send back at once.
     pub(super) fn take(&mut self, from: BureauId, wire: Wire) -> Result<Vec<Wire>, Error> {
-        let (office, now) = (self.office.clone(), self.office.now());
+        let office = self.office.clone();
         let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
         let input = match wire {
             Wire::Message(Message::Pull(pull)) => {
@@ -194,7 +190,6 @@ impl Up {
                 link.serving = Some((serial, link.served.answer(pull, [0; 16])?));
                 return Ok(Vec::new());
             }
-            Wire::Message(Message::AskCursors) => SubscriberInput::AskedCursors { serial: link.serial(now) },
             Wire::Message(Message::End(end)) => SubscriberInput::End(end),
             Wire::Message(_) => return Ok(Vec::new()),
             Wire::Parcel(serial, _) if link.asked != Some(serial) => return Ok(Vec::new()),
@@ -292,12 +287,13 @@ impl Up {
     fn judge(&self, peer: BureauId, items: &[Vec<u8>]) {
         let granted = self.in_force.get(&peer);
         for item in items {
-            let Item::Entries { feed, entries, .. } = codec::decode(item).expect("an item") else { continue };
-            for entry in entries {
-                let Entry::Put(bytes) = entry else { continue };
-                let header = Unverified::decode(&bytes).expect("a record").header().clone();
-                let may = granted.is_some_and(|grants| grants.values().any(|grant| grant.label == header.label));
-                assert!(may && feed != FeedId::LETTERS, "{} sends {peer} what it may not have", self.office.me());
+            let Item::Run(run) = codec::decode(item).expect("an item") else { continue };
+            for entry in run.entries {
+                let Entry::Put { groups, record } = entry else { continue };
+                let header = Unverified::decode(&record).expect("a record").header().clone();
+                let is_it = |grant: &&Grant| grant.label == header.label && groups.is_subset(grant.groups);
+                let may = granted.is_some_and(|grants| grants.values().any(|grant| is_it(&grant)));
+                assert!(may, "{} sends {peer} what it may not have", self.office.me());
                 let today = self.office.now().day();
                 assert!(header.retain_until.is_some_and(|until| today <= until), "an expired record leaves");
             }
@@ -320,9 +316,7 @@ impl Link {
         let subscriber = match self.subscriber.take() {
             Some(subscriber) => subscriber,
             None => {
-                let rows = office.ledger().cursors(provider)?;
-                let cursors = rows.into_iter().map(|(feed, row)| (feed, row.at)).collect();
-                Subscriber::new(cursors, office.ledger().ended_feeds(provider)?)
+                Subscriber::new(office.ledger().cursors(provider)?)
             }
         };
         Ok(self.subscriber.insert(subscriber))

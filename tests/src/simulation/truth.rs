@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use igain_node::ledger::{RecordKey, RecordRow};
-use igain_node::office::{Caf, HolderState, Office};
+use igain_node::office::{Caf, Grant, HolderState, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::{self, Record, RecordId};
-use igain_protocol::sync::Grant;
 
 use super::bureau::{Bureau, Up};
 
@@ -29,20 +28,15 @@ pub(super) fn check(bureaus: &[Bureau]) -> Result<(), String> {
     Ok(())
 }
 
-/// Feeds of which something waits for a peer, for a failure to be understood by.
+/// How far peers have come, for a failure to be understood by.
 pub(super) fn behind(bureaus: &[Bureau]) -> Vec<String> {
     let mut behind = Vec::new();
     for office in bureaus.iter().filter_map(|bureau| bureau.up.as_ref()).map(|up| &up.office) {
         for peer in office.peers().iter().map(|peer| peer.card().bureau) {
-            let (Ok(view), Ok(heads)) = (office.ledger().view(peer), office.heads(peer)) else { continue };
-            for feed in view.feeds.values() {
-                let (head, acked) =
-                    (heads.get(&feed.class).copied().unwrap_or_default(), feed.acked.unwrap_or_default());
-                if acked.through < head || acked.again < feed.again || feed.acked.is_none() {
-                    let what = (feed.class, feed.phase, acked.through, head, acked.again, feed.again, feed.sent.len());
-                    behind.push(format!("{} to {peer}: {what:?}", office.me()));
-                }
-            }
+            let (Ok(view), Ok(head)) = (office.ledger().view(peer), office.ledger().log_head()) else { continue };
+            let records = (view.records.generation, view.records.acked, view.records.sent.len());
+            let events = office.ledger().events_after(peer, view.records.place().through, 16);
+            behind.push(format!("{} to {peer}: {records:?} of {head}, {events:?}", office.me()));
         }
     }
     behind
@@ -146,7 +140,7 @@ fn shown(office: &Office) -> Result<BTreeMap<(BureauId, RecordId), RecordRow>, S
         let Some((last, _)) = page.last() else { return Ok(all) };
         after = Some(*last);
         for (key, row) in page {
-            if office.is_shown(&row).map_err(|error| error.to_string())? {
+            if office.is_shown(&row) {
                 all.insert((key.owner, key.id), row);
             }
         }
@@ -172,7 +166,7 @@ fn place(office: &Office, owner: BureauId, id: RecordId) -> String {
     let key = RecordKey { id, owner };
     let (row, end) = (office.ledger().record(key), office.ledger().tombstone(key));
     let row = row.map(|row| row.map(|row| row.place));
-    let end = end.map(|end| end.map(|end| (end.at, end.signed.is_some(), end.revision, end.trail)));
+    let end = end.map(|end| end.map(|end| (end.at, end.signed.is_some(), end.revision, end.stood)));
     format!("{}: {row:?} {end:?}", office.me())
 }
 
