@@ -6,8 +6,8 @@
 pub mod bureau;
 pub mod caf;
 pub mod codec;
-pub mod label;
 pub mod feed;
+pub mod label;
 pub mod parcel;
 pub mod receipt;
 pub mod record;

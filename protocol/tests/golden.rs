@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use igain_protocol::bureau::{BureauId, Card, Contact, SealingIdentity, SignedCard, SigningKey};
 use igain_protocol::caf::{Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter};
 use igain_protocol::codec::{self, Typ};
-use igain_protocol::parcel::{self, Parcel};
 use igain_protocol::feed::{Cursor, Position};
+use igain_protocol::parcel::{self, Parcel};
 use igain_protocol::receipt::{Receipt, Refusal, SignedReceipt};
 use igain_protocol::record::RecordId;
 use igain_protocol::time::Timestamp;
@@ -229,11 +229,7 @@ fn the_acceptance_is_as_it_was() {
 
 #[test]
 fn the_receipt_is_as_it_was() {
-    let refused = Refusal {
-        id: RecordId::from_bytes([0x31; 16]),
-        revision: 2,
-        why: "record.outdated".into(),
-    };
+    let refused = Refusal { id: RecordId::from_bytes([0x31; 16]), revision: 2, why: "record.outdated".into() };
     let at_place = Position { seq: 12, head: [0x32; 16] };
     let receipt = Receipt {
         from: id("FR"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use igain_node::office::{Actor, Draft, Error, Office, Outcome, Served, Serving, Step};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
-use igain_protocol::feed::{Cursors, Item};
+use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Item, Run};
 use igain_protocol::record::RecordId;
 use igain_protocol::sync::{Change, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
@@ -81,6 +81,19 @@ impl Pair {
 pub fn know(office: &Office, id: BureauId, seed: u8) {
     let card = card(id, &keys(seed), &["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()]);
     office.enrol(Actor::Node, card, None, Vec::new()).expect("a sound card");
+}
+
+/// What a bureau brings another in a feed, after all that it has brought before.
+///
+/// # Panics
+/// Where the books cannot be read.
+pub fn brings(to: &Office, from: BureauId, feed: FeedKind, entries: Vec<Entry>) -> Vec<Change> {
+    let cursor = to.ledger().cursors(from).expect("the books").of(feed);
+    let generation = cursor.generation.max(1);
+    let open = (cursor.generation == 0).then_some(Change::Open { feed, generation });
+    let Run { from, to, entries, .. } = Run::new(feed, generation, cursor.at, entries);
+    let entries = Change::Entries { feed, from, entries, to: Cursor { generation, at: to } };
+    open.into_iter().chain([entries]).collect()
 }
 
 /// What one pull brought.

@@ -16,13 +16,13 @@ use igain_node::office::{Actor, Deed, Error, HolderState, NewCaf, Office, Outcom
 use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::caf::{CafId, Charter, Role};
+use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter, LetterKind, Position, Run};
 use igain_protocol::label::Label;
-use igain_protocol::log::{Entry, FeedId, Letter, LetterKind, Position};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
 use igain_protocol::sync::{Change, Violation};
 use igain_protocol::vocabulary::{CrimeArea, GroupSet, Kind, Purpose, Reason, SubjectCategory, Tlp};
 use igain_tests::bureau::{self, NOON, copy, draft, keys, office, open};
-use igain_tests::wire::{Pair, know};
+use igain_tests::wire::{Pair, brings, know};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -52,9 +52,8 @@ fn long(key: &str, tlp: Tlp) -> igain_node::office::Draft {
     )
 }
 
-fn letters(all: Vec<Letter>) -> Vec<Change> {
-    let entries = all.into_iter().map(Entry::Letter).collect();
-    vec![Change::Entries { feed: FeedId::LETTERS, entries, to: Position::default() }]
+fn letters(to: &Office, from: BureauId, all: Vec<Letter>) -> Vec<Change> {
+    brings(to, from, FeedKind::Letters, all.into_iter().map(Entry::Letter).collect())
 }
 
 fn card(bureau: &str, seed: u8, serial: u64, change: impl FnOnce(&mut Card)) -> SignedCard {
@@ -116,11 +115,8 @@ fn of_ke(key: &str, label: &Label, revision: u32) -> Entry {
         retain_until: Some(NOON.day().plus_days(30)),
         fields: vec![("remarks".into(), Value::Text(format!("revision {revision}")))],
     };
-    Entry::Put(record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap().as_bytes().to_vec())
-}
-
-fn place(seq: u64) -> Position {
-    Position { seq, head: [u8::try_from(seq % 251).unwrap(); 16] }
+    let record = record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap().as_bytes().to_vec();
+    Entry::Put { groups: GroupSet::ALL, record }
 }
 
 fn shows(office: &Office, record: RecordId) -> bool {
@@ -141,7 +137,9 @@ fn l11_a_revocation_survives_any_stream_of_renewals() {
             |serial| Letter { kind: LetterKind::Card, bytes: card("KE", 1, serial, |_| {}).as_bytes().to_vec() };
         let other = fr.clone();
         let flood = std::thread::spawn(move || {
-            (2..400).take_while(|serial| other.receive(id("KE"), letters(vec![renewal(*serial)])).is_ok()).count()
+            (2..400)
+                .take_while(|serial| other.receive(id("KE"), letters(&other, id("KE"), vec![renewal(*serial)])).is_ok())
+                .count()
         });
         while fr.peer(id("KE")).unwrap().card().serial < 5 {
             std::thread::yield_now();
@@ -185,8 +183,9 @@ fn l1_an_older_charter_never_takes_the_place_of_a_newer_one() {
         let old = charter_letter(&charter(nth, 5, &["BR", "FR"]));
         let new = charter_letter(&charter(nth, 6, &["FR"]));
         let (a, b) = (fr.clone(), fr.clone());
-        let one = std::thread::spawn(move || a.receive(id("BR"), letters(vec![old])));
-        let two = std::thread::spawn(move || b.receive(id("KE"), letters(vec![new])));
+        let (old, new) = (letters(&fr, id("BR"), vec![old]), letters(&fr, id("KE"), vec![new]));
+        let one = std::thread::spawn(move || a.receive(id("BR"), old));
+        let two = std::thread::spawn(move || b.receive(id("KE"), new));
         one.join().unwrap().unwrap();
         two.join().unwrap().unwrap();
         assert_eq!(fr.caf(charter(nth, 1, &[]).id).unwrap().charter().serial, 6);
@@ -256,7 +255,7 @@ fn wherever_it_falls(policy: &str, end: fn(&Office, RecordId, &str)) {
                 return;
             }
             steps = step;
-            late += usize::from(pair.ke.ledger().was_delivered(id("FR"), 0, victim as u64 + 1).unwrap());
+            late += usize::from(pair.ke.ledger().was_delivered(id("FR"), victim as u64 + 1).unwrap());
             pair.carry();
             assert!(!shows(&pair.fr, record), "after step {step} of the answer, record {victim}");
             let held = pair.ke.holders(record).unwrap();
@@ -278,7 +277,7 @@ fn l8_an_expired_record_is_not_disclosed_before_it_is_removed() {
     let link = pair.add(draft("link", Label::new(Kind::Link, Tlp::Green), &ends));
     pair.ke.clock().set(NOON.plus_ms(31 * DAY_MS));
     let changes = pair.carry();
-    let put = |entry: &&Entry| matches!(entry, Entry::Put(_));
+    let put = |entry: &&Entry| matches!(entry, Entry::Put { .. });
     let puts = changes.iter().map(|change| match change {
         Change::Entries { entries, .. } => entries.iter().filter(put).count(),
         _ => 0,
@@ -296,23 +295,25 @@ fn l15_an_intake_is_one_commit() {
     let folder = tempfile::tempdir().unwrap();
     let fr = office("FR", 2, folder.path());
     know(&fr, id("KE"), 1);
-    let (feed, unknown, label) = (FeedId::from_bytes([1; 16]), FeedId::from_bytes([2; 16]), phone(Tlp::Green));
-    let open = || Change::Open { feed, label: label.clone(), groups: GroupSet::ALL };
-    let twice = || Change::Entries { feed, entries: vec![of_ke("a", &label, 1), of_ke("a", &label, 2)], to: place(2) };
+    let (label, ke) = (phone(Tlp::Green), id("KE"));
+    let twice = || brings(&fr, ke, FeedKind::Records, vec![of_ke("a", &label, 1), of_ke("a", &label, 2)]);
     let commits = || fr.ledger().store().stats().commits;
     let before = commits();
     // What cannot be taken in ends all of it.
-    let stray = Change::Entries { feed: unknown, entries: vec![of_ke("b", &label, 1)], to: place(1) };
-    let refused = fr.receive(id("KE"), vec![open(), twice(), stray]);
-    assert!(matches!(refused, Err(Error::Violation(Violation::UnknownFeed))), "{refused:?}");
+    let gap = Position { seq: 9, head: [9; 16] };
+    let stray = Run::new(FeedKind::Records, 1, gap, vec![of_ke("b", &label, 1)]);
+    let Run { feed, from, entries, to, .. } = stray;
+    let stray = Change::Entries { feed, from, entries, to: Cursor { generation: 1, at: to } };
+    let refused = fr.receive(ke, [twice(), vec![stray]].concat());
+    assert!(matches!(refused, Err(Error::Violation(Violation::Gap))), "{refused:?}");
     assert_eq!(commits(), before);
-    assert!(fr.ledger().cursors(id("KE")).unwrap().is_empty() && fr.ledger().classes().unwrap().is_empty());
-    assert_eq!(fr.receive(id("KE"), vec![open(), twice()]).unwrap().put, 2);
+    assert!(fr.ledger().cursors(ke).unwrap() == Cursors::default() && fr.ledger().classes().unwrap().is_empty());
+    assert_eq!(fr.receive(ke, twice()).unwrap().put, 2);
     assert_eq!(commits(), before + 1);
     let shown = fr.show(Actor::Node, RecordId::derived(&[1; 32], "KE", "a"), None).unwrap();
     assert_eq!(shown[0].record.header().revision, 2);
-    let opened_again = vec![open(), Change::Entries { feed, entries: vec![of_ke("b", &label, 1)], to: place(3) }];
-    assert_eq!(fr.receive(id("KE"), opened_again).unwrap().put, 1);
+    let next = brings(&fr, ke, FeedKind::Records, vec![of_ke("b", &label, 1)]);
+    assert_eq!(fr.receive(ke, next).unwrap().put, 1);
 }
 
 /// L20: a parcel of ends costs one commit, not one each. Seen to fail when each end is looked up after what came before
@@ -322,11 +323,9 @@ fn l20_a_parcel_of_ends_is_one_commit() {
     let folder = tempfile::tempdir().unwrap();
     let fr = office("FR", 2, folder.path());
     know(&fr, id("KE"), 1);
-    let (feed, label) = (FeedId::from_bytes([1; 16]), phone(Tlp::Green));
-    fr.receive(id("KE"), vec![Change::Open { feed, label, groups: GroupSet::ALL }]).unwrap();
-    let ends = (0..2_600u128).map(|nth| Entry::Expire(RecordId::from_bytes(nth.to_be_bytes())));
+    let ends = (0..2_600u128).map(|nth| Entry::Gone(RecordId::from_bytes(nth.to_be_bytes())));
     let before = fr.ledger().store().stats().commits;
-    fr.receive(id("KE"), vec![Change::Entries { feed, entries: ends.collect(), to: place(2_600) }]).unwrap();
+    fr.receive(id("KE"), brings(&fr, id("KE"), FeedKind::Records, ends.collect())).unwrap();
     assert_eq!(fr.ledger().store().stats().commits, before + 1);
 }
 
@@ -491,7 +490,7 @@ fn l7_a_hole_in_a_log_is_no_end_and_is_mended() {
     assert_eq!(error.code(), "store.hole", "{error}");
     assert!(error.to_string().contains("igain store verify"), "{error}");
     let holes = pair.ke.mend_logs().unwrap();
-    assert_eq!(holes.iter().map(|hole| (hole.first, hole.last)).collect::<Vec<_>>(), [(4, 5)]);
+    assert_eq!(holes.iter().map(|hole| (hole.after, hole.last)).collect::<Vec<_>>(), [(3, 5)]);
     assert!(pair.ke.mend_logs().unwrap().is_empty(), "once is enough");
     pair.carry();
     assert!(shows(&pair.fr, last) && shows(&pair.fr, records[1]));

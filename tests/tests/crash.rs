@@ -360,7 +360,7 @@ impl Run {
             }
         }
         // No feed had to be begun anew: what FR had shown to hold, and what KE had noted of it, was never forgotten.
-        let closed = self.fr.json(&["audit", "list", "--action", "feed.close"]);
+        let closed = self.fr.json(&["audit", "list", "--action", "feed.recall"]);
         assert_eq!(closed["entries"], json!([]));
     }
 }

@@ -9,15 +9,15 @@
 )]
 
 use igain_node::office::{Actor, Error, HolderState, NameQuery, Office, Question};
+use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::Label;
-use igain_protocol::log::{Entry, FeedId, Letter, LetterKind, Position};
 use igain_protocol::record::{RecordId, Tombstone, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
 use igain_tests::bureau::{self, NOON, copy, draft, keys, office, open};
 use igain_tests::daemon::{Bureau as Daemon, federation, until};
-use igain_tests::wire::{Pair, Wire, know};
+use igain_tests::wire::{Pair, Wire, brings, know};
 
 const PHONE: &str = "+254 700 000 001";
 
@@ -100,16 +100,19 @@ fn l8_a_withdrawn_record_comes_from_nobody_and_through_no_other_feed() {
     pair.ke.withdraw(Actor::Node, id, Reason::ALL[0]).unwrap();
     pair.carry();
     know(&pair.fr, "BR".parse().unwrap(), 3);
-    for (nth, provider) in [(1, pair.ke.me()), (2, "BR".parse().unwrap())] {
-        let feed = FeedId::from_bytes([nth; 16]);
-        let again = old.iter().map(|change| match change.clone() {
-            Change::Open { label, groups, .. } => Change::Open { feed, label, groups },
-            Change::Entries { entries, to, .. } => Change::Entries { feed, entries, to },
-            Change::Close { .. } => Change::Close { feed },
-        });
-        let received = pair.fr.receive(provider, again.collect()).unwrap();
+    let entries: Vec<Entry> = old.into_iter().flat_map(entries_of).collect();
+    for provider in [pair.ke.me(), "BR".parse().unwrap()] {
+        let again = brings(&pair.fr, provider, FeedKind::Records, entries.clone());
+        let received = pair.fr.receive(provider, again).unwrap();
         assert_eq!((received.put, received.refused), (0, 1), "{provider}");
         assert!(matches!(pair.fr.show(Actor::Node, id, None), Err(Error::UnknownRecord(_))), "{provider}");
+    }
+}
+
+fn entries_of(change: Change) -> Vec<Entry> {
+    match change {
+        Change::Entries { entries, .. } => entries,
+        Change::Open { .. } => Vec::new(),
     }
 }
 
@@ -266,33 +269,27 @@ fn l8_a_restored_backup_of_the_owner_does_not_bring_the_record_back_elsewhere() 
 fn l11_a_revoked_bureau_gets_nothing_and_nothing_of_it_is_taken() {
     let mut pair = Pair::new(ALL_TO_FR);
     let held = pair.add(draft("held", suspect(), &named("Held")));
-    let carried = pair.carry();
-    let feed = carried.iter().find_map(|change| match change {
-        Change::Open { feed, .. } => Some(*feed),
-        _ => None,
-    });
-    let feed = feed.expect("a feed");
+    pair.carry();
     let id = pair.add(draft("amina", suspect(), &named("Amina")));
     let changes = pair.wire.pull(&pair.ke).changes;
     pair.ke.revoke(Actor::Node, pair.fr.me()).unwrap();
     assert!(pair.ke.grants(None).get(&pair.fr.me()).is_none_or(std::collections::BTreeMap::is_empty));
-    assert!(pair.wire.pull(&pair.ke).changes.iter().all(|change| matches!(change, Change::Close { .. })));
+    pair.add(draft("later", suspect(), &named("Later")));
+    assert!(pair.ke.active_peer(pair.fr.me()).is_err(), "nothing is sealed for it");
 
     pair.fr.revoke(Actor::Node, pair.ke.me()).unwrap();
     let withdrawal = Tombstone::new(held, pair.ke.me(), NOON, Reason::ALL[0]).sign(&keys(1).signing());
-    let to = Position::default();
-    let entries = |entry| Change::Entries { feed, entries: vec![entry], to };
+    let records = |entry| brings(&pair.fr, pair.ke.me(), FeedKind::Records, vec![entry]);
     let card = bureau::card(pair.ke.me(), &keys(1), &["/ip4/127.0.0.1/udp/4002/quic-v1".to_owned()]);
     let letter = Letter { kind: LetterKind::Card, bytes: card.as_bytes().to_vec() };
-    let letters = Change::Entries { feed: FeedId::LETTERS, entries: vec![Entry::Letter(letter)], to };
     for changes in [
         changes,
-        vec![entries(Entry::Withdraw(withdrawal))],
-        vec![entries(Entry::Expire(held))],
-        vec![entries(Entry::Leave(held))],
-        vec![Change::Close { feed }],
-        vec![Change::Open { feed: FeedId::from_bytes([9; 16]), label: suspect(), groups: GroupSet::ALL }],
-        vec![letters],
+        records(Entry::Withdraw(withdrawal)),
+        records(Entry::Gone(held)),
+        records(Entry::Recall(suspect().digest())),
+        records(Entry::Complete),
+        vec![Change::Open { feed: FeedKind::Records, generation: u64::MAX }],
+        brings(&pair.fr, pair.ke.me(), FeedKind::Letters, vec![Entry::Letter(letter)]),
     ] {
         let received = pair.fr.receive(pair.ke.me(), changes);
         assert!(matches!(received, Err(Error::RevokedPeer(ke)) if ke == pair.ke.me()), "{received:?}");

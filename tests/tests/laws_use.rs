@@ -10,12 +10,12 @@
 
 use igain_node::audit::Filter;
 use igain_node::office::{Actor, Error, NameQuery, Office, Question};
+use igain_protocol::feed::Entry;
 use igain_protocol::label::Label;
-use igain_protocol::log::Entry;
 use igain_protocol::record::{self, Content, SaltKey, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::{Kind, Purpose, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, SubjectCategory, Tlp};
 use igain_tests::bureau::{Bureau, NOON, draft, eventually, keys};
 use igain_tests::wire::Pair;
 
@@ -93,7 +93,7 @@ fn l13_a_receiver_refuses_what_should_not_have_been_sent() {
     let lacking = record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap();
     for change in &mut changes {
         if let Change::Entries { entries, .. } = change {
-            *entries = vec![Entry::Put(lacking.as_bytes().to_vec())];
+            *entries = vec![Entry::Put { groups: GroupSet::ALL, record: lacking.as_bytes().to_vec() }];
         }
     }
     let received = pair.fr.receive(pair.ke.me(), changes).unwrap();

@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails loudly")]
 
 use igain_node::office::Actor;
+use igain_protocol::feed::Entry;
 use igain_protocol::label::Label;
-use igain_protocol::log::Entry;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::vocabulary::{Kind, SubjectCategory, Tlp};
@@ -40,7 +40,7 @@ fn puts(changes: &[Change]) -> usize {
         Change::Entries { entries, .. } => entries.as_slice(),
         _ => &[],
     });
-    entries.filter(|entry| matches!(entry, Entry::Put(_))).count()
+    entries.filter(|entry| matches!(entry, Entry::Put { .. })).count()
 }
 
 /// Seen to fail when links are not sent once more.

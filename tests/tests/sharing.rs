@@ -6,13 +6,13 @@ use igain_node::audit::Filter;
 use igain_node::ledger::RecordKey;
 use igain_node::office::{Actor, HolderState, NewCaf, Office, Question};
 use igain_protocol::caf::{Role, Subset};
+use igain_protocol::feed::{Entry, FeedKind};
 use igain_protocol::label::Label;
-use igain_protocol::log::{Entry, FeedId, Position};
 use igain_protocol::record::{Record, RecordId, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
 use igain_tests::bureau::{Bureau, NOON, draft, eventually, office};
-use igain_tests::wire::know;
+use igain_tests::wire::{brings, know};
 
 const ALL_TO_FR: &str = r#"
 @id("fr-all")
@@ -124,7 +124,7 @@ async fn l11_a_revoked_bureau_gets_nothing_more() {
 fn letters(from: &Office, to: &Office) -> Vec<Change> {
     let rows = from.ledger().letters_after(to.me(), 0, 100).expect("the books");
     let entries = rows.into_iter().map(|row| Entry::Letter(row.letter)).collect();
-    vec![Change::Entries { feed: FeedId::LETTERS, entries, to: Position::default() }]
+    brings(to, from.me(), FeedKind::Letters, entries)
 }
 
 #[test]

@@ -106,4 +106,3 @@ fn bitmap(classes: &RoaringBitmap) -> Vec<u8> {
     let _ = classes.serialize_into(&mut bytes);
     bytes
 }
-

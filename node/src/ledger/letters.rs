@@ -59,7 +59,9 @@ impl Ledger {
         let keys = self.store().prefix_keys(table::LETTERS, peer.as_bytes(), None, limit + 1)?;
         let number = |key: &[u8]| Ok::<_, Error>(u64::from_be_bytes(part(NAME, key, 8)?));
         for pair in keys.windows(2) {
-            if let [old, _] = pair && number(old)? <= upto {
+            if let [old, _] = pair
+                && number(old)? <= upto
+            {
                 batch.delete(table::LETTERS, old.clone());
             }
         }

@@ -119,7 +119,8 @@ impl Office {
         let shared = Arc::clone(classes.shared());
         let fresh: BTreeSet<ClassIndex> = classes.fresh().collect();
         let known = |class: &ClassIndex| fresh.contains(class) || shared.contains_key(class);
-        let own: Vec<_> = classes.own().filter(|(class, _)| known(class)).map(|(c, label)| (c, label.clone())).collect();
+        let own: Vec<_> =
+            classes.own().filter(|(class, _)| known(class)).map(|(c, label)| (c, label.clone())).collect();
         drop(classes);
         let (anew, rest): (Vec<_>, Vec<_>) =
             own.into_iter().partition(|(class, label)| fresh.contains(class) || (!all && file_changed(label)));

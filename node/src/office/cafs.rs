@@ -7,8 +7,8 @@ use igain_protocol::caf::{
     self, Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter, Subset,
 };
 use igain_protocol::codec::text::Fault;
-use igain_protocol::label::Label;
 use igain_protocol::feed::{Letter, LetterKind};
+use igain_protocol::label::Label;
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 

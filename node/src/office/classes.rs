@@ -247,7 +247,8 @@ impl Office {
     /// Under how many labels another bureau has given records.
     pub fn labels_of(&self, owner: BureauId) -> usize {
         let classes = read(&self.inner.memory.classes);
-        let filled = classes.received_of(owner, None).into_iter().filter(|(_, class)| classes.visible(*class).records > 0);
+        let filled =
+            classes.received_of(owner, None).into_iter().filter(|(_, class)| classes.visible(*class).records > 0);
         let labels: BTreeSet<&Label> = filled.filter_map(|(_, class)| Some(&classes.row(class)?.label)).collect();
         labels.len()
     }

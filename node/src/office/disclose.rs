@@ -178,8 +178,7 @@ impl Office {
             Some(next) => Some(next),
             None => {
                 let head = read(&self.inner.memory.classes).visible(class).head;
-                let run: VecDeque<LogEntry> =
-                    self.ledger().log_after(class, after, reading.granted.upto, head)?.into();
+                let run: VecDeque<LogEntry> = self.ledger().log_after(class, after, reading.granted.upto, head)?.into();
                 let next = run.front().map(|entry| entry.seq);
                 if reading.runs.len() >= RUNS {
                     // What is dropped is read again when its turn comes.

@@ -8,7 +8,7 @@ use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
 use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
-use igain_protocol::sync::Change;
+use igain_protocol::sync::{Change, Violation};
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
@@ -235,11 +235,15 @@ impl<'a> Intake<'a> {
                 }
                 Ok(())
             }
-            Change::Entries { feed, entries, to } => {
+            Change::Entries { feed, from, entries, to } => {
                 let mut verdicts = verdicts.of(&entries);
-                if to.generation != self.cursors.of(feed).generation {
-                    // What was on its way when the feed began anew.
+                let at = self.cursors.of(feed);
+                if (to.generation, from.seq) < (at.generation, at.at.seq) {
+                    // What was taken in already, or was on its way when the feed began anew.
                     return Ok(());
+                }
+                if (to.generation, from) != (at.generation, at.at) {
+                    return Err(Error::Violation(Violation::Gap));
                 }
                 for entry in entries {
                     self.entry(entry, to.generation, &mut verdicts)?;
@@ -410,7 +414,8 @@ impl<'a> Intake<'a> {
         self.gone += 1;
         self.ended.insert(key);
         let stood = Stood::default();
-        self.turn.put_tombstone(key, &TombstoneRow { at: self.turn.now(), signed: Some(signed), stood, revision: None });
+        self.turn
+            .put_tombstone(key, &TombstoneRow { at: self.turn.now(), signed: Some(signed), stood, revision: None });
         Ok(())
     }
 

@@ -321,6 +321,12 @@ impl Serving {
                 served.renew(feed, above)?;
                 self.renewed = served.state()?.renewed;
             }
+            ProviderEffect::Begin => {
+                let mut state = served.state()?;
+                if state.renewed == self.renewed {
+                    self.effects.extend(state.provider.handle(ProviderInput::Begin));
+                }
+            }
             ProviderEffect::Deliver(items) => return Ok(self.send(None, items)),
             ProviderEffect::End(end) => {
                 self.quiet = end.mirrored;

@@ -87,7 +87,12 @@ fn l7_what_was_looked_up_before_a_record_ended_does_not_count() {
     assert!(!office.turn().unwrap().changed_of(from, before.began));
     let to = Cursor { generation: 1, at: Position { seq: 1, head: [1; 16] } };
     let end = Tombstone::new(id, from, NOW, Reason::Incorrect).sign(&keys(2).signing());
-    office.receive(from, vec![Change::Entries { feed, entries: vec![Entry::Withdraw(end)], to }]).unwrap();
+    office
+        .receive(
+            from,
+            vec![Change::Entries { feed, from: Position::default(), entries: vec![Entry::Withdraw(end)], to }],
+        )
+        .unwrap();
     let after = look_up();
     let turn = office.turn().unwrap();
     assert!(turn.changed_of(from, before.began));

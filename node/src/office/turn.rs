@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::feed::Letter;
+use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::record::RecordId;
 use igain_protocol::time::{Day, Timestamp};
 

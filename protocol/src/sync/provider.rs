@@ -27,6 +27,8 @@ pub enum Input {
         /// The digest of the cursors that this bureau, as a subscriber, holds of the peer's feeds.
         mirror: [u8; 16],
     },
+    /// Feeds have begun anew, and the answer can begin: see [`Effect::Begin`].
+    Begin,
     /// What follows in a feed, in answer to [`Effect::Read`].
     Read(Read),
 }
@@ -73,6 +75,8 @@ pub enum Effect {
         /// The generation that the peer names.
         above: u64,
     },
+    /// Say [`Input::Begin`], now that feeds have begun anew.
+    Begin,
     /// Sign, seal and send these items as one parcel.
     Deliver(Vec<Vec<u8>>),
     /// The answer is complete.
@@ -114,9 +118,8 @@ impl Provider {
         &self.view
     }
 
-    /// Has a feed begin anew. An answer under way ends with what it has.
+    /// Has a feed begin anew, as [`Effect::Renew`] asks.
     pub fn renew(&mut self, kind: FeedKind, feed: Feed) {
-        self.answer = None;
         *self.view.feed_mut(kind) = feed;
     }
 
@@ -124,6 +127,7 @@ impl Provider {
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Pull { pull, mirror } => self.pull(&pull, mirror),
+            Input::Begin => self.advance(),
             Input::Read(read) => self.read(read),
         }
     }
@@ -147,12 +151,6 @@ impl Provider {
         if !moved.is_empty() {
             effects.push(Effect::Persist { feeds: moved, delivered: Vec::new() });
         }
-        if !lost.is_empty() {
-            self.answer = None;
-            effects.extend(lost);
-            effects.push(Effect::End(End { more: true, mirrored }));
-            return effects;
-        }
         self.answer = Some(Answer {
             todo: FeedKind::ALL.into(),
             place: None,
@@ -164,7 +162,12 @@ impl Provider {
             delivered: Vec::new(),
             mirrored,
         });
-        effects.extend(self.advance());
+        if lost.is_empty() {
+            effects.extend(self.advance());
+        } else {
+            effects.extend(lost);
+            effects.push(Effect::Begin);
+        }
         effects
     }
 

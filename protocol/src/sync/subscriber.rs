@@ -57,6 +57,8 @@ pub enum Change {
     Entries {
         /// The feed.
         feed: FeedKind,
+        /// The place that they follow.
+        from: Position,
         /// Its entries.
         entries: Vec<Entry>,
         /// The place after them.
@@ -179,6 +181,6 @@ impl Subscriber {
             return if from.seq < cursor.at.seq { Ok(None) } else { Err(Violation::Gap) };
         }
         cursor.at = to;
-        Ok(Some(Change::Entries { feed, entries, to: *cursor }))
+        Ok(Some(Change::Entries { feed, from, entries, to: *cursor }))
     }
 }

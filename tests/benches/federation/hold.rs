@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use igain_node::office::{Actor, Deed, Office, Pace};
+use igain_protocol::feed::{Entry, FeedKind};
 use igain_protocol::label::Label;
-use igain_protocol::log::{Entry, FeedId, Position};
 use igain_protocol::record::{RecordId, Value};
-use igain_protocol::sync::Change;
-use igain_protocol::vocabulary::{GroupSet, Kind, Tlp};
+use igain_protocol::vocabulary::{Kind, Tlp};
 use igain_tests::bureau::{draft, office};
-use igain_tests::wire::know;
+use igain_tests::wire::{brings, know};
 
 use super::Load;
 use super::report::{Report, percentile};
@@ -17,16 +16,12 @@ use super::report::{Report, percentile};
 /// Ends that fill a parcel, the most work that one can bring.
 const ENDS: u64 = 2_600;
 
-const FEED: FeedId = FeedId::from_bytes([1; 16]);
-
 /// Takes in parcels of nothing but ends, and contributes beside each.
 pub(super) fn measure(load: Load, report: &mut Report) {
     let folder = tempfile::tempdir().expect("a folder");
     let ke = office("KE", 1, folder.path());
     let from = "BR".parse().expect("a bureau");
     know(&ke, from, 3);
-    let open = Change::Open { feed: FEED, label: Label::new(Kind::Phone, Tlp::Green), groups: GroupSet::ALL };
-    ke.receive(from, vec![open]).expect("the books");
     let rounds = load.of(200) as u64;
     let mut quiet: Vec<f64> = (0..rounds).map(|nth| hand_over(&ke, nth)).collect();
     let mut beside = Vec::new();
@@ -34,10 +29,9 @@ pub(super) fn measure(load: Load, report: &mut Report) {
         let end = |nth: u64| {
             let mut bytes = [0; 16];
             bytes[..8].copy_from_slice(&(round * ENDS + nth).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-            Entry::Expire(RecordId::from_bytes(bytes))
+            Entry::Gone(RecordId::from_bytes(bytes))
         };
-        let to = Position { seq: (round + 1) * ENDS, head: [1; 16] };
-        let parcel = vec![Change::Entries { feed: FEED, entries: (0..ENDS).map(end).collect(), to }];
+        let parcel = brings(&ke, from, FeedKind::Records, (0..ENDS).map(end).collect());
         let other = ke.clone();
         let intake = std::thread::spawn(move || other.receive(from, parcel).expect("the books"));
         let mut longest: f64 = 0.0;

@@ -8,7 +8,8 @@ use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::office::{
-    Actor, Clock, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step, Subscription,
+    Actor, Clock, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step,
+    Subscription,
 };
 use igain_node::store::disk::Lost;
 use igain_node::store::{Disk, Store, StoreKey};
@@ -315,9 +316,7 @@ impl Link {
     fn subscriber(&mut self, office: &Office, provider: BureauId) -> Result<&mut Subscriber, Error> {
         let subscriber = match self.subscriber.take() {
             Some(subscriber) => subscriber,
-            None => {
-                Subscriber::new(office.ledger().cursors(provider)?)
-            }
+            None => Subscriber::new(office.ledger().cursors(provider)?),
         };
         Ok(self.subscriber.insert(subscriber))
     }

@@ -13,6 +13,7 @@ use igain_node::keystore::Keys;
 use igain_node::network::{Config, Exchange, Incoming, Limits, Network, PeerKey};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::feed::Cursors;
 use igain_protocol::sync::{Message, Pull};
 use igain_protocol::time::Timestamp;
 use igain_tests::bureau::keys;
@@ -141,7 +142,7 @@ impl Siege {
 
 /// A pull that says nothing in particular.
 fn pull(serial: u64) -> Pull {
-    Pull { serial, digest: [9; 16], cursors: None, budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false }
+    Pull { serial, cursors: Cursors::default(), budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false }
 }
 
 /// Far longer than KE waits for a frame before it gives an exchange up, and far shorter than the hour that it must not

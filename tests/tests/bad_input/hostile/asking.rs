@@ -29,7 +29,6 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("frame.malformed", unknown),
         ("frame.version", version),
         ("sync.unasked", Message::End(End { more: true, mirrored: true }).encode()),
-        ("sync.unasked", Message::AskCursors.encode()),
         ("sync.unasked", Message::Delivery(Delivery { sealed: vec![7; 60_000] }).encode()),
     ]
 }
@@ -89,7 +88,7 @@ fn asking_without_end() {
         // It asks again and again for all there is, and never listens.
         loop {
             serial += 1;
-            let pull = Pull { budget_bytes: u32::MAX, window: u32::MAX, cursors: Some(Vec::new()), ..pull(serial) };
+            let pull = Pull { budget_bytes: u32::MAX, window: u32::MAX, ..pull(serial) };
             if exchange.send(&Message::Pull(pull).encode()).await.is_err() {
                 return;
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use igain_protocol::codec;
-use igain_protocol::log::{Cursor, Entry, FeedId, Item, Position};
+use igain_protocol::feed::{Cursors, Entry, Item};
 use igain_protocol::parcel::{self, Parcel};
 use igain_protocol::sync::{Message, Pull, Taken};
 use igain_protocol::time::Timestamp;
@@ -36,8 +36,7 @@ fn laden(seed: u8) -> Siege {
 
 /// A pull for all of it, from the beginning.
 fn everything(serial: u64, window: u32) -> Pull {
-    let cursors = Some(vec![Cursor { feed: FeedId::LETTERS, at: Position::default() }]);
-    Pull { serial, digest: [9; 16], cursors, budget_bytes: 16 << 20, window, mirror: [0; 16], news: false }
+    Pull { serial, cursors: Cursors::default(), budget_bytes: 16 << 20, window, mirror: [0; 16], news: false }
 }
 
 /// When a parcel was signed, and how many records it brings.
@@ -45,7 +44,7 @@ fn opened(siege: &Siege, sealed: &[u8]) -> (Timestamp, usize) {
     let signed = parcel::open(sealed, &siege.keys.sealing()).expect("opened");
     let parcel = Parcel::verify(&signed, siege.me(), (siege.card.bureau, &siege.card.signing)).expect("verified");
     let puts = parcel.items.iter().map(|item| match codec::decode::<Item>(item).expect("an item") {
-        Item::Entries { entries, .. } => entries.iter().filter(|entry| matches!(entry, Entry::Put(_))).count(),
+        Item::Run(run) => run.entries.iter().filter(|entry| matches!(entry, Entry::Put { .. })).count(),
         _ => 0,
     });
     (parcel.created, puts.sum())
