@@ -20,7 +20,7 @@ pub const PARCEL_LIMIT: usize = 64 * 1024;
 /// Items in one parcel: more than fit with one entry each.
 pub const ITEMS_LIMIT: usize = 4096;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What one bureau tells another at once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -271,19 +271,12 @@ fn l3_unknown_unshared_withdrawn_and_expired_get_the_same_answer() {
 fn l4_a_changed_bit_is_refused_and_accounted_for() {
     let mut pair = Pair::new(GREEN_TO_FR);
     let id = pair.add(draft("amina", person(Tlp::Green), &named("Amina Wanjiru")));
-    let changes = pair.wire.pull(&pair.ke).changes;
+    let genuine = put_of(&pair.wire.pull(&pair.ke).changes);
     let altered = |at: usize| {
-        let mut changes = changes.clone();
-        for change in &mut changes {
-            if let Change::Entries { entries, .. } = change {
-                for entry in entries {
-                    let Entry::Put { record: bytes, .. } = entry else { continue };
-                    let at = at % bytes.len();
-                    bytes[at] ^= 1;
-                }
-            }
-        }
-        changes
+        let mut record = genuine.clone();
+        let at = at % record.len();
+        record[at] ^= 1;
+        brings(&pair.fr, pair.ke.me(), FeedKind::Records, vec![put(&record)])
     };
     for at in (0..400).step_by(23) {
         let before = pair.fr.audit().last();
@@ -292,6 +285,7 @@ fn l4_a_changed_bit_is_refused_and_accounted_for() {
         assert!(pair.fr.audit().last() > before);
         assert!(pair.fr.show(Actor::Node, id, None).is_err());
     }
+    let changes = brings(&pair.fr, pair.ke.me(), FeedKind::Records, vec![put(&genuine)]);
     assert_eq!(pair.fr.receive(pair.ke.me(), changes).unwrap().put, 1);
     assert!(pair.fr.withdraw(Actor::Node, id, Reason::ALL[0]).is_err());
 }

@@ -32,8 +32,9 @@ pub struct Card {
     pub signing: VerifyingKey,
     /// Seals what is for the bureau alone.
     pub sealing: SealingKey,
-    /// The Ed25519 key that the bureau's node shows in the TLS handshake.
-    pub transport: [u8; 32],
+    /// The Ed25519 key that the bureau's node shows in the TLS handshake. The card carries its signature over the bureau
+    /// and the signing key: nobody can name a key that it does not have.
+    pub transport: VerifyingKey,
     /// Where the node is reached, as multiaddrs; may be empty for a bureau that only calls out.
     pub addresses: Vec<String>,
     /// Languages that the bureau works in, as BCP 47 tags.
@@ -107,8 +108,11 @@ pub enum Error {
         /// End.
         not_after: Timestamp,
     },
-    /// Signed by another key than the one it names.
-    #[error("the card names a signing key that is not the one at hand. Sign a bureau's card with its own key")]
+    /// The transport key has not signed for the bureau.
+    #[error("the card does not prove that the bureau has the transport key that it names. Nothing was taken over")]
+    Possession,
+    /// Signed by other keys than those that it names.
+    #[error("the card names a key that is not the one at hand. Sign a bureau's card with its own keys")]
     NotOwnKey,
     /// Its time has not come.
     #[error("the card is valid from {0}, which is still to come. Check this machine's clock")]
@@ -150,6 +154,7 @@ impl Error {
             Self::Malformed { .. } => "card.malformed",
             Self::Key { why, .. } => why.code(),
             Self::SameKey => "card.same-key",
+            Self::Possession => "card.possession",
             Self::Validity { .. } => "card.validity",
             Self::NotOwnKey => "card.not-own-key",
             Self::NotYetValid(_) => "card.not-yet-valid",
@@ -162,12 +167,12 @@ impl Error {
 }
 
 impl Card {
-    /// Signs the card with the key that it names.
+    /// Signs the card with the keys that it names for signing and for transport.
     ///
     /// # Errors
     /// Whatever a reader would refuse, and [`Error::NotOwnKey`].
-    pub fn sign(&self, key: &SigningKey) -> Result<SignedCard, Error> {
-        SignedCard::sign(self, key)
+    pub fn sign(&self, key: &SigningKey, transport: &SigningKey) -> Result<SignedCard, Error> {
+        SignedCard::sign(self, key, transport)
     }
 
     /// Whether the card may be relied on at `now`.
@@ -208,8 +213,7 @@ impl Card {
         if self.not_after <= self.not_before {
             return Err(Error::Validity { not_before: self.not_before, not_after: self.not_after });
         }
-        VerifyingKey::from_bytes(&self.transport).map_err(|why| Error::Key { of: "transport", why })?;
-        if self.signing.as_bytes() == &self.transport {
+        if self.signing == self.transport {
             return Err(Error::SameKey);
         }
         list("addresses", &self.addresses, |address| formed("multiaddr", address, is_multiaddr))?;

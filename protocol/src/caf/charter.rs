@@ -20,7 +20,7 @@ pub const NAME_LIMIT: usize = 256;
 /// Bytes of a file's scope: a page of text.
 pub const SCOPE_LIMIT: usize = 4096;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What a member may do in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode)]
@@ -74,8 +74,10 @@ impl FromStr for Role {
 /// What a file is for, who takes part and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charter {
-    /// Which file.
+    /// Which file: [`CafId::of`] its manager and the nonce.
     pub id: CafId,
+    /// Chosen at random by its manager, and never changed.
+    pub nonce: [u8; 16],
     /// Its name for people.
     pub name: String,
     /// Why data is processed in it (art. 10 of the Rules); it cannot change.
@@ -98,8 +100,8 @@ pub struct Charter {
     pub categories: Vec<SubjectCategory>,
     /// Who is invited, in which role; the manager need not be named, it leads.
     pub members: Vec<(BureauId, Role)>,
-    /// Closed for good before its time.
-    pub closed: bool,
+    /// When it was closed for good before its time.
+    pub closed: Option<Timestamp>,
 }
 
 impl Charter {
@@ -133,7 +135,7 @@ impl Charter {
     /// # Errors
     /// [`Error::Closed`] and [`Error::Over`].
     pub fn check_open(&self, now: Timestamp) -> Result<(), Error> {
-        if self.closed {
+        if self.closed.is_some() {
             return Err(Error::Closed);
         }
         match self.closes.plus_days(1).start() {
@@ -160,13 +162,16 @@ impl Charter {
         if self.serial <= older.serial {
             return Err(Error::NotNewer { old: older.serial, new: self.serial });
         }
-        match older.closed && !self.closed {
+        match older.closed.is_some() && self.closed != older.closed {
             true => Err(Error::Reopened),
             false => Ok(()),
         }
     }
 
     fn check(&self) -> Result<(), Error> {
+        if self.id != CafId::of(self.manager, &self.nonce) {
+            return Err(Error::NotItsId(self.id));
+        }
         text::line(&self.name, NAME_LIMIT).map_err(|fault| Error::Text { field: "name", fault })?;
         text::prose(&self.scope, SCOPE_LIMIT).map_err(|fault| Error::Text { field: "scope", fault })?;
         distinct("kinds", &self.kinds, Kind::ALL.len())?;
@@ -210,6 +215,16 @@ impl SignedCharter {
         let charter = Charter::from(codec::verify::<Wire>(Typ::Charter, bytes, key, VERSION)?);
         charter.check()?;
         Ok(Self { charter, bytes: bytes.to_vec() })
+    }
+
+    /// A charter in bytes that were verified when they were stored here: whatever key signed it then, it stays its
+    /// manager's word. The signature is not checked.
+    ///
+    /// # Errors
+    /// Bytes that are no charter.
+    pub fn trusted(bytes: &[u8]) -> Result<Self, Error> {
+        let wire: Wire = codec::decode_version(Signed::parse(Typ::Charter, bytes)?.payload(), VERSION)?;
+        Ok(Self { charter: wire.into(), bytes: bytes.to_vec() })
     }
 
     /// The charter.
@@ -260,7 +275,9 @@ struct Wire {
     #[n(12)]
     members: Vec<(BureauId, Role)>,
     #[n(13)]
-    closed: bool,
+    closed: Option<Timestamp>,
+    #[cbor(n(14), with = "minicbor::bytes")]
+    nonce: [u8; 16],
 }
 
 impl From<&Charter> for Wire {
@@ -281,6 +298,7 @@ impl From<&Charter> for Wire {
             categories: charter.categories,
             members: charter.members,
             closed: charter.closed,
+            nonce: charter.nonce,
         }
     }
 }
@@ -301,6 +319,7 @@ impl From<Wire> for Charter {
             categories: wire.categories,
             members: wire.members,
             closed: wire.closed,
+            nonce: wire.nonce,
         }
     }
 }

@@ -4,22 +4,30 @@ use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::Error;
+use crate::bureau::BureauId;
 use crate::codec::text;
-use crate::time::Timestamp;
 
-/// A crime analysis file: a UUID of version 7 (RFC 9562 §5.7), made by its manager.
+/// A crime analysis file: a UUID of version 8 (RFC 9562 §5.8), made of its manager's name and a nonce, so that no other
+/// bureau can lay down a charter for it.
 ///
 /// In CBOR its 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CafId(Uuid);
 
 impl CafId {
-    /// A new id from an instant and ten random bytes.
-    pub fn new(at: Timestamp, random: &[u8; 10]) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(at.as_ms(), random).into_uuid())
+    /// The id of the file that `manager` opens with a nonce, which it draws at random.
+    pub fn of(manager: BureauId, nonce: &[u8; 16]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"igain file 1");
+        hash.update(manager.as_bytes());
+        hash.update(nonce);
+        let mut id = [0; 16];
+        id.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        Self(uuid::Builder::from_custom_bytes(id).into_uuid())
     }
 
     /// An id as a document carries it.

@@ -11,7 +11,7 @@ use crate::time::{Day, Timestamp};
 use crate::vocabulary::{Grading, Kind};
 
 /// The version of the record format.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// The signed head of a record: what it is, whose, and what it commits to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

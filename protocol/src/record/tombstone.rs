@@ -8,7 +8,7 @@ use crate::codec::{self, Signed, Typ};
 use crate::time::Timestamp;
 use crate::vocabulary::Reason;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// A withdrawal. It is final: no revision brings the record back.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// Bytes of a signed card: all its lists full of short lines; a card is sent to people, by mail.
 pub const CARD_LIMIT: usize = 16 * 1024;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const LABEL: &str = "IGAIN CARD";
 
 /// A card whose bounds are kept and whose signature is by the key that it names.
@@ -23,12 +23,12 @@ pub struct SignedCard {
 }
 
 impl SignedCard {
-    pub(super) fn sign(card: &Card, key: &SigningKey) -> Result<Self, Error> {
+    pub(super) fn sign(card: &Card, key: &SigningKey, transport: &SigningKey) -> Result<Self, Error> {
         card.check()?;
-        if card.signing != key.verifying_key() {
+        if card.signing != key.verifying_key() || card.transport != transport.verifying_key() {
             return Err(Error::NotOwnKey);
         }
-        let bytes = codec::sign(Typ::Card, &codec::encode(&Wire::from(card)), key);
+        let bytes = codec::sign(Typ::Card, &codec::encode(&Wire::of(card, transport)), key);
         bounded(&bytes)?;
         Ok(Self { card: card.clone(), bytes })
     }
@@ -40,8 +40,13 @@ impl SignedCard {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         bounded(bytes)?;
         let signed = Signed::parse(Typ::Card, bytes)?;
-        let card = codec::decode_version::<Wire>(signed.payload(), VERSION)?.read()?;
+        let wire = codec::decode_version::<Wire>(signed.payload(), VERSION)?;
+        let proof = wire.possession;
+        let card = wire.read()?;
         signed.verify(&card.signing)?;
+        if !card.transport.verify(&possession(&card), &proof) {
+            return Err(Error::Possession);
+        }
         card.check()?;
         Ok(Self { card, bytes: bytes.to_vec() })
     }
@@ -70,14 +75,19 @@ impl SignedCard {
     }
 }
 
-#[cfg(test)]
-pub(super) fn sign_unchecked(card: &Card, key: &SigningKey) -> Vec<u8> {
-    codec::sign(Typ::Card, &codec::encode(&Wire::from(card)), key)
+/// What the transport key signs: for which bureau, and with which signing key, it stands on a card.
+fn possession(card: &Card) -> Vec<u8> {
+    [b"igain transport 1".as_slice(), card.bureau.as_bytes(), card.signing.as_bytes()].concat()
 }
 
 #[cfg(test)]
-pub(super) fn wire(card: &Card) -> impl Encode<()> {
-    Wire::from(card)
+pub(super) fn sign_unchecked(card: &Card, key: &SigningKey, transport: &SigningKey) -> Vec<u8> {
+    codec::sign(Typ::Card, &codec::encode(&Wire::of(card, transport)), key)
+}
+
+#[cfg(test)]
+pub(super) fn wire(card: &Card, transport: &SigningKey) -> impl Encode<()> {
+    Wire::of(card, transport)
 }
 
 fn bounded(bytes: &[u8]) -> Result<(), codec::Error> {
@@ -114,6 +124,8 @@ struct Wire {
     languages: Vec<String>,
     #[n(11)]
     contacts: Vec<WireContact>,
+    #[cbor(n(12), with = "minicbor::bytes")]
+    possession: [u8; 64],
 }
 
 #[derive(Encode, Decode)]
@@ -129,8 +141,9 @@ struct WireContact {
     phone: Option<String>,
 }
 
-impl From<&Card> for Wire {
-    fn from(card: &Card) -> Self {
+impl Wire {
+    fn of(card: &Card, transport: &SigningKey) -> Self {
+        let possession = transport.sign(&possession(card));
         let card = card.clone();
         let contact = |c: Contact| WireContact { role: c.role, name: c.name, email: c.email, phone: c.phone };
         Self {
@@ -142,15 +155,14 @@ impl From<&Card> for Wire {
             not_after: card.not_after,
             signing: *card.signing.as_bytes(),
             sealing: *card.sealing.as_bytes(),
-            transport: card.transport,
+            transport: *card.transport.as_bytes(),
             addresses: card.addresses,
             languages: card.languages,
             contacts: card.contacts.into_iter().map(contact).collect(),
+            possession,
         }
     }
-}
 
-impl Wire {
     /// The card, its keys found to be safe ones.
     fn read(self) -> Result<Card, Error> {
         let contact = |c: WireContact| Contact { role: c.role, name: c.name, email: c.email, phone: c.phone };
@@ -163,7 +175,7 @@ impl Wire {
             not_after: self.not_after,
             signing: VerifyingKey::from_bytes(&self.signing).map_err(unsafe_key("signing"))?,
             sealing: SealingKey::from_bytes(&self.sealing).map_err(unsafe_key("sealing"))?,
-            transport: self.transport,
+            transport: VerifyingKey::from_bytes(&self.transport).map_err(unsafe_key("transport"))?,
             addresses: self.addresses,
             languages: self.languages,
             contacts: self.contacts.into_iter().map(contact).collect(),

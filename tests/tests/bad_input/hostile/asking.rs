@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use igain_protocol::sync::{Delivery, End, Message, Pull};
+use igain_protocol::sync::{Delivery, End, Message, Pull, VERSION};
 
 use super::super::{assert_sound, audited, particular, peak_bytes};
 use super::{HOSTILE, PATIENCE, STALL, Siege, now, pull};
@@ -13,16 +13,14 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let mut unknown = whole.clone();
     unknown[2] = 9;
     let mut version = whole.clone();
-    version[1] = 3;
-    let mut cursors = vec![0x83, 2, 0, 0x87, 1, 0x50];
-    cursors.extend([0; 16]);
-    // An array that claims more cursors than there is memory.
-    cursors.extend([0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    version[1] = VERSION + 1;
+    // A cursor that claims to have more parts than there is memory.
+    let cursors = [&[0x83, VERSION, 0, 0x87, 1][..], &[0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat();
     vec![
         ("frame.malformed", Vec::new()),
         ("frame.malformed", vec![0xff; 1_000]),
         ("frame.malformed", vec![0x81; 100_000]),
-        ("frame.malformed", [&[0x83, 2, 0][..], &[0x87; 100_000]].concat()),
+        ("frame.malformed", [&[0x83, VERSION, 0][..], &[0x87; 100_000]].concat()),
         ("frame.malformed", cursors),
         ("frame.malformed", whole[..whole.len() - 1].to_vec()),
         ("frame.malformed", [whole.as_slice(), &[0]].concat()),
@@ -50,7 +48,7 @@ fn frames_that_are_no_message() {
         assert_eq!(last["actor"], "bureau:BR");
         if *how == "frame.version" {
             let error = siege.last_error();
-            assert!(error.contains("version 3") && error.contains("Update the older of the two"), "{error}");
+            assert!(error.contains(&format!("version {}", VERSION + 1)) && error.contains("Update the older of the two"), "{error}");
         }
     }
     siege.assert_served();
