@@ -26,6 +26,9 @@ pub enum Error {
     /// Not the id of a file.
     #[error("`{0}` is not the id of a crime analysis file. Copy it from `igain caf list`")]
     Id(String),
+    /// An id that is not made of the manager and the nonce.
+    #[error("the charter's id {0} is not that of its manager's file. Nothing was taken over")]
+    NotItsId(CafId),
     /// A text is empty, too long or has control characters.
     #[error("the charter's {field} {fault}. Correct it and sign the charter again")]
     Text {
@@ -102,6 +105,7 @@ impl Error {
         match self {
             Self::Document(error) => error.code(),
             Self::Id(_) => "caf.id",
+            Self::NotItsId(_) => "caf.not-its-id",
             Self::Text { .. } => "caf.text",
             Self::TooMany { .. } => "caf.too-many",
             Self::Twice { .. } => "caf.twice",

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode};
 
-/// Milliseconds since 1970-01-01T00:00:00Z, as every signed document and log entry carries them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+/// Milliseconds since 1970-01-01T00:00:00Z, as every signed document and log entry carries them; at most the beginning of
+/// 9999-12-30.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode)]
 #[cbor(transparent)]
 pub struct Timestamp(#[n(0)] u64);
 
-/// A whole UTC day, counted from 1970-01-01: the unit of retention dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+/// A whole UTC day, counted from 1970-01-01: the unit of retention dates. At most 9999-12-30.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode)]
 #[cbor(transparent)]
 pub struct Day(#[n(0)] u32);
 
@@ -19,6 +20,9 @@ const DAY_MS: u64 = 86_400_000;
 
 /// The last whole day that every time zone can write with four digits: 9999-12-30.
 const LAST_DAY: u32 = 2_932_895;
+
+/// The first instant of that day.
+const LAST_MS: u64 = LAST_DAY as u64 * DAY_MS;
 
 /// Why a text is not an instant or a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +36,9 @@ pub enum Error {
 }
 
 impl Timestamp {
-    /// The instant `ms` milliseconds after the epoch.
+    /// The instant `ms` milliseconds after the epoch, at most the last.
     pub const fn from_ms(ms: u64) -> Self {
-        Self(ms)
+        Self(if ms > LAST_MS { LAST_MS } else { ms })
     }
 
     /// Milliseconds since the epoch.
@@ -49,7 +53,7 @@ impl Timestamp {
 
     /// This instant moved `ms` milliseconds later, at most to the end of time.
     pub const fn plus_ms(self, ms: u64) -> Self {
-        Self(self.0.saturating_add(ms))
+        Self::from_ms(self.0.saturating_add(ms))
     }
 
     /// Milliseconds from `earlier` to this instant; zero where `earlier` is not earlier.
@@ -125,6 +129,22 @@ impl FromStr for Day {
     }
 }
 
+impl<'b, C> Decode<'b, C> for Timestamp {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let at = d.position();
+        let late = || decode::Error::message("an instant after 9999-12-30").at(at);
+        Some(d.u64()?).filter(|ms| *ms <= LAST_MS).map(Self).ok_or_else(late)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Day {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let at = d.position();
+        let late = || decode::Error::message("a day after 9999-12-30").at(at);
+        Some(d.u32()?).filter(|days| *days <= LAST_DAY).map(Self).ok_or_else(late)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +156,19 @@ mod tests {
         assert_eq!(at.day().to_string(), "2026-03-01");
         assert_eq!("2026-03-01".parse::<Day>().unwrap(), at.day());
         assert_eq!(Timestamp::from_ms(u64::MAX).day().to_string(), "9999-12-30");
+    }
+
+    #[test]
+    fn what_no_calendar_writes_is_refused() {
+        for (ms, sound) in [(LAST_MS, true), (LAST_MS + 1, false), (u64::MAX, false)] {
+            let bytes = minicbor::to_vec(ms).unwrap();
+            let read: Result<Timestamp, _> = Decoder::new(&bytes).decode();
+            assert_eq!(read.is_ok(), sound, "{ms}");
+        }
+        let bytes = minicbor::to_vec(LAST_DAY + 1).unwrap();
+        let read: Result<Day, _> = Decoder::new(&bytes).decode();
+        assert!(read.is_err());
+        assert_eq!(Timestamp::from_ms(u64::MAX).plus_ms(1).to_string(), "9999-12-30T00:00:00Z");
     }
 
     #[test]

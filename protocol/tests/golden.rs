@@ -94,7 +94,7 @@ fn card() -> Card {
         not_after: at("2028-01-01T00:00:00Z"),
         signing: ke().verifying_key(),
         sealing: SealingIdentity::from_seed(KE_SEALING).sealing_key(),
-        transport: *SigningKey::from_seed(KE_TRANSPORT).verifying_key().as_bytes(),
+        transport: SigningKey::from_seed(KE_TRANSPORT).verifying_key(),
         addresses: vec!["/ip4/192.0.2.7/udp/4433/quic-v1".into(), "/ip4/192.0.2.7/tcp/4433".into()],
         languages: vec!["en".into(), "sw-KE".into()],
         contacts: vec![
@@ -112,7 +112,7 @@ fn card() -> Card {
 #[test]
 fn the_card_is_as_it_was() {
     let card = card();
-    let signed = card.sign(&ke()).unwrap();
+    let signed = card.sign(&ke(), &SigningKey::from_seed(KE_TRANSPORT)).unwrap();
     let contact = |c: &Contact| json!({"role": c.role, "name": c.name, "email": c.email, "phone": c.phone});
     let fingerprint = card.signing.fingerprint();
     let mut keys = keys(&KE_SIGNING);
@@ -133,7 +133,7 @@ fn the_card_is_as_it_was() {
                 "not_after_ms": card.not_after.as_ms(),
                 "signing": hex(card.signing.as_bytes()),
                 "sealing": hex(card.sealing.as_bytes()),
-                "transport": hex(&card.transport),
+                "transport": hex(card.transport.as_bytes()),
                 "addresses": card.addresses,
                 "languages": card.languages,
                 "contacts": card.contacts.iter().map(contact).collect::<Vec<_>>(),
@@ -145,8 +145,10 @@ fn the_card_is_as_it_was() {
     assert_eq!(SignedCard::from_bytes(signed.as_bytes()).unwrap(), signed);
 }
 
+const CAF_NONCE: [u8; 16] = [0x5a; 16];
+
 fn caf() -> CafId {
-    CafId::new(at("2026-01-02T00:00:00Z"), &[0x5a; 10])
+    CafId::of(id("KE"), &CAF_NONCE)
 }
 
 #[test]
@@ -164,7 +166,8 @@ fn the_charter_is_as_it_was() {
         kinds: vec![Kind::Person, Kind::Phone],
         categories: vec![SubjectCategory::Suspect],
         members: vec![(id("FR"), Role::Contributor), (id("BR"), Role::Reader)],
-        closed: false,
+        closed: None,
+        nonce: CAF_NONCE,
     };
     let signed = charter.sign(&ke()).unwrap();
     check(
@@ -186,7 +189,7 @@ fn the_charter_is_as_it_was() {
                 "kinds": charter.kinds.iter().map(|kind| kind.number()).collect::<Vec<_>>(),
                 "categories": charter.categories.iter().map(|category| category.number()).collect::<Vec<_>>(),
                 "members": [["FR", 1], ["BR", 2]],
-                "closed": charter.closed,
+                "nonce": hex(&charter.nonce),
             },
             "bytes": hex(signed.as_bytes()),
         }),
@@ -302,7 +305,7 @@ fn identity_text(seed: &[u8; 32]) -> String {
 /// Cards that every reader must refuse, with the code of the error that this one gives.
 #[test]
 fn what_is_refused_stays_refused() {
-    let good = card().sign(&ke()).unwrap().as_bytes().to_vec();
+    let good = card().sign(&ke(), &SigningKey::from_seed(KE_TRANSPORT)).unwrap().as_bytes().to_vec();
     let payload = codec::Signed::parse(Typ::Card, &good).unwrap().payload().to_vec();
     let resigned = |typ: Typ, payload: &[u8]| codec::sign(typ, payload, &ke());
     let altered = |change: &dyn Fn(&mut Vec<u8>)| {
@@ -340,7 +343,7 @@ fn what_is_refused_stays_refused() {
         ),
         ("type", "A charter's type in the header", resigned(Typ::Charter, &payload)),
         ("other-key", "Signed with another key than the card names", codec::sign(Typ::Card, &payload, &fr())),
-        ("version", "A version that does not exist yet", repaid(&|p| p[2] = 2)),
+        ("version", "A version that does not exist yet", repaid(&|p| p[2] = 3)),
         (
             "order",
             "Map keys out of order",
@@ -353,15 +356,23 @@ fn what_is_refused_stays_refused() {
             "long-form",
             "A number in a longer form than it needs",
             repaid(&|p| {
-                p.splice(2..=2, [0x18, 0x01]);
+                p.splice(2..=2, [0x18, 0x02]);
             }),
         ),
         (
             "nested",
             "Nested too deep",
             repaid(&|p| {
-                p[0] = 0xad;
+                p[0] = 0xae;
                 p.extend([vec![0x18, 0x63], vec![0x81; 40], vec![0xf6]].concat());
+            }),
+        ),
+        (
+            "another-transport-key",
+            "The proof that the bureau has the transport key is by another key",
+            repaid(&|p| {
+                let at = p.len() - 64;
+                p[at] ^= 1;
             }),
         ),
         (

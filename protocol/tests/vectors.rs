@@ -112,7 +112,7 @@ fn payload(typ: &str, bytes: &[u8], key_of: impl Fn(&Cbor) -> Option<Vec<u8>>) -
         return Err("header".into());
     }
     let payload = cbor(document.payload.as_deref().ok_or("no payload")?)?;
-    if at(&payload, 0) != Some(&Cbor::from(1)) {
+    if at(&payload, 0) != Some(&Cbor::from(2)) {
         return Err("version".into());
     }
     let bytes = key_of(&payload).ok_or("no key")?;
@@ -211,7 +211,7 @@ fn the_charter_the_acceptance_and_the_receipt_verify() {
         (10, "kinds"),
         (11, "categories"),
         (12, "members"),
-        (13, "closed"),
+        (14, "nonce"),
     ];
     compare(&charter, &vector["input"], &names);
     let id = vector["input"]["id"].as_str().unwrap().replace('-', "");

@@ -245,6 +245,11 @@ fn bounded(bytes: &[u8]) -> Result<(), codec::Error> {
     }
 }
 
+#[cfg(test)]
+pub(super) fn wire(charter: &Charter) -> impl Encode<()> {
+    Wire::from(charter)
+}
+
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct Wire {

@@ -16,7 +16,8 @@ fn id(text: &str) -> BureauId {
 fn charter() -> Charter {
     let opened: Timestamp = "2026-01-01T08:00:00Z".parse().unwrap();
     Charter {
-        id: CafId::new(opened, &[7; 10]),
+        id: CafId::of(id("KE"), &[7; 16]),
+        nonce: [7; 16],
         name: "Indian Ocean cocaine".into(),
         purpose: Purpose::ALL[0],
         crime_area: CrimeArea::ALL[0],
@@ -28,7 +29,7 @@ fn charter() -> Charter {
         kinds: vec![Kind::Person, Kind::Phone],
         categories: vec![SubjectCategory::Suspect],
         members: vec![(id("FR"), Role::Contributor), (id("BR"), Role::Reader)],
-        closed: false,
+        closed: None,
     }
 }
 
@@ -101,7 +102,7 @@ fn a_file_is_open_through_its_last_day() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     assert_eq!(charter.check_open(at("2026-12-31T23:59:59Z")), Ok(()));
     assert_eq!(charter.check_open(at("2027-01-01T00:00:00Z")), Err(Error::Over(at("2027-01-01T00:00:00Z"))));
-    let closed = Charter { closed: true, ..charter };
+    let closed = Charter { closed: Some(charter.opened), ..charter };
     assert_eq!(closed.check_open(at("2026-02-01T00:00:00Z")), Err(Error::Closed));
 }
 
@@ -116,7 +117,7 @@ fn a_newer_charter_replaces_an_older_of_the_same_file() {
     assert_eq!(other.supersedes(&old), Err(Error::Other("file")));
     assert_eq!(Charter { manager: id("BR"), ..new.clone() }.supersedes(&old), Err(Error::Other("manager")));
     assert_eq!(Charter { purpose: Purpose::ALL[1], ..new.clone() }.supersedes(&old), Err(Error::Other("purpose")));
-    let closed = Charter { closed: true, ..new.clone() };
+    let closed = Charter { closed: Some(charter().opened), ..new.clone() };
     assert_eq!(closed.supersedes(&old), Ok(()));
     assert_eq!(Charter { serial: 4, ..new }.supersedes(&closed), Err(Error::Reopened));
     let (old, new) = (acceptance(), Acceptance { serial: 2, state: Membership::Left, ..acceptance() });
@@ -124,6 +125,15 @@ fn a_newer_charter_replaces_an_older_of_the_same_file() {
     assert_eq!(old.supersedes(&new), Err(Error::NotNewer { old: 2, new: 1 }));
     assert_eq!(Acceptance { bureau: id("FR"), ..new.clone() }.supersedes(&old), Err(Error::Other("member")));
     assert_eq!(Acceptance { caf: CafId::from_bytes([1; 16]), ..new }.supersedes(&old), Err(Error::Other("file")));
+}
+
+/// A file belongs to its manager from its first charter on, whoever's comes first.
+#[test]
+fn no_other_bureau_can_lay_down_a_charter_for_a_file() {
+    let stolen = Charter { manager: id("BR"), members: vec![], ..charter() };
+    assert_eq!(stolen.sign(&key(1)), Err(Error::NotItsId(charter().id)));
+    let bytes = codec::sign(Typ::Charter, &codec::encode(&charter::wire(&stolen)), &key(1));
+    assert_eq!(SignedCharter::verify(&bytes, &key(1).verifying_key()), Err(Error::NotItsId(charter().id)));
 }
 
 #[test]
@@ -173,7 +183,7 @@ fn damaged_ones_are_refused() {
     }
     let long = codec::sign(Typ::Charter, &vec![0; CHARTER_LIMIT], &key(1));
     assert!(matches!(verify(&long), Err(Error::Document(codec::Error::TooLong { .. }))));
-    for junk in [&b"\xa0"[..], b"\x80", b"\xa1\x00\x01", b"\xf6"] {
+    for junk in [&b"\xa0"[..], b"\x80", b"\xa1\x00\x02", b"\xf6"] {
         let signed = codec::sign(Typ::Charter, junk, &key(1));
         assert!(matches!(verify(&signed), Err(Error::Document(codec::Error::Content(_)))));
     }
@@ -206,8 +216,8 @@ fn subsets_read_as_they_print() {
 
 #[test]
 fn ids_are_uuids() {
-    let id = CafId::new(Timestamp::from_ms(0x0199_0000_0000), &[0xff; 10]);
-    assert_eq!(id.to_string(), "01990000-0000-7fff-bfff-ffffffffffff");
+    let id = charter().id;
+    assert_eq!(id.as_bytes()[6] >> 4, 8, "a UUID of version 8");
     assert_eq!(id.to_string().parse(), Ok(id));
     assert_eq!(codec::decode::<CafId>(&codec::encode(&id)), Ok(id));
     assert!(codec::decode::<CafId>(b"\x42ab").is_err());

@@ -1,7 +1,6 @@
 //! Records, whole and redacted, and a withdrawal.
 
 use igain_protocol::bureau::SigningKey;
-use igain_protocol::caf::CafId;
 use igain_protocol::label::Label;
 use igain_protocol::record::{
     Content, Error, PartialDate, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
@@ -40,7 +39,7 @@ fn content(label: Label, fields: Vec<(&str, Value)>) -> Content {
 
 fn person() -> Content {
     let label = Label {
-        caf: Some(CafId::new(at("2026-01-02T00:00:00Z"), &[0x5a; 10])),
+        caf: Some(super::caf()),
         pap: Some(Pap::Green),
         handling: vec![HandlingCode::H1, HandlingCode::H3],
         note: Some("Call before any action".into()),

@@ -44,10 +44,10 @@ impl SignedCard {
         let proof = wire.possession;
         let card = wire.read()?;
         signed.verify(&card.signing)?;
+        card.check()?;
         if !card.transport.verify(&possession(&card), &proof) {
             return Err(Error::Possession);
         }
-        card.check()?;
         Ok(Self { card, bytes: bytes.to_vec() })
     }
 

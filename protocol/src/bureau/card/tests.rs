@@ -21,7 +21,7 @@ fn card() -> Card {
         not_after: start().plus_ms(YEAR_MS),
         signing: key(1).verifying_key(),
         sealing: SealingIdentity::from_seed([2; 32]).sealing_key(),
-        transport: *key(3).verifying_key().as_bytes(),
+        transport: key(3).verifying_key(),
         addresses: vec!["/ip4/192.0.2.7/udp/4433/quic-v1".into(), "/ip4/192.0.2.7/tcp/4433".into()],
         languages: vec!["en".into(), "sw-KE".into(), "zh-Hant-TW".into()],
         contacts: vec![Contact {
@@ -36,9 +36,9 @@ fn card() -> Card {
 fn refused(change: impl FnOnce(&mut Card)) -> Error {
     let mut card = card();
     change(&mut card);
-    let error = card.sign(&key(1)).unwrap_err();
+    let error = card.sign(&key(1), &key(3)).unwrap_err();
     // A reader refuses the same card, should a signer let it pass.
-    let bytes = signed::sign_unchecked(&card, &key(1));
+    let bytes = signed::sign_unchecked(&card, &key(1), &key(3));
     let read = SignedCard::from_bytes(&bytes).unwrap_err();
     assert!(read == error || matches!(read, Error::Document(_)), "{read}");
     error
@@ -46,7 +46,7 @@ fn refused(change: impl FnOnce(&mut Card)) -> Error {
 
 #[test]
 fn a_card_comes_back_as_it_was_signed() {
-    let signed = card().sign(&key(1)).unwrap();
+    let signed = card().sign(&key(1), &key(3)).unwrap();
     assert_eq!(signed.card(), &card());
     assert_eq!(SignedCard::from_bytes(signed.as_bytes()), Ok(signed.clone()));
     let text = signed.to_armor();
@@ -54,13 +54,13 @@ fn a_card_comes_back_as_it_was_signed() {
     assert_eq!(SignedCard::from_armor(&text), Ok(signed));
     assert!(matches!(SignedCard::from_armor("hello"), Err(Error::Armor(_))));
     let bare = Card { addresses: vec![], languages: vec![], contacts: vec![], ..card() };
-    assert!(bare.sign(&key(1)).is_ok());
+    assert!(bare.sign(&key(1), &key(3)).is_ok());
 }
 
 #[test]
 fn a_card_is_signed_by_the_key_it_names() {
-    assert_eq!(card().sign(&key(9)), Err(Error::NotOwnKey));
-    let forged = signed::sign_unchecked(&card(), &key(9));
+    assert_eq!(card().sign(&key(9), &key(3)), Err(Error::NotOwnKey));
+    let forged = signed::sign_unchecked(&card(), &key(9), &key(3));
     assert!(matches!(SignedCard::from_bytes(&forged), Err(Error::Document(codec::Error::Key { .. }))));
 }
 
@@ -121,12 +121,10 @@ fn what_no_bureau_would_write_is_refused() {
 fn weak_keys_are_refused() {
     let mut small = [0; 32];
     small[0] = 1;
-    let error = refused(|card| card.transport = small);
-    assert_eq!(error, Error::Key { of: "transport", why: crate::bureau::Error::WeakKey });
-    assert_eq!(refused(|card| card.transport = *card.signing.as_bytes()), Error::SameKey);
-    // A weak signing or sealing key cannot even be written by this code: put it into the signed bytes by hand.
-    let good = codec::encode(&signed::wire(&card()));
-    for weak in [card().signing.as_bytes(), card().sealing.as_bytes()] {
+    assert_eq!(refused(|card| card.transport = card.signing), Error::SameKey);
+    // A weak key cannot even be written by this code: put it into the signed bytes by hand.
+    let good = codec::encode(&signed::wire(&card(), &key(3)));
+    for weak in [card().signing.as_bytes(), card().sealing.as_bytes(), card().transport.as_bytes()] {
         let at = good.windows(32).position(|window| window == weak).unwrap();
         let mut payload = good.clone();
         payload[at..at + 32].copy_from_slice(&small);
@@ -135,9 +133,21 @@ fn weak_keys_are_refused() {
     }
 }
 
+/// A bureau cannot name a transport key that it does not have, not even by taking over another's proof.
+#[test]
+fn the_transport_key_has_signed_for_the_bureau() {
+    assert_eq!(card().sign(&key(1), &key(4)), Err(Error::NotOwnKey));
+    let without = signed::sign_unchecked(&card(), &key(1), &key(4));
+    assert_eq!(SignedCard::from_bytes(&without), Err(Error::Possession));
+    let good = codec::encode(&signed::wire(&card(), &key(3)));
+    let other = codec::encode(&signed::wire(&Card { bureau: "UG".parse().unwrap(), ..card() }, &key(3)));
+    let stolen = [&good[..good.len() - 64], &other[other.len() - 64..]].concat();
+    assert_eq!(SignedCard::from_bytes(&codec::sign(Typ::Card, &stolen, &key(1))), Err(Error::Possession));
+}
+
 #[test]
 fn damaged_cards_are_refused() {
-    let signed = card().sign(&key(1)).unwrap();
+    let signed = card().sign(&key(1), &key(3)).unwrap();
     let bytes = signed.as_bytes();
     for cut in 0..bytes.len() {
         assert!(SignedCard::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
@@ -153,19 +163,19 @@ fn damaged_cards_are_refused() {
     let contact =
         Contact { role: line.clone(), name: line.clone(), email: Some(format!("{}@a", &line[2..])), phone: None };
     let full = Card { addresses: vec![line; LIST_LIMIT], contacts: vec![contact; LIST_LIMIT], ..card() };
-    assert!(matches!(full.sign(&key(1)), Err(Error::Document(codec::Error::TooLong { .. }))));
+    assert!(matches!(full.sign(&key(1), &key(3)), Err(Error::Document(codec::Error::TooLong { .. }))));
 }
 
 #[test]
 fn what_a_later_version_adds_does_not_stop_this_one_unless_it_says_so() {
-    let payload = codec::encode(&signed::wire(&card()));
-    // One more entry, under a key that nobody knows yet: 12 entries become 13.
-    assert_eq!(payload[0], 0xac);
-    let more = [&[0xad], &payload[1..], &[0x18, 0x63, 0xf6]].concat();
+    let payload = codec::encode(&signed::wire(&card(), &key(3)));
+    // One more entry, under a key that nobody knows yet: 13 entries become 14.
+    assert_eq!(payload[0], 0xad);
+    let more = [&[0xae], &payload[1..], &[0x18, 0x63, 0xf6]].concat();
     assert!(SignedCard::from_bytes(&codec::sign(Typ::Card, &more, &key(1))).is_ok());
     let mut newer = payload;
-    assert_eq!(newer[1..3], [0x00, 0x01]);
-    newer[2] = 2;
+    assert_eq!(newer[1..3], [0x00, 0x02]);
+    newer[2] = 3;
     let error = SignedCard::from_bytes(&codec::sign(Typ::Card, &newer, &key(1))).unwrap_err();
-    assert_eq!(error, Error::Document(codec::Error::Version { found: 2, known: 1 }));
+    assert_eq!(error, Error::Document(codec::Error::Version { found: 3, known: 2 }));
 }

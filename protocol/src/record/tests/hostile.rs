@@ -34,8 +34,8 @@ fn a_good_forgery_passes() {
 #[test]
 fn heads_that_say_what_may_not_be_are_refused() {
     assert!(matches!(
-        refused(|header| header.version = 2, &[]),
-        Error::Document(codec::Error::Version { found: 2, known: 1 })
+        refused(|header| header.version = 3, &[]),
+        Error::Document(codec::Error::Version { found: 3, known: 2 })
     ));
     assert_eq!(refused(|header| header.revision = 0, &[]), Error::Revision);
     assert!(matches!(refused(|header| header.label.note = Some("x".into()), &[]), Error::Label(_)));
