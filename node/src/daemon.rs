@@ -45,7 +45,7 @@ struct Node {
 pub fn found(config: &Config, keys: &Keys) -> Result<SignedCard, Error> {
     let opened = open::open(config, keys, &|_| {})?;
     let office = opened.office;
-    let card = card::Issuer::new(config, keys)?.renew(&office)?;
+    let card = card::Issuer::new(config, keys).renew(&office)?;
     office.audit().close(office.now())?;
     office.ledger().store().close()?;
     Ok(card)
@@ -144,7 +144,7 @@ impl Node {
         .await?;
         let (network, incoming) = Network::start(network::Config::new(transport_seed, config.listen.clone())).await?;
         let office = opened.office.clone();
-        let issuer = card::Issuer::new(&config, &keys)?;
+        let issuer = card::Issuer::new(&config, &keys);
         drop(keys);
         let (card, issuer) = blocking(move || Ok((issuer.renew(&office)?, issuer))).await?;
         let settings = Settings {

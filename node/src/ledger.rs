@@ -9,6 +9,7 @@ mod cursors;
 mod events;
 mod feeds;
 mod identifiers;
+mod keys;
 mod letters;
 mod log;
 mod meta;
@@ -25,9 +26,10 @@ pub use classes::{Came, ClassIndex, ClassRow, DRAFTS, Extent};
 pub use events::Event;
 pub use feeds::Deliveries;
 pub use identifiers::IdentifierKey;
+pub use keys::{KeyRow, KeyUse};
 pub use letters::LetterRow;
 pub use log::{LogEntry, LogRun, Op};
-pub use peers::{PeerRow, RevokedRow};
+pub use peers::PeerRow;
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
 pub use retention::Due;
@@ -47,7 +49,7 @@ mod table {
 
     pub(super) const META: Table = Table(32);
     pub(super) const PEERS: Table = Table(33);
-    pub(super) const REVOKED: Table = Table(34);
+    pub(super) const KEYS: Table = Table(34);
     pub(super) const SYNCED: Table = Table(35);
     pub(super) const CAFS: Table = Table(36);
     pub(super) const ACCEPTANCES: Table = Table(37);

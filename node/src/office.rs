@@ -75,6 +75,8 @@ pub struct Secrets {
     pub signing: SigningKey,
     /// Opens parcels.
     pub sealing: SealingIdentity,
+    /// Shows on the network who calls, and proves on the card that this bureau has it.
+    pub transport: SigningKey,
     /// Salts commitments.
     pub salt: SaltKey,
     /// Derives ids of imported records.
@@ -90,10 +92,19 @@ impl Secrets {
         Self {
             signing: keys.signing(),
             sealing: keys.sealing(),
+            transport: SigningKey::from_seed(*keys.transport_seed()),
             salt: SaltKey::new(*keys.salt_key()),
             record_id: keys.record_id_secret(),
             identifier: store.subkey(&[], "igain identifiers 1"),
         }
+    }
+}
+
+impl Secrets {
+    /// The public keys that this bureau's card names.
+    fn keys(&self) -> [[u8; 32]; 3] {
+        let (signing, transport) = (self.signing.verifying_key(), self.transport.verifying_key());
+        [*signing.as_bytes(), *self.sealing.sealing_key().as_bytes(), *transport.as_bytes()]
     }
 }
 
@@ -160,9 +171,7 @@ impl Office {
             return Err(Error::ClockBehind { now: parts.clock.raw(), seen });
         }
         let peers = peers::Peers::load(&parts.ledger)?;
-        let cafs = cafs::Cafs::load(&parts.ledger, |bureau| {
-            if bureau == parts.me { Some(parts.secrets.signing.verifying_key()) } else { peers.key_of_any(bureau) }
-        })?;
+        let cafs = cafs::Cafs::load(&parts.ledger)?;
         let policy = policing::load(&parts.ledger)?;
         // The first turn reads the logs again, as after a write that failed.
         let classes = classes::Classes::load(parts.me, &parts.ledger)?;

@@ -138,10 +138,17 @@ fn read_card(bytes: &[u8]) -> Result<Cbor, String> {
     let payload = payload("card", bytes, |payload| at(payload, 6)?.as_bytes().cloned())?;
     // Sealing for a point of small order gives everybody the same secret.
     let sealing = at(&payload, 7).and_then(Cbor::as_bytes).ok_or("no sealing key")?;
-    match sealing[1..].iter().all(|byte| *byte == 0) {
-        true => Err("weak sealing key".into()),
-        false => Ok(payload),
+    if sealing[1..].iter().all(|byte| *byte == 0) {
+        return Err("weak sealing key".into());
     }
+    let part = |key| at(&payload, key).and_then(Cbor::as_bytes).ok_or("an entry is missing");
+    let mut message = b"igain transport 1".to_vec();
+    let bureau = at(&payload, 1).and_then(Cbor::as_text).ok_or("no bureau")?;
+    message.extend(bureau.bytes().chain(std::iter::repeat(0)).take(8));
+    message.extend(part(6)?);
+    let proof = Signature::from_slice(part(12)?).map_err(|error| error.to_string())?;
+    key(part(8)?)?.verify_strict(&message, &proof).map_err(|error| error.to_string())?;
+    Ok(payload)
 }
 
 #[test]

@@ -7,13 +7,13 @@ use std::time::Duration;
 use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
-use igain_node::network::{Config, Network, PeerKey};
+use igain_node::network::{Config, Network};
 use igain_node::office::{Actor, Clock, Draft, Error, Indexer, Office, Parts, Secrets, system_entropy};
 use igain_node::replication::{Replication, Settings};
 use igain_node::search::Search;
 use igain_node::store::{Options, Position, Store, StoreKey};
-use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
@@ -116,6 +116,7 @@ fn entropy(seed: u8) -> [u8; igain_node::keystore::ENTROPY_BYTES] {
 /// # Panics
 /// Where the card is refused.
 pub fn card(id: BureauId, keys: &Keys, addresses: &[String]) -> SignedCard {
+    let transport = SigningKey::from_seed(*keys.transport_seed());
     let card = Card {
         bureau: id,
         name: format!("Bureau {id}"),
@@ -124,12 +125,12 @@ pub fn card(id: BureauId, keys: &Keys, addresses: &[String]) -> SignedCard {
         not_after: NOON.plus_ms(365 * 86_400_000),
         signing: keys.signing().verifying_key(),
         sealing: keys.sealing().sealing_key(),
-        transport: *PeerKey::of_seed(&keys.transport_seed()).expect("a key").as_bytes(),
+        transport: transport.verifying_key(),
         addresses: addresses.to_vec(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
     };
-    card.sign(&keys.signing()).expect("a card")
+    card.sign(&keys.signing(), &transport).expect("a card")
 }
 
 impl Bureau {

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use igain_node::office::{Actor, Draft, Error, Office, Outcome, Served, Serving, Step};
+use igain_node::office::{Actor, Draft, Error, Office, Outcome, Received, Served, Serving, Step};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Item, Run};
@@ -83,6 +84,21 @@ pub fn know(office: &Office, id: BureauId, seed: u8) {
     office.enrol(Actor::Node, card, None, Vec::new()).expect("a sound card");
 }
 
+/// Serials of links that are resumed.
+static SERIALS: AtomicU64 = AtomicU64::new(1);
+
+/// Carries to an office all that another has for it, from where it stands.
+///
+/// # Panics
+/// Where one of them cannot read or write its books.
+pub fn carry(from: &Office, to: &Office) -> Received {
+    let cursors = to.ledger().cursors(from.me()).expect("the books");
+    let changes = Wire::resume(from, to.me(), cursors).pull(from).changes;
+    let received = to.receive(from.me(), changes).expect("the books");
+    to.align().expect("the books");
+    received
+}
+
 /// What a bureau brings another in a feed, after all that it has brought before.
 ///
 /// # Panics
@@ -114,6 +130,17 @@ impl Wire {
         let served = Served::open(office, peer).expect("a view");
         let subscriber = Subscriber::new(Cursors::default());
         Self { served, subscriber, serial: 0, between: None }
+    }
+
+    /// A peer of `office` that has come this far.
+    ///
+    /// # Panics
+    /// Where the books cannot be read.
+    pub fn resume(office: &Office, peer: BureauId, cursors: Cursors) -> Self {
+        let served = Served::open(office, peer).expect("a view");
+        // A link's serials never begin anew: they follow the clock.
+        let serial = SERIALS.fetch_add(1 << 20, Ordering::Relaxed);
+        Self { served, subscriber: Subscriber::new(cursors), serial, between: None }
     }
 
     /// Has something happen between the steps of every answer, which are counted from 0 on for each pull.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::{CafId, Role, Subset};
-use igain_protocol::time::Day;
+use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 use serde::Serialize;
 
@@ -163,13 +163,20 @@ fn list(cafs: &types::Cafs, page: &mut Page) {
         return page.line("No Crime Analysis File is known here. `igain caf create` opens one.");
     }
     let row = |caf: &types::Caf| {
-        let state = if caf.closed { "closed".to_owned() } else { format!("until {}", caf.closes) };
+        let state = match (caf.suspended, caf.closed) {
+            (true, _) => "suspended".to_owned(),
+            (false, true) => "closed".to_owned(),
+            (false, false) => format!("until {}", caf.closes),
+        };
         let members: Vec<String> = caf.members.iter().map(|member| member.bureau.to_string()).collect();
         [caf.id.to_string(), caf.name.clone(), caf.crime_area.to_string(), state, members.join(" ")]
     };
     let rows: Vec<_> = cafs.cafs.iter().map(row).collect();
     page.table(["CAF", "NAME", "CRIME AREA", "OPEN", "MEMBERS"], &rows);
 }
+
+const SUSPENDED: &str =
+    "the manager has signed two charters as one version; nothing is shared until it signs a newer one";
 
 fn render(caf: &types::Caf, page: &mut Page) {
     let join = |words: Vec<String>| if words.is_empty() { "all".to_owned() } else { words.join(", ") };
@@ -181,9 +188,10 @@ fn render(caf: &types::Caf, page: &mut Page) {
         ("scope", caf.scope.clone()),
         ("manager", caf.manager.to_string()),
         ("open", format!("{} to {}{}", caf.opened.0.day(), caf.closes, if caf.closed { ", closed" } else { "" })),
+        ("suspended", if caf.suspended { SUSPENDED.to_owned() } else { String::new() }),
         ("kinds", join(caf.kinds.iter().map(ToString::to_string).collect())),
         ("categories", join(caf.categories.iter().map(ToString::to_string).collect())),
-        ("charter", format!("version {}", caf.serial)),
+        ("charter", format!("version of {}", Timestamp::from_ms(caf.serial))),
     ]);
     page.blank();
     let row = |member: &types::Member| {

@@ -1,13 +1,12 @@
 //! The bureau's card: made from the configuration, and renewed when that changes or the card grows old.
 
 use igain_protocol::bureau::card::{self, Card, SignedCard};
-use igain_protocol::bureau::{SealingKey, VerifyingKey};
+use igain_protocol::bureau::{SealingKey, SigningKey, VerifyingKey};
 use igain_protocol::time::Timestamp;
 
 use super::Error;
 use crate::config::Config;
 use crate::keystore::Keys;
-use crate::network::{self, PeerKey};
 use crate::office::Office;
 
 const DAY_MS: u64 = 86_400_000;
@@ -17,18 +16,17 @@ pub(super) struct Issuer {
     config: Config,
     signing: VerifyingKey,
     sealing: SealingKey,
-    transport: [u8; 32],
+    transport: VerifyingKey,
 }
 
 impl Issuer {
-    pub(super) fn new(config: &Config, keys: &Keys) -> Result<Self, Error> {
-        let transport = PeerKey::of_seed(&keys.transport_seed()).ok_or(network::Error::Key)?;
-        Ok(Self {
+    pub(super) fn new(config: &Config, keys: &Keys) -> Self {
+        Self {
             config: config.clone(),
             signing: keys.signing().verifying_key(),
             sealing: keys.sealing().sealing_key(),
-            transport: *transport.as_bytes(),
-        })
+            transport: SigningKey::from_seed(*keys.transport_seed()).verifying_key(),
+        }
     }
 
     /// The card to use now: the one in use, or a new one that peers are sent.
@@ -38,8 +36,8 @@ impl Issuer {
         if let Some(known) = known.as_ref().filter(|known| self.still_says_it(known.card(), now)) {
             return Ok(known.clone());
         }
-        // A store restored from a backup may have forgotten cards that peers have; seconds never run behind them.
-        let serial = known.map_or(0, |known| known.card().serial + 1).max(now.as_ms() / 1_000);
+        // A store restored from a backup may have forgotten cards that peers have; the time never runs behind them.
+        let serial = known.map_or(0, |known| known.card().serial + 1).max(now.as_ms());
         let card = self.card(serial, now);
         tracing::info!(serial, until = %card.not_after, "a new card was issued");
         Ok(office.issue_card(&card)?)
@@ -86,7 +84,7 @@ mod tests {
         let mut config = Config::parse(&text, std::path::Path::new("igain.toml")).unwrap();
         config.card.valid_days = valid_days;
         let keys = Keys::from_entropy(&std::array::from_fn(|at| (at % 251) as u8));
-        Issuer::new(&config, &keys).unwrap()
+        Issuer::new(&config, &keys)
     }
 
     #[test]

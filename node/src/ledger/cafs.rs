@@ -20,6 +20,9 @@ pub struct CafRow {
     /// When this version came in.
     #[n(1)]
     pub received: Timestamp,
+    /// Another one that its manager signed under the same serial.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub rival: Option<Vec<u8>>,
 }
 
 impl Ledger {
@@ -43,6 +46,11 @@ impl Ledger {
     pub fn acceptances(&self) -> Result<Vec<Vec<u8>>, Error> {
         let rows: Vec<(Vec<u8>, minicbor::bytes::ByteVec)> = self.rows(NAME, table::ACCEPTANCES, &[])?;
         Ok(rows.into_iter().map(|(_, row)| row.into()).collect())
+    }
+
+    /// Forgets a member's acceptance.
+    pub fn delete_acceptance(&self, batch: &mut Batch, caf: CafId, member: BureauId) {
+        batch.delete(table::ACCEPTANCES, [caf.as_bytes().as_slice(), member.as_bytes()].concat());
     }
 
     /// Adds or replaces a member's acceptance.

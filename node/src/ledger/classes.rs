@@ -37,6 +37,9 @@ pub struct Came {
     pub generation: u64,
     /// With these groups of fields.
     pub groups: GroupSet,
+    /// Its owner may not contribute such records to their file, as far as is known here: they are kept, and not shown
+    /// before it may.
+    pub aside: bool,
 }
 
 /// How much there is in a class.
@@ -63,6 +66,8 @@ struct Row {
     groups: u8,
     #[n(4)]
     ending: Option<bool>,
+    #[n(5)]
+    aside: Option<bool>,
 }
 
 impl Ledger {
@@ -92,6 +97,7 @@ impl Ledger {
             generation: row.came.map(|came| came.generation),
             groups: row.came.map_or(0, |came| came.groups.bits()),
             ending: row.ending.then_some(true),
+            aside: row.came.filter(|came| came.aside).map(|_| true),
         };
         batch.put(table::CLASSES, class.to_be_bytes(), encode(&row));
     }
@@ -131,7 +137,7 @@ impl Row {
         let bad = |why: &str| Error::Row { table: NAME, why: why.into() };
         let label = Label::decode(&self.label).map_err(|error| bad(&error.to_string()))?;
         let groups = GroupSet::from_bits(self.groups).ok_or_else(|| bad("unknown group"))?;
-        let came = self.generation.map(|generation| Came { generation, groups });
+        let came = self.generation.map(|generation| Came { generation, groups, aside: self.aside == Some(true) });
         Ok(ClassRow { owner: self.owner, label, came, ending: self.ending == Some(true) })
     }
 }

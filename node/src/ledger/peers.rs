@@ -27,18 +27,6 @@ pub struct PeerRow {
     pub number: PeerNumber,
 }
 
-/// The end of a signing key: nothing that it signs counts any more, whatever card names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct RevokedRow {
-    /// Whose it was.
-    #[n(0)]
-    pub bureau: BureauId,
-    /// Since when.
-    #[n(1)]
-    pub at: Timestamp,
-}
-
 impl Ledger {
     /// All bureaus ever enrolled.
     ///
@@ -51,20 +39,6 @@ impl Ledger {
     /// Adds or replaces a bureau.
     pub fn put_peer(&self, batch: &mut Batch, bureau: BureauId, row: &PeerRow) {
         batch.put(table::PEERS, *bureau.as_bytes(), encode(row));
-    }
-
-    /// All revoked signing keys. There is no way to take one out.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn revoked(&self) -> Result<Vec<([u8; 32], RevokedRow)>, Error> {
-        let rows = self.rows(NAME, table::REVOKED, &[])?;
-        rows.into_iter().map(|(key, row)| Ok((part(NAME, &key, 0)?, row))).collect()
-    }
-
-    /// Revokes a signing key for ever.
-    pub fn put_revoked(&self, batch: &mut Batch, key: &[u8; 32], row: &RevokedRow) {
-        batch.put(table::REVOKED, *key, encode(row));
     }
 
     /// When the last exchange with each bureau, as a subscriber of it, ended well.

@@ -12,10 +12,11 @@ use igain_protocol::time::Day;
 use igain_protocol::vocabulary::GroupSet;
 use roaring::RoaringBitmap;
 
+use super::classes::Classes;
 use super::memory::read;
 use super::turn::Turn;
-use super::{Caf, Error, Office};
-use crate::ledger::{ClassIndex, Event, PeerNumber, Shares, SharesRow};
+use super::{Actor, Caf, Deed, Error, Office};
+use crate::ledger::{Came, ClassIndex, ClassRow, Event, PeerNumber, Shares, SharesRow};
 use crate::policy::{Bureau, CafFacts, Policy, Subject};
 
 /// How often it is reckoned anew when who takes part changes meanwhile.
@@ -63,12 +64,37 @@ impl Office {
     /// Where the books cannot be read or written; then nothing has changed.
     pub fn align(&self) -> Result<BTreeSet<BureauId>, Error> {
         let mut basis = self.inner.basis.lock().unwrap_or_else(PoisonError::into_inner);
+        self.admit()?;
         for _ in 0..TRIES {
             if let Some(narrowed) = self.align_once(&mut basis)? {
                 return Ok(narrowed);
             }
         }
         Err(Error::Overtaken)
+    }
+
+    /// Shows what was kept aside of those who may contribute it by now.
+    fn admit(&self) -> Result<(), Error> {
+        let may = |row: &ClassRow| {
+            let caf = row.label.caf.and_then(|caf| self.caf(caf).ok());
+            caf.is_some_and(|caf| caf.takes_from(row.owner, &row.label))
+        };
+        let waits =
+            |classes: &Classes| classes.aside().filter(|(_, row)| may(row)).map(|(c, r)| (c, r.clone())).collect();
+        let found: Vec<(ClassIndex, ClassRow)> = waits(&read(&self.inner.memory.classes));
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut turn = self.turn()?;
+        // A purge may have come first.
+        let found: Vec<(ClassIndex, ClassRow)> = waits(&read(&self.inner.memory.classes));
+        for (class, row) in found {
+            let deed = Deed::new(Actor::Bureau(row.owner), "feed.admit").peer(row.owner);
+            turn.account(row.label.caf.into_iter().fold(deed, Deed::caf));
+            let came = row.came.map(|came| Came { aside: false, ..came });
+            turn.put_class(class, ClassRow { came, ..row });
+        }
+        turn.commit_now()
     }
 
     /// One try; none where who takes part, a file or the policy has changed meanwhile.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use igain_protocol::bureau::{BureauId, VerifyingKey};
+use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::{
     self, Acceptance, CafId, Charter, Membership, Role, SignedAcceptance, SignedCharter, Subset,
 };
 use igain_protocol::codec::text::Fault;
 use igain_protocol::feed::{Letter, LetterKind};
 use igain_protocol::label::Label;
-use igain_protocol::time::Day;
+use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 
 use super::memory::read;
@@ -23,6 +23,8 @@ use crate::policy::CafFacts;
 pub struct Caf {
     /// The charter in force.
     pub charter: SignedCharter,
+    /// Another charter that the manager signed under the same serial: until it signs a newer one, the file is suspended.
+    pub rival: Option<SignedCharter>,
     /// The latest word of each member.
     pub acceptances: BTreeMap<BureauId, SignedAcceptance>,
 }
@@ -59,30 +61,49 @@ pub(super) struct Cafs {
 }
 
 impl Cafs {
-    pub(super) fn load(ledger: &Ledger, key_of: impl Fn(BureauId) -> Option<VerifyingKey>) -> Result<Self, Error> {
-        let mut by_id = BTreeMap::new();
-        let mut early = BTreeMap::new();
+    /// All that the books have. What came in was verified with the key that was in force then, and stays its signer's
+    /// word. What cannot be read is passed over: it must not keep the node from its work.
+    pub(super) fn load(ledger: &Ledger) -> Result<Self, Error> {
+        let mut cafs = Self::default();
         for row in ledger.cafs()? {
-            let manager = SignedCharter::claimed_manager(&row.charter)?;
-            let key = key_of(manager).ok_or(Error::UnknownPeer(manager))?;
-            let charter = SignedCharter::verify(&row.charter, &key)?;
-            by_id.insert(charter.charter().id, Caf { charter, acceptances: BTreeMap::new() });
-        }
-        for bytes in ledger.acceptances()? {
-            let member = SignedAcceptance::claimed_bureau(&bytes)?;
-            let Some(key) = key_of(member) else { continue };
-            let signed = SignedAcceptance::verify(&bytes, &key)?;
-            match by_id.get_mut(&signed.acceptance().caf) {
-                Some(caf) => drop(caf.acceptances.insert(member, signed)),
-                None => drop(early.insert((member, signed.acceptance().caf), signed)),
+            let rival = row.rival.as_deref().map(SignedCharter::trusted).transpose();
+            match SignedCharter::trusted(&row.charter).and_then(|charter| Ok((charter, rival?))) {
+                Ok((charter, rival)) => {
+                    let caf = Caf { charter, rival, acceptances: BTreeMap::new() };
+                    cafs.by_id.insert(caf.charter().id, caf);
+                }
+                Err(error) => tracing::error!(%error, "a charter in the books cannot be read, and is passed over"),
             }
         }
-        Ok(Self { by_id, early })
+        for bytes in ledger.acceptances()? {
+            let signed = match SignedAcceptance::trusted(&bytes) {
+                Ok(signed) => signed,
+                Err(error) => {
+                    tracing::error!(%error, "an answer to a charter in the books cannot be read, and is passed over");
+                    continue;
+                }
+            };
+            let (member, id) = (signed.acceptance().bureau, signed.acceptance().caf);
+            match cafs.by_id.get_mut(&id) {
+                Some(caf) => drop(caf.acceptances.insert(member, signed)),
+                None => drop(cafs.early.insert((member, id), signed)),
+            }
+        }
+        Ok(cafs)
     }
 
     /// Takes in what a turn changed.
-    pub(super) fn put(&mut self, cafs: BTreeMap<CafId, Caf>, early: BTreeMap<(BureauId, CafId), SignedAcceptance>) {
-        self.early.extend(early);
+    pub(super) fn put(
+        &mut self,
+        cafs: BTreeMap<CafId, Caf>,
+        early: BTreeMap<(BureauId, CafId), Option<SignedAcceptance>>,
+    ) {
+        for (key, answer) in early {
+            match answer {
+                Some(answer) => drop(self.early.insert(key, answer)),
+                None => drop(self.early.remove(&key)),
+            }
+        }
         for (id, caf) in cafs {
             if self.by_id.insert(id, caf).is_none() {
                 // Whoever answered early is among its members now.
@@ -125,6 +146,23 @@ impl Caf {
         self.subset_of(member).is_none_or(|only| only.admits(label.kind, label.crime_area, owner))
     }
 
+    /// Whether a bureau may contribute records of this label to the file.
+    pub fn takes_from(&self, bureau: BureauId, label: &Label) -> bool {
+        let may = self.role_of(bureau).is_some_and(Role::contributes);
+        may && self.rival.is_none() && self.charter().takes(label.kind, label.category)
+    }
+
+    /// Whether anything may be shared in the file at `now`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_open(&self, now: Timestamp) -> Result<(), Error> {
+        if self.rival.is_some() {
+            return Err(Error::Suspended(self.charter().id));
+        }
+        Ok(self.charter().check_open(now)?)
+    }
+
     /// What policy may know of it.
     pub fn facts(&self) -> CafFacts {
         let charter = self.charter();
@@ -133,7 +171,7 @@ impl Caf {
             crime_area: charter.crime_area,
             manager: charter.manager,
             closes: charter.closes,
-            closed: charter.closed,
+            closed: charter.closed.is_some() || self.rival.is_some(),
         }
     }
 }
@@ -157,24 +195,26 @@ impl Office {
     /// # Errors
     /// Where the charter is refused.
     pub fn create_caf(&self, actor: Actor, new: NewCaf) -> Result<Caf, Error> {
-        let (now, id) = (self.now(), CafId::new(self.now(), &self.random()?));
+        let (now, nonce) = (self.now(), self.random()?);
+        let id = CafId::of(self.me(), &nonce);
         if new.scope.trim().is_empty() {
             return Err(caf::Error::Text { field: "scope", fault: Fault::Empty }.into());
         }
         let charter = Charter {
             id,
+            nonce,
             name: new.name,
             purpose: new.purpose,
             crime_area: new.crime_area,
             scope: new.scope,
             manager: self.me(),
-            serial: 1,
+            serial: 0,
             opened: now,
             closes: new.closes,
             kinds: new.kinds,
             categories: new.categories,
             members: vec![(self.me(), Role::Lead)],
-            closed: false,
+            closed: None,
         };
         let mut turn = self.turn()?;
         turn.put_own_charter(Deed::new(actor, "caf.create"), charter)?;
@@ -221,7 +261,9 @@ impl Office {
     /// Where this bureau is not the manager.
     pub fn close_caf(&self, actor: Actor, id: CafId) -> Result<Caf, Error> {
         let mut turn = self.turn()?;
-        let charter = Charter { closed: true, ..turn.managed(id)? };
+        let charter = turn.managed(id)?;
+        let closed = charter.closed.or(Some(turn.now()));
+        let charter = Charter { closed, ..charter };
         turn.put_own_charter(Deed::new(actor, "caf.close"), charter)?;
         turn.commit_now()?;
         self.caf(id)
@@ -233,7 +275,7 @@ impl Office {
     /// Where this bureau does not know it or is not among its members, or it is closed.
     pub fn join(&self, actor: Actor, id: CafId, only: Subset) -> Result<Caf, Error> {
         let mut turn = self.turn()?;
-        turn.caf(id)?.charter().check_open(turn.now())?;
+        turn.caf(id)?.check_open(turn.now())?;
         let deed = Deed::new(actor, "caf.join").with("only", &only);
         turn.accept(deed, id, Membership::Joined, only)?;
         turn.commit_now()?;
@@ -278,7 +320,7 @@ impl Turn<'_> {
             caf: id,
             bureau: me,
             charter_serial: caf.charter().serial,
-            serial: caf.acceptance_of(me).map_or(1, |last| last.serial + 1),
+            serial: self.next_serial(caf.acceptance_of(me).map(|last| last.serial)),
             state,
             only,
             at: self.now(),
@@ -299,9 +341,7 @@ impl Turn<'_> {
     fn put_own_charter(&mut self, deed: Deed, mut charter: Charter) -> Result<(), Error> {
         let id = charter.id;
         let before = self.caf(id).ok();
-        if let Some(before) = &before {
-            charter.serial = before.charter().serial + 1;
-        }
+        charter.serial = self.next_serial(before.as_ref().map(|before| before.charter().serial));
         let signed = charter.sign(&self.office().secrets().signing)?;
         self.account(deed.caf(id).with("serial", charter.serial));
         let earlier = before.iter().flat_map(|caf| caf.charter().members.iter());
@@ -309,6 +349,12 @@ impl Turn<'_> {
         self.post_to(told.into_iter(), LetterKind::Charter, signed.as_bytes());
         self.put_charter(signed);
         self.introduce(before.as_ref().map(Caf::charter), id)
+    }
+
+    /// The serial of a document that follows another: greater than that, and no less than the time, so that none is given
+    /// twice although a backup was put in place.
+    fn next_serial(&self, last: Option<u64>) -> u64 {
+        self.now().as_ms().max(last.map_or(0, |last| last.saturating_add(1)))
     }
 
     /// Posts a letter to those of the bureaus that may take part.
@@ -323,20 +369,34 @@ impl Turn<'_> {
 
     /// Puts a charter that was checked in the place of the one known.
     pub(super) fn put_charter(&mut self, signed: SignedCharter) {
+        self.put_caf(signed, None);
+    }
+
+    /// Puts a charter in the place of the one known, beside another that its manager signed under the same serial.
+    pub(super) fn put_caf(&mut self, signed: SignedCharter, rival: Option<SignedCharter>) {
         let id = signed.charter().id;
-        let row = CafRow { charter: signed.as_bytes().to_vec(), received: self.now() };
+        let row = CafRow {
+            charter: signed.as_bytes().to_vec(),
+            received: self.now(),
+            rival: rival.as_ref().map(|rival| rival.as_bytes().to_vec()),
+        };
         self.office().ledger().put_caf(&mut self.batch, id, &row);
         let acceptances = match self.caf(id) {
             Ok(known) => known.acceptances,
             Err(_) => {
                 let mut early = read(&self.office().inner.memory.cafs).early_answers(id);
                 let staged = self.changed().early.iter().filter(|((_, caf), _)| *caf == id);
-                early.extend(staged.map(|((member, _), answer)| (*member, answer.clone())));
+                for ((member, _), answer) in staged {
+                    match answer {
+                        Some(answer) => drop(early.insert(*member, answer.clone())),
+                        None => drop(early.remove(member)),
+                    }
+                }
                 early
             }
         };
         self.standing().early.retain(|(_, caf), _| *caf != id);
-        self.standing().cafs.insert(id, Caf { charter: signed, acceptances });
+        self.standing().cafs.insert(id, Caf { charter: signed, rival, acceptances });
     }
 
     /// Puts a member's answer that was checked in the place of the one known.
@@ -348,7 +408,7 @@ impl Turn<'_> {
                 caf.acceptances.insert(member, signed);
                 self.standing().cafs.insert(id, caf);
             }
-            Err(_) => drop(self.standing().early.insert((member, id), signed)),
+            Err(_) => drop(self.standing().early.insert((member, id), Some(signed))),
         }
     }
 
@@ -360,10 +420,29 @@ impl Turn<'_> {
         }
         let cafs = read(&self.office().inner.memory.cafs);
         let staged = &self.changed().early;
-        let early = staged.get(&(member, id)).or_else(|| cafs.early.get(&(member, id))).cloned();
+        let known = || cafs.early.get(&(member, id)).cloned();
+        let early = staged.get(&(member, id)).cloned().unwrap_or_else(known);
         let waiting = staged.keys().chain(cafs.early.keys()).filter(|(from, _)| *from == member);
         let room = early.is_some() || waiting.count() < EARLY_LIMIT;
         (early, room)
+    }
+
+    /// Forgets what a bureau has answered to charters: it comes with another key, and must answer anew.
+    pub(super) fn forget_answers(&mut self, bureau: BureauId) {
+        let cafs = self.office().cafs().into_iter().map(|caf| caf.charter().id);
+        let answered: Vec<CafId> = cafs.filter(|id| self.answer_of(bureau, *id).0.is_some()).collect();
+        let early = read(&self.office().inner.memory.cafs).early.keys().copied().collect::<Vec<_>>();
+        for id in answered {
+            if let Ok(mut caf) = self.caf(id) {
+                caf.acceptances.remove(&bureau);
+                self.standing().cafs.insert(id, caf);
+                self.office().ledger().delete_acceptance(&mut self.batch, id, bureau);
+            }
+        }
+        for (_, id) in early.into_iter().filter(|(member, _)| *member == bureau) {
+            self.standing().early.insert((bureau, id), None);
+            self.office().ledger().delete_acceptance(&mut self.batch, id, bureau);
+        }
     }
 
     /// Tells members that a charter names anew what this bureau has answered, which those before them were told when

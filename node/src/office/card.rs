@@ -20,7 +20,7 @@ impl Office {
     /// # Errors
     /// Where the card is refused, or the books cannot be written.
     pub fn issue_card(&self, card: &Card) -> Result<SignedCard, Error> {
-        let signed = card.sign(&self.secrets().signing)?;
+        let signed = card.sign(&self.secrets().signing, &self.secrets().transport)?;
         let mut turn = self.turn()?;
         turn.account(Deed::new(Actor::Node, "card.issue").with("serial", card.serial));
         self.ledger().put_card(&mut turn.batch, signed.as_bytes());

@@ -22,7 +22,7 @@ pub(super) type Extents = BTreeMap<ClassIndex, Extent>;
 pub(super) struct Classes {
     own: BTreeMap<Label, ClassIndex>,
     /// Received ones that are not ending.
-    received: BTreeMap<(BureauId, LabelDigest, Came), ClassIndex>,
+    received: BTreeSet<(BureauId, LabelDigest, Came, ClassIndex)>,
     rows: BTreeMap<ClassIndex, ClassRow>,
     /// The number of the next new class: none is ever given twice.
     next: ClassIndex,
@@ -77,14 +77,11 @@ impl Classes {
     pub(super) fn insert(&mut self, me: BureauId, class: ClassIndex, row: ClassRow) {
         if row.owner == me {
             self.own.insert(row.label.clone(), class);
-        } else if let Some(came) = row.came {
-            let key = (row.owner, row.label.digest(), came);
-            if !row.ending {
-                self.received.insert(key, class);
-            } else if self.received.get(&key) == Some(&class) {
-                self.received.remove(&key);
-            }
         }
+        if let Some(key) = self.rows.get(&class).and_then(|before| received(class, before)) {
+            self.received.remove(&key);
+        }
+        self.received.extend(received(class, &row).filter(|_| !row.ending));
         self.rows.insert(class, row);
         self.next = self.next.max(class + 1);
     }
@@ -96,16 +93,23 @@ impl Classes {
 
     /// The class of what came from a bureau with this label, and in this way.
     pub(super) fn received_class(&self, owner: BureauId, label: LabelDigest, came: Came) -> Option<ClassIndex> {
-        self.received.get(&(owner, label, came)).copied()
+        let from = (owner, label, came, 0);
+        let first = self.received.range(from..).next().filter(|key| (key.0, key.1, key.2) == (owner, label, came));
+        first.map(|key| key.3)
     }
 
     /// The classes of all that came from a bureau and is not ending; of one label where it is named.
     pub(super) fn received_of(&self, owner: BureauId, label: Option<LabelDigest>) -> Vec<(Came, ClassIndex)> {
-        let (first, last) = (label.unwrap_or(LabelDigest::from_bytes([0; 16])), label);
-        let from = (owner, first, Came { generation: 0, groups: GroupSet::EMPTY });
-        let of = |key: &(BureauId, LabelDigest, Came)| key.0 == owner && last.is_none_or(|label| key.1 == label);
-        let these = self.received.range(from..).take_while(|(key, _)| of(key));
-        these.map(|(key, class)| (key.2, *class)).collect()
+        let first = label.unwrap_or(LabelDigest::from_bytes([0; 16]));
+        let from = (owner, first, Came { generation: 0, groups: GroupSet::EMPTY, aside: false }, 0);
+        let these =
+            self.received.range(from..).take_while(|key| key.0 == owner && label.is_none_or(|one| key.1 == one));
+        these.map(|key| (key.2, key.3)).collect()
+    }
+
+    /// Received classes that are kept and not shown.
+    pub(super) fn aside(&self) -> impl Iterator<Item = (ClassIndex, &ClassRow)> {
+        self.received.iter().filter(|key| key.2.aside).filter_map(|key| Some((key.3, self.rows.get(&key.3)?)))
     }
 
     /// The number of a new class.
@@ -213,6 +217,11 @@ impl Classes {
     }
 }
 
+/// What a received class is found by.
+fn received(class: ClassIndex, row: &ClassRow) -> Option<(BureauId, LabelDigest, Came, ClassIndex)> {
+    row.came.map(|came| (row.owner, row.label.digest(), came, class))
+}
+
 impl Office {
     /// Whether something stands after a number in the log of a class that a peer may have.
     pub(super) fn has_news_after(&self, peer: BureauId, after: u64) -> Result<bool, Error> {
@@ -262,7 +271,8 @@ impl Office {
     pub fn counts(&self) -> BTreeMap<BureauId, u64> {
         let classes = read(&self.inner.memory.classes);
         let mut counts = BTreeMap::new();
-        for (class, row) in classes.rows().filter(|(_, row)| !row.ending) {
+        let shown = |row: &ClassRow| !row.ending && !row.came.is_some_and(|came| came.aside);
+        for (class, row) in classes.rows().filter(|(_, row)| shown(row)) {
             *counts.entry(row.owner).or_default() += classes.visible(class).records;
         }
         counts

@@ -213,7 +213,7 @@ impl Office {
         }
         let Some(id) = label.caf else { return Ok(()) };
         let caf = self.caf(id)?;
-        caf.charter().check_open(self.now())?;
+        caf.check_open(self.now())?;
         match caf.role_of(self.me()) {
             None => return Err(Error::NotMember),
             Some(role) if !role.contributes() => return Err(Error::ReaderOnly),

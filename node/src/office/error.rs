@@ -82,9 +82,18 @@ pub enum Error {
     /// The country code is taken by another key.
     #[error("`{0}` is enrolled with another key. Revoke it first if the key was replaced")]
     OtherKey(BureauId),
+    /// A card that names a key which is another bureau's, or was, or is for another use.
+    #[error("the card names a key that belongs to {0}, or has another use there. Do not enrol it; ask its bureau why")]
+    ForeignKey(BureauId),
     /// No such CAF, or not for this bureau to know.
     #[error("there is no CAF `{0}` here. `igain caf list` shows those that this bureau knows")]
     UnknownCaf(CafId),
+    /// A CAF whose manager has signed two charters under one serial.
+    #[error(
+        "the CAF `{0}` is suspended: its manager has signed two charters under one serial. Nothing is shared in it until \
+         the manager signs a newer one"
+    )]
+    Suspended(CafId),
     /// Only the manager may do this.
     #[error("only the manager, {0}, may change the charter")]
     NotManager(BureauId),
@@ -180,7 +189,9 @@ impl Error {
             Self::Fingerprint { .. } => "peer.fingerprint",
             Self::OwnCard => "peer.own-card",
             Self::OtherKey(_) => "peer.other-key",
+            Self::ForeignKey(_) => "card.foreign-key",
             Self::UnknownCaf(_) => "caf.unknown",
+            Self::Suspended(_) => "caf.suspended",
             Self::NotManager(_) => "caf.not-manager",
             Self::NotMember => "caf.not-member",
             Self::ReaderOnly => "caf.reader-only",

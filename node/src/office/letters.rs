@@ -6,7 +6,7 @@ use igain_protocol::feed::{Cursor, FeedKind, Letter, LetterKind};
 use igain_protocol::receipt::{Receipt, Refusal, SignedReceipt};
 
 use super::turn::Turn;
-use super::{Actor, Deed, Error};
+use super::{Actor, Caf, Deed, Error};
 use crate::ledger::ReceiptRow;
 
 impl Turn<'_> {
@@ -47,16 +47,39 @@ impl Turn<'_> {
         let key = self.key_of(SignedCharter::claimed_manager(bytes)?)?;
         let signed = SignedCharter::verify(bytes, &key)?;
         let (id, serial) = (signed.charter().id, signed.charter().serial);
-        let before = self.caf(id).ok().map(|known| known.charter().clone());
+        let known = self.caf(id).ok();
+        if let Some(known) = &known
+            && serial <= known.charter().serial
+        {
+            return self.compare_charter(sender, signed, known);
+        }
+        let before = known.map(|known| known.charter().clone());
         if let Some(before) = &before {
-            if serial <= before.serial {
-                return Ok(());
-            }
             signed.charter().supersedes(before)?;
         }
         self.account(Deed::new(Actor::Bureau(sender), "caf.charter").caf(id).with("serial", serial));
         self.put_charter(signed);
         self.introduce(before.as_ref(), id)
+    }
+
+    /// What a charter is that is no newer than the one known: an older one, which its manager is told if it comes from
+    /// there, since it was put back to before it signed the newest; or another one under the same serial.
+    fn compare_charter(&mut self, sender: BureauId, signed: SignedCharter, known: &Caf) -> Result<(), Error> {
+        let (id, manager) = (known.charter().id, known.charter().manager);
+        if signed.charter().serial < known.charter().serial {
+            if sender == manager {
+                self.post(sender, Letter { kind: LetterKind::Charter, bytes: known.charter.as_bytes().to_vec() });
+            }
+            return Ok(());
+        }
+        let same = |one: &SignedCharter| one.charter() == signed.charter();
+        if same(&known.charter) || known.rival.is_some() {
+            return Ok(());
+        }
+        let deed = Deed::new(Actor::Bureau(manager), "caf.equivocation").caf(id);
+        self.account(deed.with("serial", signed.charter().serial).with("from", sender));
+        self.put_caf(known.charter.clone(), Some(signed));
+        Ok(())
     }
 
     fn take_acceptance(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
@@ -66,6 +89,10 @@ impl Turn<'_> {
         let (known, room) = self.answer_of(member, acceptance.caf);
         if let Some(known) = &known {
             if acceptance.serial <= known.acceptance().serial {
+                if acceptance.serial < known.acceptance().serial && sender == member {
+                    // It was put back to before it gave its newest answer.
+                    self.post(sender, Letter { kind: LetterKind::Acceptance, bytes: known.as_bytes().to_vec() });
+                }
                 return Ok(());
             }
             acceptance.supersedes(known.acceptance())?;

@@ -13,7 +13,7 @@ use super::cafs::{Caf, Cafs};
 use super::classes::{Classes, Extents};
 use super::news::{Board, News};
 use super::peers::{Peer, Peers};
-use crate::ledger::{ClassIndex, Shares};
+use crate::ledger::{ClassIndex, KeyRow, Shares};
 use crate::policy::Policy;
 
 /// What is read by all.
@@ -51,9 +51,10 @@ pub(super) struct Published {
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     pub(super) peers: BTreeMap<BureauId, Peer>,
+    pub(super) keys: BTreeMap<[u8; 32], KeyRow>,
     pub(super) cafs: BTreeMap<CafId, Caf>,
-    /// Answers to charters that have not come yet.
-    pub(super) early: BTreeMap<(BureauId, CafId), SignedAcceptance>,
+    /// Answers to charters that have not come yet; none where one must be forgotten.
+    pub(super) early: BTreeMap<(BureauId, CafId), Option<SignedAcceptance>>,
     pub(super) policy: Option<Arc<Policy>>,
 }
 
@@ -94,8 +95,8 @@ impl Memory {
         classes.share(shares, &regranted);
         drop(classes);
         if !standing.is_empty() {
-            let Standing { peers, cafs, early, policy } = standing;
-            write(&self.peers).put(peers);
+            let Standing { peers, keys, cafs, early, policy } = standing;
+            write(&self.peers).put(peers, keys);
             write(&self.cafs).put(cafs, early);
             if let Some(policy) = policy {
                 *write(&self.policy) = policy;

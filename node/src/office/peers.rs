@@ -9,7 +9,7 @@ use igain_protocol::time::Timestamp;
 use super::memory::read;
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{Ledger, PeerNumber, PeerRow, RevokedRow};
+use crate::ledger::{KeyRow, KeyUse, Ledger, PeerNumber, PeerRow};
 
 /// One enrolled bureau.
 #[derive(Debug, Clone)]
@@ -32,39 +32,42 @@ pub struct Peer {
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     by_id: BTreeMap<BureauId, Peer>,
-    /// Signing keys that are revoked, whoever's they were, and since when. None ever comes out.
-    revoked: BTreeMap<[u8; 32], Timestamp>,
+    /// All keys that any card ever named. None ever comes out.
+    keys: BTreeMap<[u8; 32], KeyRow>,
 }
 
 impl Peers {
     pub(super) fn load(ledger: &Ledger) -> Result<Self, Error> {
-        let revoked: BTreeMap<_, _> = ledger.revoked()?.into_iter().map(|(key, row)| (key, row.at)).collect();
+        let keys: BTreeMap<[u8; 32], KeyRow> = ledger.keys()?.into_iter().collect();
         let synced: BTreeMap<BureauId, Timestamp> = ledger.synced()?.into_iter().collect();
         let mut by_id = BTreeMap::new();
         for row in ledger.peers()? {
-            let card = SignedCard::from_bytes(&row.card)?;
+            // One card that cannot be read must not keep the others, and the node, from their work.
+            let card = match SignedCard::from_bytes(&row.card) {
+                Ok(card) => card,
+                Err(error) => {
+                    tracing::error!(%error, "the card of a bureau cannot be read, and the bureau takes no part. Enrol its newest card");
+                    continue;
+                }
+            };
             let (bureau, key) = (card.card().bureau, *card.card().signing.as_bytes());
             let peer = Peer {
                 card,
                 enrolled: row.enrolled,
-                revoked: revoked.get(&key).copied(),
+                revoked: keys.get(&key).and_then(|known| known.revoked),
                 tags: row.tags,
                 synced: synced.get(&bureau).copied(),
                 number: row.number,
             };
             by_id.insert(bureau, peer);
         }
-        Ok(Self { by_id, revoked })
+        Ok(Self { by_id, keys })
     }
 
     /// Takes in what a turn changed.
-    pub(super) fn put(&mut self, peers: BTreeMap<BureauId, Peer>) {
-        for (bureau, peer) in peers {
-            if let Some(at) = peer.revoked {
-                self.revoked.entry(*peer.card().signing.as_bytes()).or_insert(at);
-            }
-            self.by_id.insert(bureau, peer);
-        }
+    pub(super) fn put(&mut self, peers: BTreeMap<BureauId, Peer>, keys: BTreeMap<[u8; 32], KeyRow>) {
+        self.keys.extend(keys);
+        self.by_id.extend(peers);
     }
 
     /// When an exchange ended well: for people to look at, nothing is decided by it.
@@ -72,11 +75,6 @@ impl Peers {
         if let Some(peer) = self.by_id.get_mut(&bureau) {
             peer.synced = Some(at);
         }
-    }
-
-    /// The key of a bureau, revoked or not.
-    pub(super) fn key_of_any(&self, bureau: BureauId) -> Option<VerifyingKey> {
-        self.by_id.get(&bureau).map(|peer| peer.card.card().signing)
     }
 }
 
@@ -233,9 +231,7 @@ impl Turn<'_> {
             return Err(Error::OwnCard);
         }
         card.card().check_valid(self.now())?;
-        if read(&self.office().inner.memory.peers).revoked.contains_key(card.card().signing.as_bytes()) {
-            return Err(Error::RevokedPeer(bureau));
-        }
+        self.check_keys(card.card())?;
         match self.peer(bureau) {
             Ok(known) if known.card().signing != card.card().signing && known.revoked.is_none() => {
                 Err(Error::OtherKey(bureau))
@@ -245,6 +241,25 @@ impl Turn<'_> {
             Ok(known) => Ok(card.card().supersedes(known.card())?),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Whether the keys of a card are its bureau's own, and in use.
+    fn check_keys(&self, card: &Card) -> Result<(), Error> {
+        let own = self.office().secrets().keys();
+        for (key, what_for) in keys_of(card) {
+            if own.contains(&key) {
+                return Err(Error::ForeignKey(self.office().me()));
+            }
+            let known = read(&self.office().inner.memory.peers).keys.get(&key).copied();
+            match known.filter(|known| known.bureau != card.bureau || known.what_for != what_for) {
+                Some(known) => return Err(Error::ForeignKey(known.bureau)),
+                None if known.is_some_and(|known| known.revoked.is_some()) => {
+                    return Err(Error::RevokedPeer(card.bureau));
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// Takes a renewed card that its bureau sent; an older one is passed over. Whether it is new.
@@ -268,6 +283,9 @@ impl Turn<'_> {
     fn put_card(&mut self, card: SignedCard, tags: Vec<String>) {
         let bureau = card.card().bureau;
         let known = self.peer(bureau).ok();
+        if known.as_ref().is_some_and(|known| known.card().signing != card.card().signing) {
+            self.forget_answers(bureau);
+        }
         let number = known.as_ref().map_or_else(|| self.next_peer(), |known| known.number);
         let known = known.filter(|known| known.revoked.is_none());
         let enrolled = known.as_ref().map_or(self.now(), |known| known.enrolled);
@@ -277,7 +295,18 @@ impl Turn<'_> {
         };
         let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced), number };
         self.office().ledger().put_peer(&mut self.batch, bureau, &peer.row());
+        for (key, what_for) in keys_of(peer.card()) {
+            let known = read(&self.office().inner.memory.peers).keys.contains_key(&key);
+            if !known {
+                self.put_key(key, KeyRow { bureau, what_for, since: self.now(), revoked: None });
+            }
+        }
         self.standing().peers.insert(bureau, peer);
+    }
+
+    fn put_key(&mut self, key: [u8; 32], row: KeyRow) {
+        self.office().ledger().put_key(&mut self.batch, &key, &row);
+        self.standing().keys.insert(key, row);
     }
 
     /// The number of the next bureau that was never enrolled.
@@ -287,8 +316,20 @@ impl Turn<'_> {
         numbers.max().unwrap_or_default()
     }
 
+    /// Revokes the signing key of a bureau for ever.
     fn put_revoked(&mut self, peer: &Peer, at: Timestamp) {
-        let row = RevokedRow { bureau: peer.card().bureau, at };
-        self.office().ledger().put_revoked(&mut self.batch, peer.card().signing.as_bytes(), &row);
+        let (bureau, key) = (peer.card().bureau, *peer.card().signing.as_bytes());
+        let known = read(&self.office().inner.memory.peers).keys.get(&key).copied();
+        let row = known.unwrap_or(KeyRow { bureau, what_for: KeyUse::Signing, since: at, revoked: None });
+        self.put_key(key, KeyRow { revoked: Some(at), ..row });
     }
+}
+
+/// The keys that a card names.
+fn keys_of(card: &Card) -> [([u8; 32], KeyUse); 3] {
+    [
+        (*card.signing.as_bytes(), KeyUse::Signing),
+        (*card.sealing.as_bytes(), KeyUse::Sealing),
+        (*card.transport.as_bytes(), KeyUse::Transport),
+    ]
 }

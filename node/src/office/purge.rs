@@ -33,11 +33,18 @@ impl Office {
         failed.map(|()| gone)
     }
 
-    /// Whether a record may be shown: its last day has not passed, and its class was not taken back.
-    pub fn is_shown(&self, row: &RecordRow) -> bool {
+    /// Whether a record is kept: its last day has not passed, and its class was not taken back.
+    pub fn is_kept(&self, row: &RecordRow) -> bool {
         let class = row.place.class;
         let kept = class == DRAFTS || read(&self.inner.memory.classes).row(class).is_some_and(|class| !class.ending);
         kept && row.is_live(self.now().day())
+    }
+
+    /// Whether a record may be shown: its last day has not passed, its class was not taken back, and its owner may
+    /// contribute it to its file.
+    pub fn is_shown(&self, row: &RecordRow) -> bool {
+        let aside = |class: &ClassRow| class.came.is_some_and(|came| came.aside);
+        self.is_kept(row) && !read(&self.inner.memory.classes).row(row.place.class).is_some_and(aside)
     }
 
     /// Removes all of a class that is ending, and then the class; with the last of its owner's, posts a receipt. Returns

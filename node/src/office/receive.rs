@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use igain_protocol::bureau::card::CLOCK_SKEW_MS;
 use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
-use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
+use igain_protocol::record::{self, Header, Record, RecordId, Tombstone, Unverified};
 use igain_protocol::sync::{Change, Violation};
+use igain_protocol::time::Timestamp;
+use igain_protocol::vocabulary::Tlp;
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
@@ -257,7 +260,10 @@ impl<'a> Intake<'a> {
     fn entry(&mut self, entry: Entry, generation: u64, verdicts: &mut Verdicts) -> Result<(), Error> {
         match entry {
             Entry::Put { groups, .. } => match verdicts.records.next() {
-                Some(Ok((record, identifiers))) => self.put(Came { generation, groups }, &record, &identifiers),
+                Some(Ok((record, identifiers))) => {
+                    let aside = self.is_aside(record.header());
+                    self.put(Came { generation, groups, aside }, &record, &identifiers)
+                }
                 Some(Err((id, error))) => {
                     self.refuse(id, 0, error.code());
                     Ok(())
@@ -387,6 +393,8 @@ impl<'a> Intake<'a> {
         let header = record.header();
         Ok(if let Err(error) = header.check_shareable() {
             Some(error.code())
+        } else if let Some(why) = self.outside(header) {
+            Some(why)
         } else if header.retain_until.is_none_or(|until| until < self.turn.now().day()) {
             Some("record.outdated")
         } else if self.ended.contains(&key) || self.books.is_barred(self.office(), key, header.revision)? {
@@ -394,6 +402,30 @@ impl<'a> Intake<'a> {
         } else {
             None
         })
+    }
+
+    /// Why a record is not for this bureau, or not for the file that its label names, whoever may join that still.
+    fn outside(&self, header: &Header) -> Option<&'static str> {
+        let (label, me) = (&header.label, self.office().me());
+        if !label.audience.is_empty() && !label.audience.contains(&me) {
+            return Some("label.audience");
+        }
+        if label.tlp == Tlp::Red && label.audience.is_empty() {
+            return Some("label.red");
+        }
+        let caf = self.turn.caf(label.caf?).ok()?;
+        let charter = caf.charter();
+        let before = header.modified.plus_ms(CLOCK_SKEW_MS) < charter.opened;
+        let late = |closed: Timestamp| closed.plus_ms(CLOCK_SKEW_MS) < header.modified;
+        let over = charter.closed.is_some_and(late) || late(charter.closes.plus_days(1).start());
+        (before || over).then_some("caf.over")
+    }
+
+    /// Whether the provider may not contribute a record to the file that its label names, as far as is known here. It may
+    /// be that a newer charter, or an answer to it, is still on its way.
+    fn is_aside(&self, header: &Header) -> bool {
+        let Some(id) = header.label.caf else { return false };
+        !self.turn.caf(id).is_ok_and(|caf| caf.takes_from(self.provider, &header.label))
     }
 
     /// Brings the identifiers by which a record is found in line with its new version.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::Card;
+use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Cursor, Entry, FeedKind, Position};
 use igain_protocol::label::Label;
@@ -17,7 +17,6 @@ use super::{Actor, Clock, Office, Parts, Secrets, system_entropy};
 use crate::audit::AuditLog;
 use crate::keystore::Keys;
 use crate::ledger::{Came, Ledger, Place, RecordKey};
-use crate::network::PeerKey;
 use crate::search::Search;
 use crate::store::{Options, Store, StoreKey};
 
@@ -52,6 +51,7 @@ pub(crate) fn office(keys: &Keys, folder: &Path) -> Office {
 /// Enrols BR, which has these keys.
 pub(crate) fn enrol(office: &Office, keys: &Keys) -> BureauId {
     let bureau = "BR".parse().unwrap();
+    let transport = SigningKey::from_seed(*keys.transport_seed());
     let card = Card {
         bureau,
         name: "Bureau BR".into(),
@@ -60,12 +60,12 @@ pub(crate) fn enrol(office: &Office, keys: &Keys) -> BureauId {
         not_after: NOW.plus_ms(86_400_000),
         signing: keys.signing().verifying_key(),
         sealing: keys.sealing().sealing_key(),
-        transport: *PeerKey::of_seed(&keys.transport_seed()).unwrap().as_bytes(),
+        transport: transport.verifying_key(),
         addresses: Vec::new(),
         languages: Vec::new(),
         contacts: Vec::new(),
     };
-    office.enrol(Actor::Node, card.sign(&keys.signing()).unwrap(), None, Vec::new()).unwrap();
+    office.enrol(Actor::Node, card.sign(&keys.signing(), &transport).unwrap(), None, Vec::new()).unwrap();
     bureau
 }
 
@@ -109,7 +109,7 @@ fn l8_a_record_that_cannot_be_read_holds_up_no_other_that_is_due() {
     let key = |nth| RecordKey { id: RecordId::from_bytes([nth; 16]), owner: from };
     let today = NOW.day();
     let mut turn = office.turn().unwrap();
-    let came = Came { generation: 1, groups: GroupSet::ALL };
+    let came = Came { generation: 1, groups: GroupSet::ALL, aside: false };
     let class = turn.received_class(from, &Label::new(Kind::Phone, Tlp::Green), came);
     for nth in 1..=3 {
         let place = Place { class, seq: 1, since: 1, number: 1, stored: NOW, until: Some(today) };

@@ -55,7 +55,7 @@ pub struct CafFacts {
 impl From<&Charter> for CafFacts {
     fn from(charter: &Charter) -> Self {
         let Charter { purpose, crime_area, manager, closes, closed, .. } = *charter;
-        Self { purpose, crime_area, manager, closes, closed }
+        Self { purpose, crime_area, manager, closes, closed: closed.is_some() }
     }
 }
 

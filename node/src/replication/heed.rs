@@ -96,13 +96,16 @@ impl Replication {
     fn refresh_links(&self) {
         let mut links = lock(&self.inner.links);
         let peers = self.office().active_peers();
-        let active: BTreeMap<_, PeerKey> =
-            peers.iter().map(|peer| (peer.card().bureau, PeerKey::from_bytes(peer.card().transport))).collect();
+        let active: BTreeMap<_, PeerKey> = peers
+            .iter()
+            .map(|peer| (peer.card().bureau, PeerKey::from_bytes(*peer.card().transport.as_bytes())))
+            .collect();
         let gone = links.extract_if(.., |bureau, running| active.get(bureau) != Some(&running.link.key));
         lock(&self.inner.gone).extend(gone.map(|(_, running)| Arc::clone(&running.link)));
         *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
-        let allowed =
-            peers.iter().map(|peer| (PeerKey::from_bytes(peer.card().transport), peer.card().addresses.clone()));
+        let allowed = peers
+            .iter()
+            .map(|peer| (PeerKey::from_bytes(*peer.card().transport.as_bytes()), peer.card().addresses.clone()));
         for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
             tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
         }

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use igain_node::api::types::{Enrolment, Peer, PolicyChange, PolicyText};
-use igain_node::network::PeerKey;
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{SealingIdentity, SigningKey};
 use igain_protocol::time::Timestamp;
@@ -92,7 +91,7 @@ fn id(nth: usize) -> String {
 /// The card of a bureau that only calls out.
 fn card(nth: usize) -> SignedCard {
     let seed = |what: &str| -> [u8; 32] { Sha256::digest(format!("bench {what} {nth}")).into() };
-    let signing = SigningKey::from_seed(seed("signing"));
+    let (signing, transport) = (SigningKey::from_seed(seed("signing")), SigningKey::from_seed(seed("transport")));
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
     let now = u64::try_from(since).expect("a time");
     let card = Card {
@@ -103,10 +102,10 @@ fn card(nth: usize) -> SignedCard {
         not_after: Timestamp::from_ms(now + 300 * DAY_MS),
         signing: signing.verifying_key(),
         sealing: SealingIdentity::from_seed(seed("sealing")).sealing_key(),
-        transport: *PeerKey::of_seed(&seed("transport")).expect("a key").as_bytes(),
+        transport: transport.verifying_key(),
         addresses: Vec::new(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
     };
-    card.sign(&signing).expect("a card")
+    card.sign(&signing, &transport).expect("a card")
 }

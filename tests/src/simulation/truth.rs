@@ -131,7 +131,7 @@ fn files(one: &Office, other: &Office) -> Result<(), String> {
     Ok(())
 }
 
-/// All that an office would show.
+/// All that an office would show, now or once it hears that it may.
 fn shown(office: &Office) -> Result<BTreeMap<(BureauId, RecordId), RecordRow>, String> {
     let mut all = BTreeMap::new();
     let mut after = None;
@@ -140,7 +140,7 @@ fn shown(office: &Office) -> Result<BTreeMap<(BureauId, RecordId), RecordRow>, S
         let Some((last, _)) = page.last() else { return Ok(all) };
         after = Some(*last);
         for (key, row) in page {
-            if office.is_shown(&row) {
+            if office.is_kept(&row) {
                 all.insert((key.owner, key.id), row);
             }
         }

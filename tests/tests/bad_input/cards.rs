@@ -51,8 +51,8 @@ fn a_weak_key() {
         0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
     ];
     for weak in [neutral, order_eight] {
-        for key in [sound.card().transport, *sound.card().signing.as_bytes()] {
-            ke.write("bad.card", &patched(&keys, &key, &weak));
+        for key in [sound.card().transport, sound.card().signing] {
+            ke.write("bad.card", &patched(&keys, key.as_bytes(), &weak));
             let refusal = refused(&ke, &["peer", "enrol", "bad.card", "--fingerprint", "0000"]);
             refusal.expect("bureau.weak-key", &["weak", "must make new keys and a new card"]);
         }

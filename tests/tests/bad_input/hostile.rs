@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use igain_node::keystore::Keys;
 use igain_node::network::{Config, Exchange, Incoming, Limits, Network, PeerKey};
-use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::feed::Cursors;
 use igain_protocol::sync::{Message, Pull};
 use igain_protocol::time::Timestamp;
@@ -29,7 +29,7 @@ pub(super) const HOSTILE: &str = "BR";
 /// A card for these keys, valid now unless `change` says otherwise.
 pub(super) fn card(id: &str, keys: &Keys, change: impl FnOnce(&mut Card)) -> SignedCard {
     let now = now();
-    let transport = PeerKey::of_seed(&keys.transport_seed()).expect("a key");
+    let transport = SigningKey::from_seed(*keys.transport_seed());
     let mut card = Card {
         bureau: id.parse().expect("a bureau"),
         name: format!("Bureau {id}"),
@@ -38,13 +38,13 @@ pub(super) fn card(id: &str, keys: &Keys, change: impl FnOnce(&mut Card)) -> Sig
         not_after: now.plus_ms(86_400_000),
         signing: keys.signing().verifying_key(),
         sealing: keys.sealing().sealing_key(),
-        transport: *transport.as_bytes(),
+        transport: transport.verifying_key(),
         addresses: Vec::new(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
     };
     change(&mut card);
-    card.sign(&keys.signing()).expect("a card")
+    card.sign(&keys.signing(), &transport).expect("a card")
 }
 
 /// Now, by the machine's clock.
@@ -83,12 +83,12 @@ impl Siege {
         ke.json(&["record", "add", "phone", "number=+254700000001", "--tlp", "green", "--grading", "B2"]);
         let armor = ke.json(&["card", "export"])["armor"].as_str().expect("a card").to_owned();
         let card = SignedCard::from_armor(&armor).expect("a card").card().clone();
-        network.set_allowed(vec![(PeerKey::from_bytes(card.transport), card.addresses.clone())]);
+        network.set_allowed(vec![(PeerKey::from_bytes(*card.transport.as_bytes()), card.addresses.clone())]);
         Self { ke, card, keys, network, incoming, runtime }
     }
 
     fn ke_key(&self) -> PeerKey {
-        PeerKey::from_bytes(self.card.transport)
+        PeerKey::from_bytes(*self.card.transport.as_bytes())
     }
 
     fn me(&self) -> BureauId {

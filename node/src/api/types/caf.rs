@@ -32,6 +32,9 @@ pub struct Caf {
     pub closes: Text<Day>,
     /// Closed before its time.
     pub closed: bool,
+    /// Its manager has signed two charters under one serial: nothing is shared in it until it signs a newer one.
+    #[serde(default)]
+    pub suspended: bool,
     /// Kinds of records that it takes; empty for all.
     pub kinds: Vec<Text<Kind>>,
     /// Subject categories that it takes; empty for all.
@@ -171,7 +174,8 @@ impl From<&office::Caf> for Caf {
             serial: charter.serial,
             opened: Text(charter.opened),
             closes: Text(charter.closes),
-            closed: charter.closed,
+            closed: charter.closed.is_some(),
+            suspended: caf.rival.is_some(),
             kinds: charter.kinds.iter().copied().map(Text).collect(),
             categories: charter.categories.iter().copied().map(Text).collect(),
             members,

@@ -48,7 +48,10 @@ fn frames_that_are_no_message() {
         assert_eq!(last["actor"], "bureau:BR");
         if *how == "frame.version" {
             let error = siege.last_error();
-            assert!(error.contains(&format!("version {}", VERSION + 1)) && error.contains("Update the older of the two"), "{error}");
+            assert!(
+                error.contains(&format!("version {}", VERSION + 1)) && error.contains("Update the older of the two"),
+                "{error}"
+            );
         }
     }
     siege.assert_served();
