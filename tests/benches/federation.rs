@@ -14,6 +14,8 @@
 
 #[path = "federation/at_scale.rs"]
 mod at_scale;
+#[path = "federation/entitle.rs"]
+mod entitle;
 #[path = "federation/hold.rs"]
 mod hold;
 #[path = "federation/import.rs"]
@@ -62,10 +64,11 @@ fn main() {
     let only = std::env::var("BENCH").unwrap_or_default();
     let wanted = |name: &str| only.is_empty() || only.split(',').any(|one| one == name);
     let mut report = Report::default();
-    let families: [(&str, fn(Load, &mut Report)); 5] = [
+    let families: [(&str, fn(Load, &mut Report)); 6] = [
         ("import", import::measure),
         ("replicate", replicate::measure),
         ("hold", hold::measure),
+        ("entitle", entitle::measure),
         ("policy", policy::measure),
         ("scale", at_scale::measure),
     ];

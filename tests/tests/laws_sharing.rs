@@ -18,7 +18,7 @@ use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::time::{Day, Timestamp};
-use igain_protocol::vocabulary::{CrimeArea, GroupSet, Kind, Purpose, Reason, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{CrimeArea, GroupSet, HandlingCode, Kind, Purpose, Reason, SubjectCategory, Tlp};
 use igain_tests::bureau::{NOON, draft, keys};
 use igain_tests::wire::{Pair, Wire, brings, know};
 
@@ -58,6 +58,9 @@ mod hidden {
 }
 
 const DAYS: u8 = 5;
+
+/// Labels that FR may have nothing of.
+const LABELS: usize = 10_000;
 
 /// The day on which nothing happens that FR may know of.
 const QUIET: u8 = 3;
@@ -157,6 +160,15 @@ impl World {
         if self.hides(hidden::IDENTIFIER) {
             let same = [("name", Value::name("Hidden Six")), ("phone", Value::Text(PHONE.into()))];
             self.pair.add(draft(&key("same"), person(Tlp::Amber), &same));
+        }
+        if self.hides(hidden::MANY_CLASSES) && day == 1 {
+            // As an import does whose rows each have a note of their own.
+            let noted = |nth: usize| {
+                let handling = vec![HandlingCode::H3];
+                let label = Label { handling, note: Some(format!("note {nth}")), ..person(Tlp::Amber) };
+                draft(&format!("noted-{nth}"), label, &named("Hidden Seven"))
+            };
+            ke.contribute(Actor::Node, (0..LABELS).map(noted).collect()).unwrap();
         }
         if self.hides(hidden::MANY_CLASSES) {
             for (nth, area) in CrimeArea::ALL.iter().enumerate() {

@@ -47,7 +47,7 @@ pub enum Error {
         cause: String,
     },
     /// The peer speaks another version of the protocol.
-    #[error("peer `{peer}` does not speak `/igain/sync/2`. Upgrade the older of the two nodes")]
+    #[error("peer `{peer}` does not speak `/igain/sync/3`. Upgrade the older of the two nodes")]
     Unsupported {
         /// The peer.
         peer: PeerKey,

@@ -1,4 +1,4 @@
-//! The behaviour that guards the door and opens streams: who may connect, and `/igain/sync/2` on each connection.
+//! The behaviour that guards the door and opens streams: who may connect, and `/igain/sync/3` on each connection.
 
 mod handler;
 
@@ -25,7 +25,7 @@ use super::peer::Peers;
 use handler::{Handler, Order};
 
 /// The one protocol that bureaus speak with each other. Another version is another name.
-pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/igain/sync/2");
+pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/igain/sync/3");
 
 /// Where the stream goes that was asked for; dropped without a word when its connection goes.
 pub(super) type Reply = oneshot::Sender<Result<Stream, OpenFailure>>;

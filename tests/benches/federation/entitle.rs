@@ -1,0 +1,118 @@
+//! Deciding who may have what: ten thousand labels and two hundred bureaus, after one of them renewed its card, and after
+//! one joined a file.
+
+use std::time::Instant;
+
+use igain_node::office::{Actor, NewCaf, Office};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::{Acceptance, CafId, Membership, Role, Subset};
+use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
+use igain_protocol::label::Label;
+use igain_protocol::record::Value;
+use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Purpose, SubjectCategory, Tlp};
+use igain_tests::bureau::{NOON, card, draft, keys, office};
+use igain_tests::wire::brings;
+
+use super::Load;
+use super::report::{Report, percentile};
+
+const PEERS: usize = 196;
+const FILES: usize = 40;
+const LABELS: usize = 10_000;
+const TIMES: usize = 15;
+
+const POLICY: &str = r#"
+@id("members") permit(principal, action in Action::"disclose", resource)
+when { resource has caf && principal.cafs.contains(resource.caf.id) };
+@id("green") permit(principal, action in [Action::"core", Action::"identity"], resource)
+when { [Tlp::"clear", Tlp::"green"].contains(resource.tlp) } unless { resource has caf };
+@id("narcotics") permit(principal, action in Action::"disclose", resource)
+when { principal.tags.contains("narcotics") && resource has crime_area && resource.crime_area == CrimeArea::"cocaine-trafficking" };
+@id("victims") forbid(principal, action == Action::"identity", resource)
+when { resource has category && resource.category == Category::"victim" };
+"#;
+
+pub(super) fn measure(load: Load, report: &mut Report) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ke = office("KE", 1, folder.path());
+    let peers: Vec<(BureauId, u8)> =
+        (0..load.of(PEERS)).map(|nth| (id(nth), u8::try_from(nth + 2).expect("a seed"))).collect();
+    let addresses = ["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()];
+    for (peer, seed) in &peers {
+        let tags = if seed % 7 == 0 { vec!["narcotics".to_owned()] } else { Vec::new() };
+        ke.enrol(Actor::Node, card(*peer, &keys(*seed), &addresses), None, tags).expect("a card");
+    }
+    let invited: Vec<(BureauId, Role)> = peers.iter().map(|(peer, _)| (*peer, Role::Contributor)).collect();
+    let files: Vec<CafId> = (0..FILES).map(|nth| file(&ke, nth, &invited)).collect();
+    let label = |nth: usize| label(nth, &files);
+    let drafts =
+        (0..load.of(LABELS)).map(|nth| draft(&format!("r{nth}"), label(nth), &[("remarks", Value::Text("x".into()))]));
+    ke.contribute(Actor::Node, drafts.collect()).expect("records");
+    ke.apply_policy(Actor::Node, POLICY, "bench.cedar").expect("a policy");
+    let begun = Instant::now();
+    ke.align().expect("the books");
+    report.add("entitle_all_s", begun.elapsed().as_secs_f64(), "s", None);
+    let mut renewals = Vec::new();
+    for round in 0..TIMES {
+        let (peer, seed) = peers[round % peers.len()];
+        let mut renewed = card(peer, &keys(seed), &addresses).card().clone();
+        renewed.serial += 1 + round as u64;
+        let transport = igain_protocol::bureau::SigningKey::from_seed(*keys(seed).transport_seed());
+        let signed = renewed.sign(&keys(seed).signing(), &transport).expect("a card");
+        ke.enrol(Actor::Node, signed, None, Vec::new()).expect("a card");
+        renewals.push(timed(&ke));
+    }
+    let mut joins = Vec::new();
+    for round in 0..TIMES {
+        let ((peer, seed), caf) = (peers[round % peers.len()], files[round % files.len()]);
+        let at = NOON.plus_ms(round as u64);
+        let state = Membership::Joined;
+        let answer =
+            Acceptance { caf, bureau: peer, charter_serial: 1, serial: at.as_ms(), state, only: Subset::default(), at };
+        let bytes = answer.sign(&keys(seed).signing()).expect("an answer").as_bytes().to_vec();
+        let letter = Entry::Letter(Letter { kind: LetterKind::Acceptance, bytes });
+        ke.receive(peer, brings(&ke, peer, FeedKind::Letters, vec![letter])).expect("the books");
+        joins.push(timed(&ke));
+    }
+    report.add("entitle_after_card_ms", percentile(&mut renewals, 50), "ms", None);
+    report.add("entitle_after_charter_ms", percentile(&mut joins, 50), "ms", None);
+}
+
+fn timed(ke: &Office) -> f64 {
+    let begun = Instant::now();
+    ke.align().expect("the books");
+    begun.elapsed().as_secs_f64() * 1_000.0
+}
+
+fn id(nth: usize) -> BureauId {
+    let letter = |nth: usize| char::from(b'A' + u8::try_from(nth % 26).expect("a letter"));
+    let name = format!("{}{}", letter(nth / 26), letter(nth));
+    if name == "KE" { "KE-X".parse().expect("a bureau") } else { name.parse().expect("a bureau") }
+}
+
+fn file(ke: &Office, nth: usize, invited: &[(BureauId, Role)]) -> CafId {
+    let new = NewCaf {
+        name: format!("File {nth}"),
+        purpose: Purpose::CrimeAnalysis,
+        crime_area: CrimeArea::ALL[nth % CrimeArea::ALL.len()],
+        scope: "Invented".into(),
+        closes: NOON.day().plus_days(100),
+        kinds: Vec::new(),
+        categories: Vec::new(),
+    };
+    let caf = ke.create_caf(Actor::Node, new).expect("a file").charter().id;
+    ke.invite(Actor::Node, caf, invited).expect("members");
+    caf
+}
+
+/// Labels of files and of none, of all kinds, areas and markings; one in ten has a note of its own.
+fn label(nth: usize, files: &[CafId]) -> Label {
+    let kind = Kind::ALL[nth % Kind::ALL.len()];
+    let mut label = Label::new(kind, [Tlp::Green, Tlp::Amber, Tlp::AmberStrict][nth / 14 % 3]);
+    label.caf = (nth % 4 != 0).then(|| files[nth / 42 % files.len()]);
+    label.crime_area = Some(CrimeArea::ALL[nth / 7 % CrimeArea::ALL.len()]);
+    label.category = (kind == Kind::Person).then(|| SubjectCategory::ALL[nth / 14 % SubjectCategory::ALL.len()]);
+    label.handling = vec![HandlingCode::H3];
+    label.note = Some(format!("note {}", nth / 10));
+    label
+}
