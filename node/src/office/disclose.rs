@@ -376,26 +376,38 @@ impl Office {
                 reading.within = (class, 0);
             }
             // A later one stands for it, or the peer may not have it any more.
-            let stands = reading.backfills.get(&class) == Some(&seq) && reading.granted.has(class);
-            while stands {
-                let head = read(&self.inner.memory.classes).visible(class).head;
-                let run = self.ledger().log_after(class, reading.within.1, seq, head)?;
-                let Some(last) = run.last().map(|entry| entry.seq) else { break };
-                for entry in run.iter().filter(|entry| entry.op == Op::Put) {
-                    if let Some((wire, number)) = self.disclose_entry(reading, page, class, *entry, true)?
-                        && !page.take(wire, number)
-                    {
-                        return Ok(Progress::Full);
-                    }
-                    reading.within = (class, entry.seq);
-                }
-                reading.within = (class, last);
-                if last < head.min(seq) {
-                    return Ok(Progress::More);
-                }
+            if reading.backfills.get(&class) != Some(&seq) || !reading.granted.has(class) {
+                continue;
+            }
+            match self.backfill_some(reading, page, seq, class)? {
+                Progress::End => {}
+                stopped => return Ok(stopped),
             }
         }
         Ok(Progress::End)
+    }
+
+    /// Sends what the next run of a class brings that stands before number `seq`.
+    fn backfill_some(
+        &self,
+        reading: &mut Reading,
+        page: &mut Page<'_>,
+        seq: u64,
+        class: ClassIndex,
+    ) -> Result<Progress, Error> {
+        let head = read(&self.inner.memory.classes).visible(class).head;
+        let run = self.ledger().log_after(class, reading.within.1, seq, head)?;
+        let Some(last) = run.last().map(|entry| entry.seq) else { return Ok(Progress::End) };
+        for entry in run.iter().filter(|entry| entry.op == Op::Put) {
+            if let Some((wire, number)) = self.disclose_entry(reading, page, class, *entry, true)?
+                && !page.take(wire, number)
+            {
+                return Ok(Progress::Full);
+            }
+            reading.within = (class, entry.seq);
+        }
+        reading.within = (class, last);
+        Ok(if last < head.min(seq) { Progress::More } else { Progress::End })
     }
 
     /// Sends records once more, as they are now.
