@@ -5,13 +5,16 @@ use std::time::Instant;
 
 use igain_node::office::{Actor, NewCaf, Office};
 use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::bureau::{SealingIdentity, SigningKey};
 use igain_protocol::caf::{Acceptance, CafId, Membership, Role, Subset};
 use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::Value;
 use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Purpose, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, card, draft, keys, office};
+use igain_tests::bureau::{NOON, draft, office};
 use igain_tests::wire::brings;
+use sha2::{Digest as _, Sha256};
 
 use super::Load;
 use super::report::{Report, percentile};
@@ -35,14 +38,12 @@ when { resource has category && resource.category == Category::"victim" };
 pub(super) fn measure(load: Load, report: &mut Report) {
     let folder = tempfile::tempdir().expect("a folder");
     let ke = office("KE", 1, folder.path());
-    let peers: Vec<(BureauId, u8)> =
-        (0..load.of(PEERS)).map(|nth| (id(nth), u8::try_from(nth + 2).expect("a seed"))).collect();
-    let addresses = ["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()];
-    for (peer, seed) in &peers {
-        let tags = if seed % 7 == 0 { vec!["narcotics".to_owned()] } else { Vec::new() };
-        ke.enrol(Actor::Node, card(*peer, &keys(*seed), &addresses), None, tags).expect("a card");
+    let peers: Vec<BureauId> = (0..load.of(PEERS)).map(id).collect();
+    for (nth, peer) in peers.iter().enumerate() {
+        let tags = if nth.is_multiple_of(7) { vec!["narcotics".to_owned()] } else { Vec::new() };
+        ke.enrol(Actor::Node, card(*peer, 1), None, tags).expect("a card");
     }
-    let invited: Vec<(BureauId, Role)> = peers.iter().map(|(peer, _)| (*peer, Role::Contributor)).collect();
+    let invited: Vec<(BureauId, Role)> = peers.iter().map(|peer| (*peer, Role::Contributor)).collect();
     let files: Vec<CafId> = (0..FILES).map(|nth| file(&ke, nth, &invited)).collect();
     let label = |nth: usize| label(nth, &files);
     let drafts =
@@ -54,22 +55,18 @@ pub(super) fn measure(load: Load, report: &mut Report) {
     report.add("entitle_all_s", begun.elapsed().as_secs_f64(), "s", None);
     let mut renewals = Vec::new();
     for round in 0..TIMES {
-        let (peer, seed) = peers[round % peers.len()];
-        let mut renewed = card(peer, &keys(seed), &addresses).card().clone();
-        renewed.serial += 1 + round as u64;
-        let transport = igain_protocol::bureau::SigningKey::from_seed(*keys(seed).transport_seed());
-        let signed = renewed.sign(&keys(seed).signing(), &transport).expect("a card");
-        ke.enrol(Actor::Node, signed, None, Vec::new()).expect("a card");
+        let peer = peers[round % peers.len()];
+        ke.enrol(Actor::Node, card(peer, 2 + round as u64), None, Vec::new()).expect("a card");
         renewals.push(timed(&ke));
     }
     let mut joins = Vec::new();
     for round in 0..TIMES {
-        let ((peer, seed), caf) = (peers[round % peers.len()], files[round % files.len()]);
+        let (peer, caf) = (peers[round % peers.len()], files[round % files.len()]);
         let at = NOON.plus_ms(round as u64);
         let state = Membership::Joined;
         let answer =
             Acceptance { caf, bureau: peer, charter_serial: 1, serial: at.as_ms(), state, only: Subset::default(), at };
-        let bytes = answer.sign(&keys(seed).signing()).expect("an answer").as_bytes().to_vec();
+        let bytes = answer.sign(&key(peer, "signing")).expect("an answer").as_bytes().to_vec();
         let letter = Entry::Letter(Letter { kind: LetterKind::Acceptance, bytes });
         ke.receive(peer, brings(&ke, peer, FeedKind::Letters, vec![letter])).expect("the books");
         joins.push(timed(&ke));
@@ -88,6 +85,33 @@ fn id(nth: usize) -> BureauId {
     let letter = |nth: usize| char::from(b'A' + u8::try_from(nth % 26).expect("a letter"));
     let name = format!("{}{}", letter(nth / 26), letter(nth));
     if name == "KE" { "KE-X".parse().expect("a bureau") } else { name.parse().expect("a bureau") }
+}
+
+fn seed(peer: BureauId, what: &str) -> [u8; 32] {
+    Sha256::digest(format!("bench {what} {peer}")).into()
+}
+
+fn key(peer: BureauId, what: &str) -> SigningKey {
+    SigningKey::from_seed(seed(peer, what))
+}
+
+/// The card of a bureau that only calls out.
+fn card(peer: BureauId, serial: u64) -> SignedCard {
+    let (signing, transport) = (key(peer, "signing"), key(peer, "transport"));
+    let card = Card {
+        bureau: peer,
+        name: format!("Fictitious bureau {peer}"),
+        serial,
+        not_before: NOON,
+        not_after: NOON.plus_ms(300 * 86_400_000),
+        signing: signing.verifying_key(),
+        sealing: SealingIdentity::from_seed(seed(peer, "sealing")).sealing_key(),
+        transport: transport.verifying_key(),
+        addresses: Vec::new(),
+        languages: vec!["en".into()],
+        contacts: Vec::new(),
+    };
+    card.sign(&signing, &transport).expect("a card")
 }
 
 fn file(ke: &Office, nth: usize, invited: &[(BureauId, Role)]) -> CafId {
