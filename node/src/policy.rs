@@ -14,6 +14,7 @@
 mod authorize;
 mod explain;
 mod facts;
+mod labels;
 mod limits;
 mod load;
 mod matrix;
@@ -34,6 +35,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use explain::{Decision, Explanation, NearMiss};
 pub use facts::{Bureau, CafFacts, Subject};
+pub use labels::Labels;
 pub use limits::{RULE_LIMIT, TEXT_LIMIT};
 pub use matrix::Matrix;
 pub use plan::{Change, Plan};
@@ -146,7 +148,19 @@ impl Policy {
     ///
     /// A bureau that comes twice in `peers` gets nothing the second time.
     pub fn entitle_all(&self, subjects: &[Subject<'_>], peers: &[Bureau], now: Day) -> Matrix {
-        matrix::compute(&self.0, subjects, peers, now)
+        let mut labels = self.labels();
+        subjects.iter().for_each(|subject| labels.push(subject, now));
+        matrix::compute(&self.0, &labels, peers, true)
+    }
+
+    /// No labels yet, to be decided about again and again under this policy.
+    pub fn labels(&self) -> Labels {
+        Labels::new(&self.0)
+    }
+
+    /// As [`entitle_all`](Self::entitle_all), for labels of this policy that are kept. Which rules decided is not noted.
+    pub fn entitle_rows(&self, labels: &Labels, peers: &[Bureau]) -> Matrix {
+        matrix::compute(&self.0, labels, peers, false)
     }
 
     /// Why `peer` may have what it may have of this node's own records with `label`.

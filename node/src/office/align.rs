@@ -2,7 +2,7 @@
 //! is noted, so only what the change concerns is decided again, and what comes of it stands in the feed of each bureau at
 //! its place: what it loses must be purged there, what it gains is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use igain_protocol::bureau::BureauId;
@@ -12,12 +12,12 @@ use igain_protocol::time::Day;
 use igain_protocol::vocabulary::GroupSet;
 use roaring::RoaringBitmap;
 
-use super::classes::Classes;
+use super::classes::{Classes, Shared};
 use super::memory::read;
 use super::turn::Turn;
 use super::{Actor, Caf, Deed, Error, Office};
 use crate::ledger::{Came, ClassIndex, ClassRow, Event, PeerNumber, Shares, SharesRow};
-use crate::policy::{Bureau, CafFacts, Policy, Subject};
+use crate::policy::{Bureau, CafFacts, Labels, Policy, Subject};
 
 /// How often it is reckoned anew when who takes part changes meanwhile.
 const TRIES: usize = 8;
@@ -25,6 +25,15 @@ const TRIES: usize = 8;
 /// What was looked at when classes were brought in line last.
 #[derive(Debug, Default)]
 pub(super) struct Basis {
+    seen: Seen,
+    /// This bureau's own classes that were looked at, and the same as the policy sees them.
+    classes: Vec<(ClassIndex, Label)>,
+    labels: Option<Labels>,
+}
+
+/// What decides, besides labels.
+#[derive(Debug, Default)]
+struct Seen {
     policy: Option<Arc<Policy>>,
     peers: BTreeMap<BureauId, Party>,
     files: BTreeMap<CafId, (CafFacts, bool)>,
@@ -100,7 +109,7 @@ impl Office {
     /// One try; none where who takes part, a file or the policy has changed meanwhile.
     fn align_once(&self, basis: &mut Basis) -> Result<Option<BTreeSet<BureauId>>, Error> {
         let (standing, today) = (self.standing(), self.now().day());
-        let now = self.basis(today);
+        let now = self.seen(today);
         let changes = self.changes(basis, &now, today);
         if !changes.shares.is_empty() {
             let mut turn = self.turn()?;
@@ -112,13 +121,13 @@ impl Office {
         } else if self.standing() != standing {
             return Ok(None);
         }
-        *basis = now;
+        basis.seen = now;
         let narrowed = changes.turnover.iter().filter(|(_, turnover)| !turnover.lost.is_empty());
         Ok(Some(narrowed.map(|(peer, _)| *peer).collect()))
     }
 
     /// What is to be looked at now.
-    fn basis(&self, today: Day) -> Basis {
+    fn seen(&self, today: Day) -> Seen {
         let cafs: BTreeMap<CafId, Caf> = self.cafs().into_iter().map(|caf| (caf.charter().id, caf)).collect();
         let party = |peer: super::Peer| {
             let id = peer.card().bureau;
@@ -126,7 +135,7 @@ impl Office {
             (id, Party { number: peer.number, facts: self.bureau(&peer, &cafs), subsets })
         };
         let file = |(id, caf): (&CafId, &Caf)| (*id, (caf.facts(), caf.facts().is_open(today)));
-        Basis {
+        Seen {
             policy: Some(self.policy()),
             peers: self.active_peers().into_iter().map(party).collect(),
             files: cafs.iter().map(file).collect(),
@@ -134,47 +143,95 @@ impl Office {
     }
 
     /// What differs between what is noted and what is granted now.
-    fn changes(&self, before: &Basis, now: &Basis, today: Day) -> Changes {
+    fn changes(&self, basis: &mut Basis, now: &Seen, today: Day) -> Changes {
         let Some(policy) = &now.policy else { return Changes::default() };
-        let all = before.policy.as_ref().is_none_or(|before| before.sha256() != policy.sha256());
-        let other = |(id, party): &(&BureauId, &Party)| all || before.peers.get(*id) != Some(*party);
-        let dirty: Vec<&Party> = now.peers.iter().filter(other).map(|(_, party)| party).collect();
+        let all = basis.seen.policy.as_ref().is_none_or(|before| before.sha256() != policy.sha256());
+        let (fresh, shared) = self.gather(basis, policy, all);
+        let rows = basis.anew(now, all, &fresh);
+        let mut changes = Changes { fresh, ..Changes::default() };
+        for class in &changes.fresh {
+            changes.shares.insert(*class, Shares::default());
+        }
+        // Rows that are new or changed are decided for all, the others for those of whom something else is known.
+        let some = basis.set(&rows, now, today);
         let everybody: Vec<&Party> = now.peers.values().collect();
-        let file_changed = |label: &Label| label.caf.is_some_and(|caf| before.files.get(&caf) != now.files.get(&caf));
+        self.decide(&mut changes, &shared, (policy, &some), basis.rows(&rows), &everybody);
+        let other = |(id, party): &(&BureauId, &Party)| basis.seen.peers.get(*id) != Some(*party);
+        let dirty: Vec<&Party> = now.peers.iter().filter(other).map(|(_, party)| party).collect();
+        if let Some(labels) = basis.labels.as_ref().filter(|_| !all && !dirty.is_empty()) {
+            self.decide(&mut changes, &shared, (policy, labels), basis.classes.iter(), &dirty);
+        }
+        changes
+    }
+
+    /// Adds to what is looked at the classes that are new; under another policy, all of them. Which are new, and who may
+    /// have what of those that are not.
+    fn gather(&self, basis: &mut Basis, policy: &Policy, all: bool) -> (BTreeSet<ClassIndex>, Arc<Shared>) {
         let classes = read(&self.inner.memory.classes);
         let shared = Arc::clone(classes.shared());
         let fresh: BTreeSet<ClassIndex> = classes.fresh().collect();
-        let known = |class: &ClassIndex| fresh.contains(class) || shared.contains_key(class);
-        let own: Vec<_> =
-            classes.own().filter(|(class, _)| known(class)).map(|(c, label)| (c, label.clone())).collect();
-        drop(classes);
-        let (anew, rest): (Vec<_>, Vec<_>) =
-            own.into_iter().partition(|(class, label)| fresh.contains(class) || (!all && file_changed(label)));
-        let mut changes = Changes::default();
-        for class in &fresh {
-            changes.shares.insert(*class, Shares::default());
+        if all {
+            let known = classes.own().filter(|(class, _)| shared.contains_key(class));
+            basis.classes = known.map(|(class, label)| (class, label.clone())).collect();
+            basis.labels = Some(policy.labels());
         }
-        let decided = [(anew, everybody), (rest, dirty)];
-        for (classes, parties) in decided {
-            if classes.is_empty() || parties.is_empty() {
-                continue;
-            }
-            let facts = |label: &Label| label.caf.and_then(|caf| now.files.get(&caf)).map(|(facts, _)| facts);
-            let subjects: Vec<Subject<'_>> =
-                classes.iter().map(|(_, label)| Subject::own(label, facts(label))).collect();
-            let peers: Vec<Bureau> = parties.iter().map(|party| party.facts.clone()).collect();
-            let matrix = policy.entitle_all(&subjects, &peers, today);
-            for (nth, (class, label)) in classes.iter().enumerate() {
-                let noted = shared.get(class).map(Arc::as_ref).cloned().unwrap_or_default();
-                for (at, party) in parties.iter().enumerate() {
-                    let wanted = party.wants(label, self.me());
-                    let groups = if wanted { matrix.groups(nth, at) } else { GroupSet::EMPTY };
-                    changes.note(*class, party, noted.of(party.number), groups, &noted, fresh.contains(class));
-                }
+        if !fresh.is_empty() {
+            // What was reckoned before, and came to nothing, is there already.
+            let known: HashSet<ClassIndex> = basis.classes.iter().map(|(class, _)| *class).collect();
+            let new = fresh.iter().filter(|class| !known.contains(class));
+            basis.classes.extend(new.filter_map(|class| Some((*class, classes.row(*class)?.label.clone()))));
+        }
+        (fresh, shared)
+    }
+
+    /// Decides what parties may have of classes, whose labels these are, and notes what differs.
+    fn decide<'a>(
+        &self,
+        changes: &mut Changes,
+        shared: &Shared,
+        (policy, labels): (&Policy, &Labels),
+        classes: impl Iterator<Item = &'a (ClassIndex, Label)>,
+        parties: &[&Party],
+    ) {
+        let peers: Vec<Bureau> = parties.iter().map(|party| party.facts.clone()).collect();
+        let (matrix, nothing) = (policy.entitle_rows(labels, &peers), Shares::default());
+        for (nth, (class, label)) in classes.enumerate() {
+            let noted = shared.get(class).map_or(&nothing, Arc::as_ref);
+            for (at, party) in parties.iter().enumerate() {
+                let groups = matrix.groups(nth, at);
+                let wanted = groups.is_empty() || party.wants(label, self.me());
+                changes.note(*class, party, if wanted { groups } else { GroupSet::EMPTY }, noted);
             }
         }
-        changes.fresh = fresh;
-        changes
+    }
+}
+
+impl Basis {
+    /// The rows that must be looked at anew: of new classes, and of files of which something else is known.
+    fn anew(&self, now: &Seen, all: bool, fresh: &BTreeSet<ClassIndex>) -> Vec<usize> {
+        let changed = |caf: CafId| self.seen.files.get(&caf) != now.files.get(&caf);
+        let anew =
+            |(class, label): &(ClassIndex, Label)| all || fresh.contains(class) || label.caf.is_some_and(changed);
+        self.classes.iter().enumerate().filter(|(_, row)| anew(row)).map(|(row, _)| row).collect()
+    }
+
+    fn rows(&self, rows: &[usize]) -> impl Iterator<Item = &(ClassIndex, Label)> {
+        rows.iter().filter_map(|row| self.classes.get(*row))
+    }
+
+    /// Brings rows in line with what is known now. Returns the same rows by themselves.
+    fn set(&mut self, rows: &[usize], now: &Seen, today: Day) -> Labels {
+        let mut some = now.policy.as_ref().map(|policy| policy.labels()).unwrap_or_default();
+        for row in rows {
+            let Some((_, label)) = self.classes.get(*row) else { continue };
+            let facts = label.caf.and_then(|caf| now.files.get(&caf)).map(|(facts, _)| facts);
+            let subject = Subject::own(label, facts);
+            some.push(&subject, today);
+            if let Some(labels) = &mut self.labels {
+                labels.set(*row, &subject, today);
+            }
+        }
+        some
     }
 }
 
@@ -187,15 +244,8 @@ impl Party {
 }
 
 impl Changes {
-    fn note(
-        &mut self,
-        class: ClassIndex,
-        party: &Party,
-        before: GroupSet,
-        after: GroupSet,
-        noted: &Shares,
-        fresh: bool,
-    ) {
+    fn note(&mut self, class: ClassIndex, party: &Party, after: GroupSet, noted: &Shares) {
+        let before = noted.of(party.number);
         if before == after {
             return;
         }
@@ -204,7 +254,7 @@ impl Changes {
         if !before.is_subset(after) {
             turnover.lost.insert(class);
         }
-        if !after.is_empty() && !fresh {
+        if !after.is_empty() && !self.fresh.contains(&class) {
             turnover.gained.insert(class);
         }
     }

@@ -9,12 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{Entities, EntityUid};
-use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Group, GroupSet};
 
 use super::Inner;
 use super::authorize::{self, Outcome};
-use super::facts::{self, Bureau, Fact, Facts, Subject};
+use super::facts::{self, Bureau, Fact, Facts};
+use super::labels::{Labels, Sorted};
 use super::rule::{Attributes, Effect, Link, Parts, Rule, RuleRef};
 use super::vocabulary::one;
 
@@ -96,7 +96,11 @@ struct Lane<'a> {
 struct Column<'a> {
     link: &'a Link,
     parts: Joint,
-    labels: Arc<Alike>,
+    labels: &'a Sorted,
+    /// The entities of those classes, where Cedar is asked.
+    uids: Arc<[EntityUid]>,
+    /// A row of each of those classes, where it is not.
+    rows: Vec<Option<usize>>,
     bureaus: Arc<Alike>,
 }
 
@@ -109,7 +113,7 @@ enum Joint {
     Not(usize),
 }
 
-/// Rows sorted into classes that agree in what is read.
+/// Bureaus sorted into classes that agree in what is read.
 #[derive(Debug, Default)]
 struct Alike {
     /// The class of each row.
@@ -122,21 +126,22 @@ struct Alike {
 struct Task<'a> {
     policy: &'a Inner,
     entities: Entities,
-    labels: Vec<EntityUid>,
     bureaus: Vec<EntityUid>,
     /// Whether a label or bureau gets nothing: its entity could not be made, or the bureau came before.
-    dead_labels: Vec<bool>,
+    dead_labels: &'a [bool],
     dead_bureaus: Vec<bool>,
     lanes: Vec<Lane<'a>>,
     columns: Vec<Column<'a>>,
     words: usize,
 }
 
-pub(super) fn compute(policy: &Inner, subjects: &[Subject<'_>], peers: &[Bureau], now: Day) -> Matrix {
-    let task = Task::new(policy, subjects, peers, now);
-    let pairs = subjects.len().saturating_mul(peers.len());
+/// Decides about all rows of `labels`. Which rules applied is noted where `noted` says so.
+pub(super) fn compute(policy: &Inner, labels: &Labels, peers: &[Bureau], noted: bool) -> Matrix {
+    let mut task = Task::new(policy, labels, peers);
+    task.words = if noted { task.words } else { 0 };
+    let pairs = labels.len().saturating_mul(peers.len());
     let mut matrix = Matrix {
-        classes: subjects.len(),
+        classes: labels.len(),
         peers: peers.len(),
         given: vec![GroupSet::EMPTY; pairs],
         applied: vec![0; pairs.saturating_mul(task.words)],
@@ -148,9 +153,12 @@ pub(super) fn compute(policy: &Inner, subjects: &[Subject<'_>], peers: &[Bureau]
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_LIMIT);
     let threads = cores.min(pairs.div_ceil(PAIRS_PER_THREAD)).max(1);
-    let rows = subjects.len().div_ceil(threads).max(1);
+    let rows = labels.len().div_ceil(threads).max(1);
     let given = matrix.given.chunks_mut(rows.saturating_mul(peers.len()));
     let applied = matrix.applied.chunks_mut(rows.saturating_mul(peers.len()).saturating_mul(task.words).max(1));
+    // Where nothing is noted, there is nothing to note it in.
+    let applied = applied.map(Some).chain(std::iter::repeat_with(|| None));
+    let applied = applied.map(Option::unwrap_or_default);
     let parts: Vec<_> = (0..).step_by(rows).zip(given.zip(applied)).collect();
     if threads == 1 {
         parts.into_iter().for_each(|(first, (given, applied))| task.fill(first, given, applied));
@@ -166,26 +174,25 @@ pub(super) fn compute(policy: &Inner, subjects: &[Subject<'_>], peers: &[Bureau]
 }
 
 impl<'a> Task<'a> {
-    fn new(policy: &'a Inner, subjects: &[Subject<'_>], peers: &[Bureau], now: Day) -> Self {
-        let label_facts: Vec<Facts> = subjects.iter().map(|subject| facts::of_subject(subject, now)).collect();
+    fn new(policy: &'a Inner, labels: &'a Labels, peers: &[Bureau]) -> Self {
         let bureau_facts: Vec<Facts> = peers.iter().map(facts::of_bureau).collect();
-        let label_names: Vec<String> = (0..subjects.len()).map(|index| index.to_string()).collect();
         let bureau_names: Vec<String> = peers.iter().map(|peer| peer.id.to_string()).collect();
-        let (labels, label_entities, dead_labels) = entities("Label", &label_names, &label_facts, policy);
-        let (bureaus, bureau_entities, dead_bureaus) = entities("Bureau", &bureau_names, &bureau_facts, policy);
-        let all = label_entities.into_iter().chain(bureau_entities);
-        // Without entities every attribute access fails, and a failure is a deny.
-        let entities = policy.base.clone().add_entities(all, None).unwrap_or_else(|_| policy.base.clone());
+        let (bureaus, mut all, dead_bureaus) = entities("Bureau", &bureau_names, &bureau_facts, policy);
         let (lanes, links) = lanes(&policy.rules);
-        let mut classes = HashMap::new();
+        let (mut classes, mut named) = (HashMap::new(), HashMap::new());
         let mut columns = Vec::with_capacity(links.len());
         for (link, parts) in links {
-            let labels = alike(&mut classes, "label", &link.reads.label, &label_facts, &dead_labels);
-            let bureaus = alike(&mut classes, "bureau", &link.reads.bureau, &bureau_facts, &dead_bureaus);
-            columns.push(Column { link, parts, labels, bureaus });
+            let sorted = labels.sorted(&link.reads.label);
+            let asks = matches!(parts, Joint::Ask);
+            let uids = if asks { samples(&mut named, &link.reads.label, sorted, &mut all) } else { [].into() };
+            let rows = if asks { Vec::new() } else { sorted.rows() };
+            let bureaus = alike(&mut classes, &link.reads.bureau, &bureau_facts, &dead_bureaus);
+            columns.push(Column { link, parts, labels: sorted, uids, rows, bureaus });
         }
+        // Without entities every attribute access fails, and a failure is a deny.
+        let entities = policy.base.clone().add_entities(all, None).unwrap_or_else(|_| policy.base.clone());
         let words = lanes.len().div_ceil(WORD_BITS);
-        Self { policy, entities, labels, bureaus, dead_labels, dead_bureaus, lanes, columns, words }
+        Self { policy, entities, bureaus, dead_labels: labels.dead(), dead_bureaus, lanes, columns, words }
     }
 
     /// Decides the classes from index `first` on, as many as `given` has room for.
@@ -195,11 +202,13 @@ impl<'a> Task<'a> {
         let mut tables: Vec<Table> = self.columns.iter().map(|_| Table::default()).collect();
         for (index, lane) in self.lanes.iter().enumerate() {
             let rows = given.chunks_mut(peers).zip(denied.chunks_mut(peers));
-            let rows = rows.zip(applied.chunks_mut(peers.saturating_mul(self.words)));
+            let noted = applied.chunks_mut(peers.saturating_mul(self.words).max(1));
+            let rows = rows.zip(noted.map(Some).chain(std::iter::repeat_with(|| None)));
             for (label, ((given, denied), applied)) in (first..).zip(rows) {
                 let Some(start) = self.lead(lane, label, &mut tables) else { continue };
-                let cells = given.iter_mut().zip(denied).zip(applied.chunks_mut(self.words));
-                for (bureau, ((given, denied), applied)) in cells.enumerate() {
+                let mut noted = applied.map(|applied| applied.chunks_mut(self.words.max(1)));
+                for (bureau, (given, denied)) in given.iter_mut().zip(denied).enumerate() {
+                    let applied = noted.as_mut().and_then(Iterator::next);
                     let outcome = self.follow(lane, start, label, bureau, &mut tables);
                     if outcome == Outcome::default() {
                         continue;
@@ -209,7 +218,7 @@ impl<'a> Task<'a> {
                         Effect::Forbid => *denied = denied.union(outcome.holds),
                     }
                     *denied = denied.union(outcome.fails);
-                    if let Some(word) = applied.get_mut(index / WORD_BITS) {
+                    if let Some(word) = applied.and_then(|applied| applied.get_mut(index / WORD_BITS)) {
                         *word |= 1_u64.rotate_left(rotation(index));
                     }
                 }
@@ -280,7 +289,7 @@ impl<'a> Task<'a> {
         };
         let width = column.bureaus.first.len();
         if table.cells.is_empty() {
-            table.cells = vec![None; column.labels.first.len().saturating_mul(width)];
+            table.cells = vec![None; column.labels.samples.len().saturating_mul(width)];
         }
         let at = label.saturating_mul(width).saturating_add(*bureau);
         if let Some(Some(known)) = table.cells.get(at) {
@@ -295,22 +304,50 @@ impl<'a> Task<'a> {
 
     /// The outcome of a column for a class of labels and a class of bureaus, of which the first stand for the others.
     fn find(&self, column: &Column<'_>, label: usize, bureau: usize, tables: &mut [Table]) -> Option<Outcome> {
-        let (label, bureau) = (*column.labels.first.get(label)?, *column.bureaus.first.get(bureau)?);
+        let first = *column.bureaus.first.get(bureau)?;
         let every = Outcome { holds: GroupSet::ALL, fails: GroupSet::EMPTY };
+        let row = || column.rows.get(label).copied().flatten();
         Some(match &column.parts {
             Joint::Ask => {
-                let (label, bureau) = (self.labels.get(label)?, self.bureaus.get(bureau)?);
+                let (label, bureau) = (column.uids.get(label)?, self.bureaus.get(first)?);
                 authorize::test(self.policy, &self.entities, bureau, label, column.link, GroupSet::ALL)
             }
             Joint::All(parts) => {
-                parts.iter().fold(every, |all, part| all.and(self.look_up(*part, label, bureau, tables)))
+                let row = row()?;
+                parts.iter().fold(every, |all, part| all.and(self.look_up(*part, row, first, tables)))
             }
             Joint::Any(parts) => {
-                parts.iter().fold(every, |none, part| none.and(self.look_up(*part, label, bureau, tables).not())).not()
+                let row = row()?;
+                parts.iter().fold(every, |none, part| none.and(self.look_up(*part, row, first, tables).not())).not()
             }
-            Joint::Not(part) => self.look_up(*part, label, bureau, tables).not(),
+            Joint::Not(part) => self.look_up(*part, row()?, first, tables).not(),
         })
     }
+}
+
+type Named<'a> = HashMap<&'a Attributes, Arc<[EntityUid]>>;
+
+/// The names of the entities that stand for classes of labels; they are made once for all links that read the same.
+fn samples<'a>(
+    named: &mut Named<'a>,
+    reads: &'a Attributes,
+    sorted: &Sorted,
+    all: &mut Vec<cedar_policy::Entity>,
+) -> Arc<[EntityUid]> {
+    if let Some(known) = named.get(reads) {
+        return Arc::clone(known);
+    }
+    let nth = named.len();
+    let mut uids = Vec::with_capacity(sorted.samples.len());
+    for (class, facts) in sorted.samples.iter().enumerate() {
+        let Ok(uid) = facts::uid("Label", &format!("{nth} {class}")) else { break };
+        // One that cannot be made gets nothing: its rows are dead.
+        all.extend(facts::entity(uid.clone(), facts));
+        uids.push(uid);
+    }
+    let uids: Arc<[EntityUid]> = uids.into();
+    named.insert(reads, Arc::clone(&uids));
+    uids
 }
 
 /// The outcomes that are known of one column, label class by label class; empty before the first.
@@ -388,19 +425,13 @@ impl<'a> Links<'a> {
     }
 }
 
-type Known<'a> = HashMap<(&'static str, &'a Attributes), Arc<Alike>>;
+type Known<'a> = HashMap<&'a Attributes, Arc<Alike>>;
 
-/// The classes of `rows` under `reads`, made once for all links that read the same.
+/// The classes of bureaus under `reads`, made once for all links that read the same.
 ///
 /// A dead row stands for nothing: its facts are not those of the entity that has its name.
-fn alike<'a>(
-    known: &mut Known<'a>,
-    side: &'static str,
-    reads: &'a Attributes,
-    rows: &[Facts],
-    dead: &[bool],
-) -> Arc<Alike> {
-    Arc::clone(known.entry((side, reads)).or_insert_with(|| {
+fn alike<'a>(known: &mut Known<'a>, reads: &'a Attributes, rows: &[Facts], dead: &[bool]) -> Arc<Alike> {
+    Arc::clone(known.entry(reads).or_insert_with(|| {
         if reads.whole {
             return Arc::new(Alike { of: (0..rows.len()).collect(), first: (0..rows.len()).collect() });
         }
