@@ -146,7 +146,15 @@ impl Node {
         let office = opened.office.clone();
         let issuer = card::Issuer::new(&config, &keys);
         drop(keys);
-        let (card, issuer) = blocking(move || Ok((issuer.renew(&office)?, issuer))).await?;
+        let (card, issuer) = blocking(move || {
+            match office.reread() {
+                Ok(0) => {}
+                Ok(records) => tracing::info!(records, "records that a build of before could not read can be read now"),
+                Err(error) => tracing::error!(%error, "records of a newer version could not be looked at again"),
+            }
+            Ok((issuer.renew(&office)?, issuer))
+        })
+        .await?;
         let settings = Settings {
             interval: Duration::from_secs(config.replication.interval_s.into()),
             window: config.replication.window,

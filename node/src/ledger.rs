@@ -13,6 +13,7 @@ mod keys;
 mod letters;
 mod log;
 mod meta;
+mod newer;
 mod peers;
 mod receipts;
 mod records;
@@ -29,6 +30,7 @@ pub use identifiers::IdentifierKey;
 pub use keys::{KeyRow, KeyUse};
 pub use letters::LetterRow;
 pub use log::{LogEntry, LogRun, Op};
+pub use newer::NewerRow;
 pub use peers::PeerRow;
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
@@ -69,6 +71,7 @@ mod table {
     pub(super) const RECEIPTS: Table = Table(51);
     pub(super) const CURSORS: Table = Table(52);
     pub(super) const LETTERS: Table = Table(53);
+    pub(super) const NEWER: Table = Table(54);
 }
 
 /// Why a table cannot be read or written.

@@ -129,12 +129,7 @@ impl Label {
 
     /// Names the label to who holds records with it.
     pub fn digest(&self) -> LabelDigest {
-        let mut hash = Sha256::new();
-        hash.update(b"igain label 1");
-        hash.update(self.canonical());
-        let mut digest = [0; 16];
-        digest.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
-        LabelDigest(digest)
+        LabelDigest::of(&self.canonical())
     }
 
     /// The handling banner: what everyone who sees the record must see first.
@@ -156,6 +151,16 @@ impl Label {
 pub struct LabelDigest([u8; 16]);
 
 impl LabelDigest {
+    /// The digest of a label's encoding.
+    pub(crate) fn of(label: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"igain label 1");
+        hash.update(label);
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        Self(digest)
+    }
+
     /// A digest as it came.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)

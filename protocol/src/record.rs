@@ -12,6 +12,7 @@ mod field;
 mod header;
 mod id;
 mod kind;
+mod newer;
 mod redact;
 mod tombstone;
 mod value;
@@ -23,6 +24,7 @@ pub use field::{FieldDef, FieldType};
 pub use header::Header;
 pub use id::{NotAnId, RecordId};
 pub use kind::{field, fields};
+pub use newer::Newer;
 pub use redact::redact_bytes;
 pub use tombstone::Tombstone;
 pub use value::{LINE_LIMIT, NotADate, PartialDate, TEXT_LIMIT, Value};
@@ -89,6 +91,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what is refused may be sound for a later version: it says something that is not known here.
+    pub const fn may_be_newer(&self) -> bool {
+        match self {
+            Self::Document(codec::Error::Version { found, known }) => *found > *known,
+            Self::Document(codec::Error::Content(_)) | Self::UnknownField { .. } | Self::Value { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The stable name of this kind of error, for machines.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -154,8 +154,12 @@ fn render(peer: &types::Peer, page: &mut Page) {
 }
 
 /// How the exchange with a bureau stands.
-fn link(link: &types::Link) -> [(&'static str, String); 6] {
+fn link(link: &types::Link) -> [(&'static str, String); 7] {
     let at = |at: Option<types::Text<Timestamp>>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let newer = (link.newer > 0).then(|| {
+        let records = plural(link.newer as u64, "record", "records");
+        format!("{records} kept sealed: of a newer version. Update this node to read them")
+    });
     let from = link.address.as_ref().filter(|_| link.connected).map(|address| format!(" from {address}"));
     [
         ("link", format!("{}{}", status::reach(link), from.unwrap_or_default())),
@@ -180,6 +184,7 @@ fn link(link: &types::Link) -> [(&'static str, String); 6] {
                 bytes(link.bytes_out)
             ),
         ),
+        ("newer", newer.unwrap_or_default()),
         ("last error", link.last_error.clone().unwrap_or_default()),
     ]
 }

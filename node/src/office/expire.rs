@@ -65,7 +65,14 @@ impl Office {
 impl Turn<'_> {
     /// Ends one record if it is still there and its date is still past.
     fn expire_one(&mut self, key: RecordKey) -> Result<bool, Error> {
-        let Some(row) = self.office().ledger().record(key)? else { return Ok(false) };
+        let ledger = self.office().ledger();
+        let Some(row) = ledger.record(key)? else {
+            let newer = ledger.newer(key)?.filter(|row| row.until.is_some_and(|until| until < self.now().day()));
+            if newer.is_some() {
+                ledger.delete_newer(&mut self.batch, key);
+            }
+            return Ok(newer.is_some());
+        };
         if row.is_live(self.now().day()) {
             return Ok(false);
         }

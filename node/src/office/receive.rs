@@ -8,15 +8,15 @@ use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
-use igain_protocol::record::{self, Header, Record, RecordId, Tombstone, Unverified};
+use igain_protocol::record::{self, Header, Newer, Record, RecordId, Tombstone, Unverified};
 use igain_protocol::sync::{Change, Violation};
 use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::Tlp;
+use igain_protocol::vocabulary::{GroupSet, Tlp};
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office, index};
-use crate::ledger::{Came, ClassIndex, ClassRow, IdentifierKey, Op, Place, RecordKey, Stood, TombstoneRow};
+use crate::ledger::{Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, Stood, TombstoneRow};
 
 /// How many refusals of one intake are accounted for one by one; the rest is told as a number: a peer must not fill the
 /// audit log.
@@ -57,8 +57,17 @@ pub struct Examined {
     key: Option<VerifyingKey>,
 }
 
-/// A record that is its owner's word, and what it is found by; or which it claims to be, and why it is not.
-type Verdict = Result<(Record, Vec<IdentifierKey>), (Option<RecordId>, record::Error)>;
+/// What was found of a record: that it is its owner's word, or which it claims to be, and why it is not.
+type Verdict = Result<Word, (Option<RecordId>, record::Error)>;
+
+/// An owner's word.
+#[derive(Debug)]
+enum Word {
+    /// A record, and what it is found by.
+    Known(Box<Record>, Vec<IdentifierKey>),
+    /// A record of a later version, and its bytes.
+    Newer(Newer, Vec<u8>),
+}
 
 /// Changes on their way into the books: one turn, one commit. What was done so far is read through.
 struct Intake<'a> {
@@ -84,6 +93,10 @@ struct Intake<'a> {
     ending: Vec<ClassIndex>,
     /// The class that the last record went to.
     last: Option<(Label, Came, ClassIndex)>,
+    /// The books hold records of the provider that cannot be read here.
+    has_newer: bool,
+    /// Those of this intake.
+    newer: BTreeMap<RecordId, NewerRow>,
 }
 
 impl Office {
@@ -134,10 +147,55 @@ impl Office {
         Ok(received)
     }
 
+    /// Reads again what a build of before could not read, and shows what this one can. Returns how many records that are.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub fn reread(&self) -> Result<usize, Error> {
+        let mut read = 0;
+        for provider in self.active_peers().into_iter().map(|peer| peer.card().bureau) {
+            read += self.reread_of(provider)?;
+        }
+        Ok(read)
+    }
+
+    fn reread_of(&self, provider: BureauId) -> Result<usize, Error> {
+        const PAGE: usize = 256;
+        let (mut read, mut after) = (0, None);
+        loop {
+            let page = self.ledger().newer_of(provider, after, PAGE)?;
+            after = page.last().map(|(id, _)| *id);
+            let (full, secret) = (page.len() == PAGE, &self.secrets().identifier);
+            let readable: Vec<_> = page
+                .into_iter()
+                // Its signature was verified when it came.
+                .filter_map(|(_, row)| Some((Unverified::decode(&row.bytes).ok()?.trusted(), row)))
+                .collect();
+            if !readable.is_empty() {
+                let keys = readable.iter().map(|(record, _)| RecordKey { id: record.header().id, owner: provider });
+                let books = LookedUp::of(self, keys, std::iter::empty())?;
+                let mut intake = Intake::begin(self, provider, books)?;
+                for (record, NewerRow { generation, groups, .. }) in &readable {
+                    let aside = intake.is_aside(record.header());
+                    let identifiers = index::identifiers(secret, record);
+                    intake.forget_newer(record.header().id);
+                    intake.put(Came { generation: *generation, groups: *groups, aside }, record, &identifiers)?;
+                }
+                read += intake.finish()?.0.put;
+            }
+            if !full {
+                return Ok(read);
+            }
+        }
+    }
+
     fn look_up(&self, provider: BureauId, examined: &[Examined]) -> Result<LookedUp, Error> {
         let key = |id| RecordKey { id, owner: provider };
         let good = examined.iter().flat_map(|examined| examined.verdicts.iter().flatten());
-        let coming = good.map(|(record, _)| key(record.header().id));
+        let coming = good.map(|word| match word {
+            Word::Known(record, _) => key(record.header().id),
+            Word::Newer(newer, _) => key(newer.id),
+        });
         let entries = examined.iter().flat_map(|examined| runs(&examined.changes)).flatten();
         let going = entries.filter_map(|entry| match entry {
             Entry::Gone(id) => Some(*id),
@@ -149,21 +207,31 @@ impl Office {
 
     fn verify(&self, provider: BureauId, key: Option<VerifyingKey>, changes: &[Change]) -> Vec<Verdict> {
         let mut good = Vec::new();
-        let mut judge = |bytes: &[u8]| {
-            let unverified = Unverified::decode(bytes)?;
-            let id = unverified.header().id;
-            good.push(unverified);
-            Ok(id)
+        let mut judge = |bytes: &[u8]| match Unverified::decode(bytes) {
+            Ok(unverified) => {
+                let id = unverified.header().id;
+                good.push(unverified);
+                Ok(Ok(id))
+            }
+            Err(error) => {
+                let newer = key.filter(|_| error.may_be_newer()).and_then(|key| Newer::verify(bytes, &key).ok());
+                let newer = newer.filter(|newer| newer.owner == provider).ok_or(error)?;
+                Ok(Err(Word::Newer(newer, bytes.to_vec())))
+            }
         };
-        let decoded: Vec<Result<RecordId, record::Error>> = runs(changes).flat_map(puts).map(&mut judge).collect();
+        type Decoded = Result<Result<RecordId, Word>, record::Error>;
+        let decoded: Vec<Decoded> = runs(changes).flat_map(puts).map(&mut judge).collect();
         let mut verdicts = record::verify_batch(good, |owner| key.filter(|_| owner == provider)).into_iter();
         let secret = &self.secrets().identifier;
-        let judge = |id: Result<RecordId, record::Error>| {
-            let id = id.map_err(|error| (None, error))?;
+        let judge = |found: Decoded| {
+            let id = match found.map_err(|error| (None, error))? {
+                Ok(id) => id,
+                Err(newer) => return Ok(newer),
+            };
             let record =
                 verdicts.next().unwrap_or(Err(record::Error::UnknownOwner)).map_err(|error| (Some(id), error))?;
             let identifiers = index::identifiers(secret, &record);
-            Ok((record, identifiers))
+            Ok(Word::Known(Box::new(record), identifiers))
         };
         decoded.into_iter().map(judge).collect()
     }
@@ -223,6 +291,8 @@ impl<'a> Intake<'a> {
             refusals: Vec::new(),
             ending: Vec::new(),
             last: None,
+            has_newer: !office.ledger().newer_of(provider, None, 1)?.is_empty(),
+            newer: BTreeMap::new(),
         })
     }
 
@@ -260,10 +330,11 @@ impl<'a> Intake<'a> {
     fn entry(&mut self, entry: Entry, generation: u64, verdicts: &mut Verdicts) -> Result<(), Error> {
         match entry {
             Entry::Put { groups, .. } => match verdicts.records.next() {
-                Some(Ok((record, identifiers))) => {
+                Some(Ok(Word::Known(record, identifiers))) => {
                     let aside = self.is_aside(record.header());
                     self.put(Came { generation, groups, aside }, &record, &identifiers)
                 }
+                Some(Ok(Word::Newer(newer, bytes))) => self.put_newer(generation, groups, &newer, bytes),
                 Some(Err((id, error))) => {
                     self.refuse(id, 0, error.code());
                     Ok(())
@@ -279,14 +350,8 @@ impl<'a> Intake<'a> {
                 None => Ok(()),
             },
             Entry::Gone(id) => self.leave(id),
-            Entry::Recall(label) => {
-                self.take_back(Some(label), None);
-                Ok(())
-            }
-            Entry::Complete => {
-                self.take_back(None, Some(generation));
-                Ok(())
-            }
+            Entry::Recall(label) => self.take_back(Some(label), None),
+            Entry::Complete => self.take_back(None, Some(generation)),
             Entry::Letter(letter) => self.letter(&letter),
             Entry::Other(_) => {
                 self.received.newer += 1;
@@ -297,7 +362,7 @@ impl<'a> Intake<'a> {
 
     /// Marks classes as ending: from this commit on their records count as gone. Of one label where it is named; those
     /// that came in earlier generations where one is named.
-    fn take_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) {
+    fn take_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
         for (came, class) in self.turn.received_of(self.provider, label) {
             if generation.is_none_or(|generation| came.generation < generation)
                 && let Some(row) = self.turn.class(class)
@@ -306,8 +371,71 @@ impl<'a> Intake<'a> {
                 self.ending.push(class);
             }
         }
+        self.take_newer_back(label, generation)?;
         self.last = None;
         self.gone += 1;
+        Ok(())
+    }
+
+    /// The same of records that cannot be read here.
+    fn take_newer_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
+        const PAGE: usize = 1_024;
+        let goes = |row: &NewerRow| {
+            let earlier = generation.is_none_or(|generation| row.generation < generation);
+            earlier && label.is_none_or(|label| row.label() == label)
+        };
+        let ledger = self.office().ledger();
+        let mut gone: Vec<RecordId> = self.newer.iter().filter(|(_, row)| goes(row)).map(|(id, _)| *id).collect();
+        let mut after = None;
+        while self.has_newer {
+            let page = ledger.newer_of(self.provider, after, PAGE)?;
+            after = page.last().map(|(id, _)| *id);
+            // What came again in this intake is as it came last.
+            let stands = |id: &RecordId| !self.newer.contains_key(id);
+            gone.extend(page.iter().filter(|(id, row)| goes(row) && stands(id)).map(|(id, _)| *id));
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        gone.into_iter().for_each(|id| self.forget_newer(id));
+        Ok(())
+    }
+
+    /// Removes what was kept of a record and cannot be read here.
+    fn forget_newer(&mut self, id: RecordId) {
+        if self.has_newer || self.newer.remove(&id).is_some() {
+            let key = self.record(id);
+            self.office().ledger().delete_newer(&mut self.turn.batch, key);
+        }
+    }
+
+    /// Keeps a record that only a later version can read. It takes the place of what could be read of it: that may have
+    /// been less restricted.
+    fn put_newer(&mut self, generation: u64, groups: GroupSet, newer: &Newer, bytes: Vec<u8>) -> Result<(), Error> {
+        let key = self.record(newer.id);
+        let outdated = newer.retain_until.is_none_or(|until| until < self.turn.now().day());
+        let barred = self.ended.contains(&key) || self.books.is_barred(self.office(), key, newer.revision)?;
+        let held = self.held(key)?;
+        let stale = held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > newer.revision);
+        if let Some(why) = [(outdated, "record.outdated"), (barred, "record.ended"), (stale, "record.stale")]
+            .into_iter()
+            .find_map(|(is_so, why)| is_so.then_some(why))
+        {
+            self.refuse(Some(key.id), newer.revision, why);
+            return Ok(());
+        }
+        if let Some(held) = held {
+            self.remove(key, &held);
+        }
+        let (label, until) = (*newer.label.as_bytes(), newer.retain_until);
+        let row = NewerRow { generation, groups, label, revision: newer.revision, until, bytes };
+        self.office().ledger().put_newer(&mut self.turn.batch, key, &row);
+        if let Some(until) = until {
+            self.turn.retain(until, key);
+        }
+        self.newer.insert(newer.id, row);
+        self.received.newer += 1;
+        Ok(())
     }
 
     fn letter(&mut self, letter: &Letter) -> Result<(), Error> {
@@ -351,6 +479,7 @@ impl<'a> Intake<'a> {
             self.refuse(Some(key.id), header.revision, "record.stale");
             return Ok(());
         }
+        self.forget_newer(key.id);
         self.find_by(key, held.as_ref(), identifiers);
         let class = self.class_of(&header.label, came);
         let (known, before) = (held.is_some(), held.map(|held| held.place.class));
@@ -440,6 +569,7 @@ impl<'a> Intake<'a> {
     /// The owner's signed word ends a record for ever.
     fn end(&mut self, id: RecordId, signed: Vec<u8>) -> Result<(), Error> {
         let key = self.record(id);
+        self.forget_newer(id);
         if let Some(held) = self.held(key)? {
             self.remove(key, &held);
         }
@@ -454,6 +584,7 @@ impl<'a> Intake<'a> {
     /// The record must not be kept.
     fn leave(&mut self, id: RecordId) -> Result<(), Error> {
         let key = self.record(id);
+        self.forget_newer(id);
         if let Some(held) = self.held(key)? {
             self.remove(key, &held);
         }

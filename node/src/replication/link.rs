@@ -62,6 +62,8 @@ pub struct LinkState {
     pub labels_out: usize,
     /// Labels under which it has given records.
     pub labels_in: usize,
+    /// Records that it has given and that only a newer version of this node can read.
+    pub newer: usize,
     /// Records received from it since the node started.
     pub received: u64,
     /// Records of it that were refused since the node started.
@@ -154,6 +156,7 @@ impl Link {
             behind,
             labels_out,
             labels_in,
+            newer: office.ledger().newer_count(self.bureau)?,
             received: status.received,
             refused: status.refused,
             last_error: status.last_error,

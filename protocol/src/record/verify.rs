@@ -128,6 +128,11 @@ impl Unverified {
         Ok(self.record)
     }
 
+    /// The record, whose signature was checked when it was stored here.
+    pub fn trusted(self) -> Record {
+        self.record
+    }
+
     fn signed(&self) -> Result<Signed<'_>, Error> {
         let span = self.record.bytes.get(self.signed.clone()).unwrap_or_default();
         Ok(Signed::parse(Typ::Record, span)?)
@@ -176,15 +181,20 @@ fn head(envelope: &Envelope<'_>) -> Result<Header, Error> {
 
 /// Whether what is disclosed and withheld is what the head commits to.
 fn check_commitment(envelope: &Envelope<'_>, header: &Header) -> Result<(), Error> {
+    check_digests(envelope, header.digest_count, &header.digests_hash)
+}
+
+/// Whether there are so many digests with this hash.
+pub(super) fn check_digests(envelope: &Envelope<'_>, wanted: u32, hash: &[u8; 32]) -> Result<(), Error> {
     let count = envelope.disclosed.len() + envelope.withheld.len();
-    if u32::try_from(count) != Ok(header.digest_count) || !count.is_multiple_of(PADDING) {
+    if u32::try_from(count) != Ok(wanted) || !count.is_multiple_of(PADDING) {
         return Err(Error::Commitment);
     }
     let mut digests = Vec::with_capacity(count);
     digests.extend(envelope.disclosed.iter().map(|disclosure| commitment::digest(disclosure)));
     digests.extend_from_slice(&envelope.withheld);
     digests.sort_unstable();
-    match digests.is_sorted_by(|a, b| a < b) && commitment::hash_of(&digests) == header.digests_hash {
+    match digests.is_sorted_by(|a, b| a < b) && commitment::hash_of(&digests) == *hash {
         true => Ok(()),
         false => Err(Error::Commitment),
     }

@@ -108,6 +108,7 @@ fn link(link: LinkState, state: Option<network::PeerState>) -> Link {
         behind: link.behind,
         labels_out: link.labels_out,
         labels_in: link.labels_in,
+        newer: link.newer,
         received: link.received,
         refused: link.refused,
         last_error: link.last_error.or(failure.filter(|_| !connected)),

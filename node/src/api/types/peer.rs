@@ -80,6 +80,9 @@ pub struct Link {
     pub labels_out: usize,
     /// Labels under which it has given records.
     pub labels_in: usize,
+    /// Records that it has given and that only a newer version of this node can read.
+    #[serde(default)]
+    pub newer: usize,
     /// Records received from it since the node started.
     pub received: u64,
     /// Records of it that were refused since the node started.

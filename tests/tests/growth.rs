@@ -1,0 +1,228 @@
+//! L19: what a node does not know from a newer one is kept sealed or passed over, never less restricted, never held against
+//! the sender, and stops nothing behind it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails loudly"
+)]
+
+use igain_node::audit::Filter;
+use igain_node::ledger::{NewerRow, RecordKey};
+use igain_node::office::{Actor, Office};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::codec::{self, Signed, Typ};
+use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
+use igain_protocol::label::{Label, LabelDigest};
+use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
+use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
+use igain_tests::bureau::{NOON, keys, office};
+use igain_tests::wire::{brings, know};
+
+const DAY_MS: u64 = 86_400_000;
+
+fn ke() -> BureauId {
+    "KE".parse().unwrap()
+}
+
+fn id(key: &str) -> RecordId {
+    RecordId::derived(&[1; 32], "KE", key)
+}
+
+fn label() -> Label {
+    Label::new(Kind::Phone, Tlp::Green)
+}
+
+fn record(key: &str, revision: u32) -> Vec<u8> {
+    let content = Content {
+        id: id(key),
+        revision,
+        owner: ke(),
+        label: label(),
+        grading: Some("B2".parse().unwrap()),
+        created: NOON,
+        modified: NOON,
+        retain_until: Some(NOON.day().plus_days(30)),
+        fields: vec![("number".into(), Value::Text("+254700000001".into()))],
+    };
+    record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap().as_bytes().to_vec()
+}
+
+/// The same as KE signs it whose node is newer: `change` is made to the payload of its head.
+fn of_tomorrow(key: &str, revision: u32, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let bytes = record(key, revision);
+    let mut d = minicbor::Decoder::new(&bytes);
+    d.array().unwrap();
+    let head = d.bytes().unwrap();
+    let rest = bytes[d.position()..].to_vec();
+    let mut payload = Signed::parse(Typ::Record, head).unwrap().payload().to_vec();
+    change(&mut payload);
+    let head = codec::sign(Typ::Record, &payload, &keys(1).signing());
+    let mut e = minicbor::Encoder::new(vec![0x83]);
+    e.bytes(&head).unwrap();
+    [e.into_writer(), rest].concat()
+}
+
+/// Of a version that does not exist yet.
+fn of_another_version(key: &str, revision: u32) -> Vec<u8> {
+    of_tomorrow(key, revision, |payload| {
+        assert_eq!(payload[1..3], [0, 2]);
+        payload[2] = 3;
+    })
+}
+
+/// Of a kind that is not known yet.
+fn of_another_kind(key: &str) -> Vec<u8> {
+    let known = label().canonical();
+    assert_eq!(known[1..3], [0, Kind::Phone.number()]);
+    of_tomorrow(key, 1, |payload| {
+        let at = payload.windows(known.len()).position(|window| window == known).unwrap();
+        payload[at + 2] = 23;
+    })
+}
+
+fn put(record: Vec<u8>) -> Entry {
+    Entry::Put { groups: GroupSet::ALL, record }
+}
+
+struct Receiver {
+    _folder: tempfile::TempDir,
+    fr: Office,
+}
+
+impl Receiver {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let fr = office("FR", 2, folder.path());
+        know(&fr, ke(), 1);
+        Self { _folder: folder, fr }
+    }
+
+    /// What KE sends; how many records were taken in, kept sealed and refused.
+    fn takes(&self, entries: Vec<Entry>) -> (usize, usize, usize) {
+        let received = self.fr.receive(ke(), brings(&self.fr, ke(), FeedKind::Records, entries)).unwrap();
+        (received.put, received.newer, received.refused)
+    }
+
+    fn shows(&self, key: &str) -> bool {
+        self.fr.show(Actor::Node, id(key), None).is_ok()
+    }
+
+    fn seals(&self, key: &str) -> bool {
+        self.fr.ledger().newer(RecordKey { id: id(key), owner: ke() }).unwrap().is_some()
+    }
+}
+
+/// Seen to fail when what cannot be read is refused.
+#[test]
+fn records_of_a_newer_version_are_kept_sealed_and_stop_nothing() {
+    let receiver = Receiver::new();
+    let taken = receiver.takes(vec![
+        put(of_another_version("version", 1)),
+        put(of_another_kind("kind")),
+        Entry::Other(vec![0x82, 0x18, 99, 0x01]),
+        put(record("known", 1)),
+    ]);
+    assert_eq!(taken, (1, 3, 0));
+    assert!(receiver.shows("known") && !receiver.shows("version") && !receiver.shows("kind"));
+    assert!(receiver.seals("version") && receiver.seals("kind"));
+    let refused = Filter { action: Some("record.refused".into()), ..Filter::default() };
+    assert!(receiver.fr.audit().list(0, 10, &refused).unwrap().is_empty(), "it is held against nobody");
+    assert_eq!(receiver.fr.ledger().newer_count(ke()).unwrap(), 2);
+    // What nobody has signed is as bad as ever.
+    let mut forged = of_another_version("forged", 1);
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    assert_eq!(receiver.takes(vec![put(forged)]), (0, 0, 1));
+}
+
+/// A revision that cannot be read takes the place of the one that can: it may be more restricted. One that can be read
+/// takes its place again. Seen to fail when the earlier one stays.
+#[test]
+fn what_cannot_be_read_hides_what_could() {
+    let receiver = Receiver::new();
+    assert_eq!(receiver.takes(vec![put(record("a", 1)), put(of_another_version("a", 2))]), (1, 1, 0));
+    assert!(!receiver.shows("a"));
+    assert_eq!(receiver.takes(vec![put(record("a", 3))]), (1, 0, 0));
+    assert!(receiver.shows("a") && !receiver.seals("a"));
+    assert_eq!(receiver.takes(vec![put(of_another_version("a", 2))]), (0, 0, 1), "it is stale");
+    assert!(receiver.shows("a"));
+}
+
+/// L7, L8: whatever ends a record ends one that cannot be read. Seen to fail when only what can be read is looked for.
+#[test]
+fn what_cannot_be_read_is_purged_like_anything_else() {
+    let ends: [(&str, Entry); 3] = [
+        ("gone", Entry::Gone(id("a"))),
+        ("withdrawn", Entry::Withdraw(Tombstone::new(id("a"), ke(), NOON, Reason::ALL[0]).sign(&keys(1).signing()))),
+        ("recalled", Entry::Recall(label().digest())),
+    ];
+    for (how, end) in ends {
+        let receiver = Receiver::new();
+        receiver.takes(vec![put(of_another_version("a", 1)), put(of_another_version("b", 1))]);
+        receiver.takes(vec![end.clone()]);
+        assert!(!receiver.seals("a"), "{how}");
+        assert_eq!(receiver.seals("b"), how != "recalled");
+        // In the same intake too.
+        receiver.takes(vec![put(of_another_version("c", 1)), Entry::Gone(id("c"))]);
+        assert!(!receiver.seals("c"));
+        assert_eq!(receiver.takes(vec![put(of_another_version("a", 1))]).1, usize::from(how != "withdrawn"));
+    }
+    let receiver = Receiver::new();
+    receiver.takes(vec![put(of_another_version("a", 1))]);
+    receiver.fr.clock().set(NOON.plus_ms(40 * DAY_MS));
+    assert_eq!(receiver.fr.expire().unwrap(), 1);
+    assert!(!receiver.seals("a"), "its last day has passed");
+}
+
+/// A build that can read it shows it, without its being sent again. Seen to fail when nothing is read again.
+#[test]
+fn what_a_build_of_before_could_not_read_is_shown_by_one_that_can() {
+    let receiver = Receiver::new();
+    assert_eq!(receiver.takes(vec![put(of_another_version("still", 1))]), (0, 1, 0));
+    let store = receiver.fr.ledger().store();
+    let mut batch = store.begin();
+    let row = NewerRow {
+        generation: 1,
+        groups: GroupSet::ALL,
+        label: *label().digest().as_bytes(),
+        revision: 1,
+        until: Some(NOON.day().plus_days(30)),
+        bytes: record("readable", 1),
+    };
+    receiver.fr.ledger().put_newer(&mut batch, RecordKey { id: id("readable"), owner: ke() }, &row);
+    store.commit(batch).unwrap();
+    assert!(!receiver.shows("readable"));
+    assert_eq!(receiver.fr.reread().unwrap(), 1);
+    assert!(receiver.shows("readable") && !receiver.seals("readable"));
+    assert!(receiver.seals("still") && !receiver.shows("still"));
+    assert_eq!(receiver.fr.reread().unwrap(), 0);
+}
+
+/// A letter of a kind that is not known is accounted for, and those behind it are taken. Seen to fail when it is refused.
+#[test]
+fn a_letter_of_a_newer_version_stops_no_other() {
+    let receiver = Receiver::new();
+    let letter = |kind, bytes: &[u8]| Entry::Letter(Letter { kind, bytes: bytes.to_vec() });
+    let card = receiver.fr.peer(ke()).unwrap().card.as_bytes().to_vec();
+    let entries = vec![letter(LetterKind::Other(77), b"of tomorrow"), letter(LetterKind::Card, &card)];
+    let received = receiver.fr.receive(ke(), brings(&receiver.fr, ke(), FeedKind::Letters, entries)).unwrap();
+    assert_eq!(received.refused, 0);
+    let told = Filter { action: Some("letter.newer".into()), ..Filter::default() };
+    assert_eq!(receiver.fr.audit().list(0, 10, &told).unwrap().len(), 1);
+}
+
+/// The digest of a label is over what came: a label that cannot be read has one too.
+#[test]
+fn a_label_of_a_newer_version_can_be_recalled() {
+    let receiver = Receiver::new();
+    receiver.takes(vec![put(of_another_kind("kind")), put(record("known", 1))]);
+    let row = receiver.fr.ledger().newer(RecordKey { id: id("kind"), owner: ke() }).unwrap().unwrap();
+    assert_ne!(row.label(), label().digest());
+    receiver.takes(vec![Entry::Recall(row.label())]);
+    assert!(!receiver.seals("kind") && receiver.shows("known"));
+    receiver.takes(vec![Entry::Recall(LabelDigest::from_bytes([9; 16]))]);
+    assert!(receiver.shows("known"));
+}
