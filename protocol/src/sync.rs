@@ -7,6 +7,7 @@
 
 mod delivery;
 mod end;
+mod hello;
 mod message;
 mod notify;
 mod provider;
@@ -17,6 +18,7 @@ mod view;
 
 pub use delivery::Delivery;
 pub use end::End;
+pub use hello::Hello;
 pub use message::{Error, Message, VERSION};
 pub use notify::Notify;
 pub use provider::{Effect as ProviderEffect, Input as ProviderInput, Provider, Read};

@@ -10,7 +10,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Item, Run};
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::{Change, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::sync::{Change, Hello, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
 
 use crate::bureau::{card, keys, office};
@@ -191,7 +191,15 @@ impl Wire {
 
     fn next_pull(&mut self, cursors: Cursors) -> Pull {
         self.serial += 1;
-        Pull { serial: self.serial, cursors, budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false }
+        Pull {
+            serial: self.serial,
+            cursors,
+            budget_bytes: 1 << 20,
+            window: 64,
+            mirror: [0; 16],
+            news: false,
+            hello: Hello::OURS,
+        }
     }
 
     /// What the next pull fails with.

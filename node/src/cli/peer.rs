@@ -154,7 +154,7 @@ fn render(peer: &types::Peer, page: &mut Page) {
 }
 
 /// How the exchange with a bureau stands.
-fn link(link: &types::Link) -> [(&'static str, String); 7] {
+fn link(link: &types::Link) -> [(&'static str, String); 8] {
     let at = |at: Option<types::Text<Timestamp>>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
     let newer = (link.newer > 0).then(|| {
         let records = plural(link.newer as u64, "record", "records");
@@ -163,6 +163,7 @@ fn link(link: &types::Link) -> [(&'static str, String); 7] {
     let from = link.address.as_ref().filter(|_| link.connected).map(|address| format!(" from {address}"));
     [
         ("link", format!("{}{}", status::reach(link), from.unwrap_or_default())),
+        ("speaks", link.format.map(|format| format!("format {format}")).unwrap_or_default()),
         ("pulled", at(link.pulled)),
         ("served", at(link.served)),
         (

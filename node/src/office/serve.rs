@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::feed::FeedKind;
-use igain_protocol::sync::{End, Feed, Message, Provider, ProviderEffect, ProviderInput, Pull, Read};
+use igain_protocol::sync::{End, Feed, Hello, Message, Provider, ProviderEffect, ProviderInput, Pull, Read};
 use igain_protocol::time::Day;
 
 use super::disclose::{Granted, Notes, Page, Progress, Reading};
@@ -303,7 +303,7 @@ impl Serving {
             if self.ended {
                 return Ok(Step::Done { quiet: self.quiet });
             }
-            return Ok(self.end(Message::End(End { more: true, mirrored: self.quiet })));
+            return Ok(self.end(Message::End(End { more: true, mirrored: self.quiet, hello: Hello::OURS })));
         };
         match effect {
             ProviderEffect::Read { feed: FeedKind::Letters, after, room } => {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::sync::Subscriber;
+use igain_protocol::sync::{Hello, Subscriber};
 use igain_protocol::time::Timestamp;
 use tokio::sync::{Notify, watch};
 
@@ -45,6 +45,7 @@ struct Status {
     received: u64,
     refused: u64,
     last_error: Option<String>,
+    hello: Hello,
 }
 
 /// How it stands with one bureau.
@@ -58,6 +59,8 @@ pub struct LinkState {
     pub served: Option<Timestamp>,
     /// Entries that wait for it.
     pub behind: u64,
+    /// The newest version of the format that its program says it reads; none before it said so.
+    pub format: Option<u64>,
     /// Labels under which it may have records of this bureau.
     pub labels_out: usize,
     /// Labels under which it has given records.
@@ -137,6 +140,10 @@ impl Link {
         status.last_error = None;
     }
 
+    pub(super) fn note_hello(&self, hello: Hello) {
+        lock(&self.status).hello = hello;
+    }
+
     pub(super) fn note_served(&self, now: Timestamp) {
         lock(&self.status).served = Some(now);
     }
@@ -154,6 +161,7 @@ impl Link {
             pulled: status.pulled,
             served: status.served,
             behind,
+            format: Some(status.hello.format).filter(|format| *format > 0),
             labels_out,
             labels_in,
             newer: office.ledger().newer_count(self.bureau)?,

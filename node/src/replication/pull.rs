@@ -44,6 +44,9 @@ const ENDS: usize = 2;
 /// changes meanwhile, or feeds begin anew.
 const FRUITLESS: u32 = 8;
 
+/// Messages of a newer version that one answer may bring.
+const OTHERS: u32 = 64;
+
 /// Parcels whose records are being verified.
 struct Examining {
     parcels: u32,
@@ -269,6 +272,8 @@ struct Taker {
     applied: bool,
     /// Bytes of sealed parcels that the answer may still bring.
     room: usize,
+    /// Messages of a newer version that it may still bring.
+    others: u32,
     done: Option<(bool, bool)>,
 }
 
@@ -292,6 +297,7 @@ impl Taker {
             parcels: 0,
             applied: false,
             room,
+            others: OTHERS,
             done: None,
         };
         taker.carry_out(effects)?;
@@ -318,7 +324,15 @@ impl Taker {
                 self.parcels += 1;
                 SubscriberInput::Parcel(self.open(&delivery.sealed)?)
             }
-            Message::End(end) => SubscriberInput::End(end),
+            Message::End(end) => {
+                self.link.note_hello(end.hello);
+                SubscriberInput::End(end)
+            }
+            // Of a newer version; not without end, for there is nothing that counts them.
+            Message::Other => {
+                self.others = self.others.checked_sub(1).ok_or(Error::Violation(Violation::Unasked))?;
+                return Ok(());
+            }
             Message::Pull(_) | Message::Notify(_) | Message::Taken(_) => {
                 return Err(Error::Violation(Violation::Unasked));
             }

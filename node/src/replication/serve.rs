@@ -46,9 +46,12 @@ impl Replication {
                     link.wake.notify_one();
                     return Ok(exchange.finish().await?);
                 }
-                Ok(Message::Pull(pull)) => on_the_way = self.answer(link, &mut exchange, pull).await?,
-                // Of an answer that is over.
-                Ok(Message::Taken(_)) => {}
+                Ok(Message::Pull(pull)) => {
+                    link.note_hello(pull.hello);
+                    on_the_way = self.answer(link, &mut exchange, pull).await?;
+                }
+                // Of an answer that is over, or of a newer version.
+                Ok(Message::Taken(_) | Message::Other) => {}
                 Ok(_) => return Err(Error::Violation(Violation::Unasked)),
                 Err(error) => return Err(error.into()),
             }
@@ -159,6 +162,7 @@ impl Sending<'_> {
                 }
                 Ok(())
             }
+            Message::Other => Ok(()),
             _ => Err(Error::Violation(Violation::Unasked)),
         }
     }

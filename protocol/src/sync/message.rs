@@ -4,7 +4,8 @@ use minicbor::{Decoder, Encoder};
 
 use super::{Delivery, End, Notify, Pull, Taken};
 
-/// The version of this protocol; a frame of another one is refused with [`Error::Version`].
+/// The version of this protocol; a frame of another one is refused with [`Error::Version`]. It is raised only for what must
+/// not be passed over: parts behind those that are known, and messages of other kinds, are.
 pub const VERSION: u8 = 3;
 
 /// One frame between two bureaus.
@@ -20,6 +21,8 @@ pub enum Message {
     Notify(Notify),
     /// Subscriber to provider, during an answer: so much of it is taken in.
     Taken(Taken),
+    /// One that a newer version knows; it is passed over.
+    Other,
 }
 
 /// Why bytes are no message.
@@ -41,11 +44,11 @@ impl From<minicbor::decode::Error> for Error {
     }
 }
 
-const PULL: u8 = 0;
-const DELIVERY: u8 = 1;
-const END: u8 = 2;
-const NOTIFY: u8 = 3;
-const TAKEN: u8 = 4;
+const PULL: u64 = 0;
+const DELIVERY: u64 = 1;
+const END: u64 = 2;
+const NOTIFY: u64 = 3;
+const TAKEN: u64 = 4;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -63,11 +66,13 @@ impl Message {
     fn write(&self, e: &mut Encoder<&mut Vec<u8>>) -> Written {
         e.array(3)?.u8(VERSION)?;
         match self {
-            Self::Pull(pull) => pull.write(e.u8(PULL)?),
-            Self::Delivery(delivery) => delivery.write(e.u8(DELIVERY)?),
-            Self::End(end) => end.write(e.u8(END)?),
-            Self::Notify(notify) => notify.write(e.u8(NOTIFY)?),
-            Self::Taken(taken) => taken.write(e.u8(TAKEN)?),
+            Self::Pull(pull) => pull.write(e.u64(PULL)?),
+            Self::Delivery(delivery) => delivery.write(e.u64(DELIVERY)?),
+            Self::End(end) => end.write(e.u64(END)?),
+            Self::Notify(notify) => notify.write(e.u64(NOTIFY)?),
+            Self::Taken(taken) => taken.write(e.u64(TAKEN)?),
+            // INVARIANT: nobody sends one of these.
+            Self::Other => e.u8(u8::MAX)?.null()?.ok(),
         }
     }
 
@@ -82,27 +87,100 @@ impl Message {
             VERSION => {}
             other => return Err(Error::Version(other)),
         }
-        if parts != Some(3) {
-            return Err(Error::Malformed("expected three parts".into()));
-        }
-        let message = match d.u8()? {
+        let more = parts.and_then(|parts| parts.checked_sub(3));
+        let more = more.ok_or_else(|| Error::Malformed("expected three parts".into()))?;
+        let message = match d.u64()? {
             PULL => Self::Pull(Pull::read(&mut d)?),
             DELIVERY => Self::Delivery(Delivery::read(&mut d)?),
             END => Self::End(End::read(&mut d)?),
             NOTIFY => Self::Notify(Notify::read(&mut d)?),
             TAKEN => Self::Taken(Taken::read(&mut d)?),
-            other => return Err(Error::Malformed(format!("unknown kind of message {other}"))),
+            _ => {
+                skip(&mut d, 1)?;
+                Self::Other
+            }
         };
+        skip(&mut d, more)?;
         if d.position() == bytes.len() { Ok(message) } else { Err(Error::Malformed("bytes after the message".into())) }
     }
 }
 
-/// Reads the head of an array of exactly `len` parts.
-pub(super) fn array(d: &mut Decoder<'_>, len: u64) -> Result<(), Error> {
-    if d.array()? == Some(len) { Ok(()) } else { Err(Error::Malformed(format!("expected {len} parts"))) }
+/// Reads the head of an array of at least `len` parts. How many more it has.
+pub(super) fn array(d: &mut Decoder<'_>, len: u64) -> Result<u64, Error> {
+    let more = d.array()?.and_then(|parts| parts.checked_sub(len));
+    more.ok_or_else(|| Error::Malformed(format!("expected {len} parts")))
+}
+
+/// Passes over parts that a newer version knows.
+pub(super) fn skip(d: &mut Decoder<'_>, parts: u64) -> Result<(), Error> {
+    for _ in 0..parts {
+        d.skip()?;
+    }
+    Ok(())
 }
 
 /// Reads a byte string of exactly 16 bytes.
 pub(super) fn bytes16(d: &mut Decoder<'_>) -> Result<[u8; 16], Error> {
     d.bytes()?.try_into().map_err(|_| Error::Malformed("expected 16 bytes".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Hello;
+    use super::*;
+    use crate::feed::{Cursor, Cursors, Position};
+
+    fn messages() -> Vec<Message> {
+        let records = Cursor { generation: 7, at: Position { seq: 3, head: [5; 16] } };
+        let cursors = Cursors { records, ..Cursors::default() };
+        let hello = Hello { format: 9, capabilities: 1 << 40 };
+        let (budget_bytes, window, mirror) = (1 << 20, 4, [8; 16]);
+        vec![
+            Message::Pull(Pull { serial: 1 << 40, cursors, budget_bytes, window, mirror, news: true, hello }),
+            Message::Delivery(Delivery { sealed: vec![1, 2, 3] }),
+            Message::End(End { more: true, mirrored: false, hello }),
+            Message::Notify(Notify),
+            Message::Taken(Taken { serial: 4, parcels: 2 }),
+        ]
+    }
+
+    #[test]
+    fn messages_come_back_as_they_went() {
+        for message in messages() {
+            assert_eq!(Message::decode(&message.encode()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_adds_is_passed_over() {
+        for message in messages() {
+            let mut bytes = message.encode();
+            assert_eq!(bytes[0], 0x83);
+            bytes[0] = 0x84;
+            bytes.extend([0xa1, 0x00, 0x01]);
+            assert_eq!(Message::decode(&bytes), Ok(message));
+        }
+        let mut end = Message::End(End { more: true, mirrored: true, hello: Hello::OURS }).encode();
+        assert_eq!(end[3], 0x83, "of three parts");
+        end[3] = 0x84;
+        end.push(0xf6);
+        assert!(matches!(Message::decode(&end), Ok(Message::End(_))));
+        let other = [0x83, VERSION, 0x18, 200, 0x82, 1, 0x40];
+        assert_eq!(Message::decode(&other), Ok(Message::Other));
+    }
+
+    #[test]
+    fn frames_of_another_version_and_damaged_ones_are_errors() {
+        for message in messages() {
+            let bytes = message.encode();
+            for cut in 0..bytes.len() {
+                assert!(Message::decode(&bytes[..cut]).is_err(), "{message:?} cut at {cut}");
+            }
+            let mut newer = bytes.clone();
+            newer[1] = VERSION + 1;
+            assert_eq!(Message::decode(&newer), Err(Error::Version(VERSION + 1)));
+        }
+        let deep = [&[0x83, VERSION, 9][..], &[0x81; 100_000]].concat();
+        assert!(Message::decode(&deep).is_err());
+    }
 }

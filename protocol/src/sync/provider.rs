@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::view::{Confirmed, Feed, Mark, View};
-use super::{End, Pull};
+use super::{End, Hello, Pull};
 use crate::codec;
 use crate::feed::{Entry, FeedKind, Item, Run};
 use crate::parcel::PARCEL_LIMIT;
@@ -228,7 +228,11 @@ impl Provider {
         let mut effects = Vec::new();
         if let Some(mut answer) = self.answer.take() {
             answer.flush(&self.view, &mut effects);
-            effects.push(Effect::End(End { more: !answer.todo.is_empty(), mirrored: answer.mirrored }));
+            effects.push(Effect::End(End {
+                more: !answer.todo.is_empty(),
+                mirrored: answer.mirrored,
+                hello: Hello::OURS,
+            }));
         }
         effects
     }

@@ -2,7 +2,8 @@
 
 use minicbor::{Decode as _, Decoder, Encode as _, Encoder};
 
-use super::message::{Error, Written, array, bytes16};
+use super::Hello;
+use super::message::{Error, Written, array, bytes16, skip};
 use crate::feed::{Cursor, Cursors};
 
 /// What the subscriber holds of the provider's feeds.
@@ -21,25 +22,30 @@ pub struct Pull {
     pub mirror: [u8; 16],
     /// The other direction: the subscriber has something for the provider.
     pub news: bool,
+    /// What the subscriber's program knows.
+    pub hello: Hello,
 }
 
 impl Pull {
     pub(super) fn write(&self, e: &mut Encoder<&mut Vec<u8>>) -> Written {
-        e.array(7)?.u64(self.serial)?;
+        e.array(8)?.u64(self.serial)?;
         self.cursors.letters.encode(e, &mut ())?;
         self.cursors.records.encode(e, &mut ())?;
-        e.u32(self.budget_bytes)?.u32(self.window)?.bytes(&self.mirror)?.bool(self.news)?.ok()
+        self.hello.write(e.u32(self.budget_bytes)?.u32(self.window)?.bytes(&self.mirror)?.bool(self.news)?)
     }
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        array(d, 7)?;
-        Ok(Self {
+        let more = array(d, 8)?;
+        let pull = Self {
             serial: d.u64()?,
             cursors: Cursors { letters: Cursor::decode(d, &mut ())?, records: Cursor::decode(d, &mut ())? },
             budget_bytes: d.u32()?,
             window: d.u32()?,
             mirror: bytes16(d)?,
             news: d.bool()?,
-        })
+            hello: Hello::read(d)?,
+        };
+        skip(d, more)?;
+        Ok(pull)
     }
 }

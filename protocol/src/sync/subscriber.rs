@@ -1,6 +1,6 @@
 //! The side that asks: follows one provider's feeds and says what changes here.
 
-use super::{End, Message, Pull};
+use super::{End, Hello, Message, Pull};
 use crate::feed::{Cursor, Cursors, Entry, FeedKind, Item, Position, Run};
 
 /// What a subscriber is told.
@@ -124,7 +124,8 @@ impl Subscriber {
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Start { serial, mirror, news, budget_bytes, window } => {
-                let pull = Pull { serial, cursors: self.cursors, budget_bytes, window, mirror, news };
+                let pull =
+                    Pull { serial, cursors: self.cursors, budget_bytes, window, mirror, news, hello: Hello::OURS };
                 vec![Effect::Send(Message::Pull(pull))]
             }
             Input::Parcel(items) => self.parcel(items),

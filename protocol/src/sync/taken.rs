@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::message::{Error, Written, array};
+use super::message::{Error, Written, array, skip};
 
 /// Parcels of the answer to one pull that the subscriber has made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,9 @@ impl Taken {
     }
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        array(d, 2)?;
-        Ok(Self { serial: d.u64()?, parcels: d.u32()? })
+        let more = array(d, 2)?;
+        let taken = Self { serial: d.u64()?, parcels: d.u32()? };
+        skip(d, more)?;
+        Ok(taken)
     }
 }

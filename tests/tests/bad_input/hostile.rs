@@ -14,7 +14,7 @@ use igain_node::network::{Config, Exchange, Incoming, Limits, Network, PeerKey};
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::feed::Cursors;
-use igain_protocol::sync::{Message, Pull};
+use igain_protocol::sync::{Hello, Message, Pull};
 use igain_protocol::time::Timestamp;
 use igain_tests::bureau::keys;
 use igain_tests::daemon::{Bureau, PATIENCE};
@@ -142,7 +142,15 @@ impl Siege {
 
 /// A pull that says nothing in particular.
 fn pull(serial: u64) -> Pull {
-    Pull { serial, cursors: Cursors::default(), budget_bytes: 1 << 20, window: 64, mirror: [0; 16], news: false }
+    Pull {
+        serial,
+        cursors: Cursors::default(),
+        budget_bytes: 1 << 20,
+        window: 64,
+        mirror: [0; 16],
+        news: false,
+        hello: Hello::OURS,
+    }
 }
 
 /// Far longer than KE waits for a frame before it gives an exchange up, and far shorter than the hour that it must not

@@ -106,6 +106,7 @@ fn link(link: LinkState, state: Option<network::PeerState>) -> Link {
         pulled: link.pulled.map(Text),
         served: link.served.map(Text),
         behind: link.behind,
+        format: link.format,
         labels_out: link.labels_out,
         labels_in: link.labels_in,
         newer: link.newer,

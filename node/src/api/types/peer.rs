@@ -76,6 +76,9 @@ pub struct Link {
     pub served: Option<Text<Timestamp>>,
     /// Entries that wait for it.
     pub behind: u64,
+    /// The newest version of the format that its program reads, once it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<u64>,
     /// Labels under which it may have records of this bureau.
     pub labels_out: usize,
     /// Labels under which it has given records.

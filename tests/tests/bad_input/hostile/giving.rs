@@ -7,7 +7,7 @@ use igain_protocol::feed::{Entry, FeedKind, Item, Position, Run};
 use igain_protocol::label::Label;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
-use igain_protocol::sync::{Delivery, End, Message, Notify};
+use igain_protocol::sync::{Delivery, End, Hello, Message, Notify};
 use igain_protocol::vocabulary::{GroupSet, Kind, Tlp};
 use igain_tests::bureau::keys;
 use igain_tests::daemon::PATIENCE;
@@ -15,8 +15,8 @@ use igain_tests::daemon::PATIENCE;
 use super::super::{audited, particular};
 use super::{HOSTILE, STALL, Siege, now};
 
-const END: Message = Message::End(End { more: false, mirrored: true });
-const MORE: Message = Message::End(End { more: true, mirrored: true });
+const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::OURS });
+const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::OURS });
 
 const FEED: FeedKind = FeedKind::Records;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use igain_protocol::codec;
 use igain_protocol::feed::{Cursors, Entry, Item};
 use igain_protocol::parcel::{self, Parcel};
-use igain_protocol::sync::{Message, Pull, Taken};
+use igain_protocol::sync::{Hello, Message, Pull, Taken};
 use igain_protocol::time::Timestamp;
 use igain_tests::daemon::PATIENCE;
 
@@ -36,7 +36,15 @@ fn laden(seed: u8) -> Siege {
 
 /// A pull for all of it, from the beginning.
 fn everything(serial: u64, window: u32) -> Pull {
-    Pull { serial, cursors: Cursors::default(), budget_bytes: 16 << 20, window, mirror: [0; 16], news: false }
+    Pull {
+        serial,
+        cursors: Cursors::default(),
+        budget_bytes: 16 << 20,
+        window,
+        mirror: [0; 16],
+        news: false,
+        hello: Hello::OURS,
+    }
 }
 
 /// When a parcel was signed, and how many records it brings.
