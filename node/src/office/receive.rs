@@ -379,26 +379,31 @@ impl<'a> Intake<'a> {
 
     /// The same of records that cannot be read here.
     fn take_newer_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
-        const PAGE: usize = 1_024;
         let goes = |row: &NewerRow| {
             let earlier = generation.is_none_or(|generation| row.generation < generation);
             earlier && label.is_none_or(|label| row.label() == label)
         };
-        let ledger = self.office().ledger();
         let mut gone: Vec<RecordId> = self.newer.iter().filter(|(_, row)| goes(row)).map(|(id, _)| *id).collect();
-        let mut after = None;
-        while self.has_newer {
-            let page = ledger.newer_of(self.provider, after, PAGE)?;
-            after = page.last().map(|(id, _)| *id);
-            // What came again in this intake is as it came last.
-            let stands = |id: &RecordId| !self.newer.contains_key(id);
-            gone.extend(page.iter().filter(|(id, row)| goes(row) && stands(id)).map(|(id, _)| *id));
-            if page.len() < PAGE {
-                break;
-            }
+        if self.has_newer {
+            gone.extend(self.newer_that(&goes)?);
         }
         gone.into_iter().for_each(|id| self.forget_newer(id));
         Ok(())
+    }
+
+    /// Those of the books that did not come again in this intake.
+    fn newer_that(&self, goes: &dyn Fn(&NewerRow) -> bool) -> Result<Vec<RecordId>, Error> {
+        const PAGE: usize = 1_024;
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.office().ledger().newer_of(self.provider, after, PAGE)?;
+            after = page.last().map(|(id, _)| *id);
+            let those = page.iter().filter(|(id, row)| goes(row) && !self.newer.contains_key(id));
+            found.extend(those.map(|(id, _)| *id));
+            if page.len() < PAGE {
+                return Ok(found);
+            }
+        }
     }
 
     /// Removes what was kept of a record and cannot be read here.
