@@ -13,6 +13,7 @@ mod demo;
 mod error;
 mod import;
 mod init;
+mod key;
 mod marking;
 mod output;
 mod page;
@@ -83,6 +84,9 @@ enum Command {
     /// Show or export this bureau's card
     #[command(subcommand)]
     Card(card::Card),
+    /// Look after this bureau's keys
+    #[command(subcommand)]
+    Key(key::Key),
     /// Enrol, list, show and revoke other bureaus
     #[command(subcommand)]
     Peer(peer::Peer),
@@ -157,6 +161,7 @@ impl Cli {
             Command::Run(run) => run.execute(&context, output),
             Command::Status(status) => status.execute(&context, output),
             Command::Card(card) => card.execute(&context, output),
+            Command::Key(key) => key.execute(&context, output),
             Command::Peer(peer) => peer.execute(&context, output),
             Command::Caf(caf) => caf.execute(&context, output),
             Command::Record(record) => record.execute(&context, output),

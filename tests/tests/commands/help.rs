@@ -5,12 +5,13 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 42] = [
     "init",
     "run",
     "status",
     "card show",
     "card export",
+    "key passphrase",
     "peer enrol",
     "peer list",
     "peer show",

@@ -205,6 +205,30 @@ fn what_keeps_the_daemon_from_starting_says_what_to_do() {
 }
 
 #[test]
+fn the_keys_can_be_sealed_under_another_passphrase() {
+    let mut ke = Bureau::init("KE");
+    let print = ke.path("data/KE.card");
+    let before = std::fs::read(&print).expect("a card");
+    let change = |old: &str, new: &str| {
+        ["key", "passphrase", "--throw-away", "--passphrase-file", old, "--new-passphrase-file", new].map(str::to_owned)
+    };
+    let said = |ke: &Bureau, words: [String; 7]| ke.igain(&words.each_ref().map(String::as_str));
+    ke.write("new", "another passphrase, a long one");
+    ke.write("short", "short");
+    ke.write("wrong", "this was never the passphrase");
+    assert_eq!(said(&ke, change("wrong", "new")).code, Some(1));
+    assert_eq!(said(&ke, change("passphrase", "short")).code, Some(1));
+    let done = said(&ke, change("passphrase", "new"));
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(!done.out.contains("another passphrase") && done.out.contains("keys"), "{}", done.out);
+    assert_eq!(said(&ke, change("passphrase", "new")).code, Some(1), "the old one opens nothing any more");
+    std::fs::rename(ke.path("new"), ke.path("passphrase")).expect("a passphrase");
+    ke.run();
+    assert_eq!(ke.json(&["card", "show"])["bureau"], "KE");
+    assert_eq!(std::fs::read(&print).expect("a card"), before, "the keys are the same");
+}
+
+#[test]
 fn without_a_configuration_or_a_daemon_a_command_says_what_to_do() {
     let ke = Bureau::init("KE");
     assert_eq!(ke.refused(&["status"]), (3, "daemon.unreachable".into()));
