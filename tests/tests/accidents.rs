@@ -319,6 +319,28 @@ fn an_old_receipt_answers_no_new_recall() {
     assert!(matches!(state(), HolderState::Purged(_)));
 }
 
+/// L7: what a receipt names may be forgotten by the time that it comes, where much was sent since; then the peer says once
+/// more up to where it is. Seen to fail when it does not.
+#[test]
+fn a_receipt_that_comes_too_late_is_made_good() {
+    let bureaus = Bureaus::new();
+    let (ke, fr) = (&bureaus.offices[0], &bureaus.offices[1]);
+    let record = add(ke, "phone", phone(None));
+    let state = || ke.holders(record).unwrap().into_iter().find(|holder| holder.bureau == fr.me()).unwrap().state;
+    bureaus.rest();
+    ke.withdraw(Actor::Node, record, Reason::ALL[0]).unwrap();
+    for nth in 0..80 {
+        carry(ke, fr);
+        add(ke, &format!("other{nth}"), phone(None));
+    }
+    assert!(!shows(fr, record));
+    carry(fr, ke);
+    assert_eq!(state(), HolderState::Recalled, "nobody knows any more which place that was");
+    fr.receipt_again(ke.me()).unwrap();
+    carry(fr, ke);
+    assert!(matches!(state(), HolderState::Purged(_)), "{:?}", state());
+}
+
 /// L7, L8: the owner is put back to before a peer purged what it took back, gave it again, and withdrew some of it. The
 /// peer goes on being served, keeps what it may have, and loses the rest. Seen to fail when what an earlier generation
 /// brought stays.

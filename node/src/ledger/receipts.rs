@@ -42,6 +42,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// Forgets the receipts of `peer`: what it holds now may be other than what it answered for.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn forget_receipts(&self, batch: &mut Batch, peer: BureauId) -> Result<(), Error> {
+        let kept = self.store().prefix_keys(table::RECEIPTS, peer.as_bytes(), None, KEPT)?;
+        kept.into_iter().for_each(|key| batch.delete(table::RECEIPTS, key));
+        Ok(())
+    }
+
     /// The first receipt of `peer` that answers what stands at number `seq` of the log.
     ///
     /// # Errors

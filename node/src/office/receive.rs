@@ -33,6 +33,8 @@ pub struct Received {
     pub refused: usize,
     /// Entries that only a newer version understands.
     pub newer: usize,
+    /// A receipt was posted.
+    pub receipted: bool,
 }
 
 impl Received {
@@ -42,6 +44,7 @@ impl Received {
         self.purged += other.purged;
         self.refused += other.refused;
         self.newer += other.newer;
+        self.receipted |= other.receipted;
     }
 }
 
@@ -143,8 +146,23 @@ impl Office {
         let (mut received, ending) = intake.finish()?;
         for class in ending {
             received.purged += self.purge(class)?;
+            received.receipted = true;
         }
         Ok(received)
+    }
+
+    /// Posts a receipt for all that has come from a provider until now. Of a long answer, the places that receipts named
+    /// while it went on may be forgotten there by now.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub fn receipt_again(&self, provider: BureauId) -> Result<(), Error> {
+        let mut turn = self.turn()?;
+        if turn.active_peer(provider).is_ok() && !turn.is_purging(provider, ClassIndex::MAX) {
+            let upto = self.ledger().cursors(provider)?.records;
+            turn.post_receipt(provider, upto, Vec::new())?;
+        }
+        turn.commit_now()
     }
 
     /// Reads again what a build of before could not read, and shows what this one can. Returns how many records that are.
@@ -633,6 +651,7 @@ impl<'a> Intake<'a> {
             let refused = std::mem::take(&mut self.refusals);
             let upto = if purging { self.vouched()? } else { self.cursors.records };
             self.turn.post_receipt(self.provider, upto, refused)?;
+            self.received.receipted = true;
         }
         for feed in FeedKind::ALL {
             self.office().ledger().put_cursor(&mut self.turn.batch, self.provider, feed, self.cursors.of(feed));

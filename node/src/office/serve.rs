@@ -105,6 +105,7 @@ impl Served {
             if kind == FeedKind::Records && before.generation.max(above) > 0 {
                 let seq = turn.next_number();
                 office.ledger().put_event(&mut turn.batch, peer, seq, &Event::Complete);
+                office.ledger().forget_receipts(&mut turn.batch, peer)?;
             }
             let committed = turn.commit()?;
             state.provider.renew(kind, feed);

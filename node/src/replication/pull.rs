@@ -30,6 +30,9 @@ const AHEAD: usize = 2;
 /// Windows of parcels that a pull asks for after a brisk one: they pass without a pause, while those taken in are told of.
 const WINDOWS: u32 = 4;
 
+/// Pulls in a row after which what receipts have named may be forgotten by the provider.
+const BRIEF: u32 = 2;
+
 /// A pull that took no longer was brisk. After another, one window is asked for: what happens at the peer meanwhile, such
 /// as a withdrawal, comes with the next answer, and must not wait long for it on a slow link.
 const BRISK: Duration = Duration::from_secs(2);
@@ -92,6 +95,7 @@ impl Replication {
     async fn pull_all(&self, link: &Arc<Link>) -> Result<(), Error> {
         let mut exchange = self.inner.network.open(link.key).await?;
         let (mut fruitless, mut windows) = (0, 1);
+        let (mut receipted, mut pulls) = (false, 0);
         loop {
             let begun = Instant::now();
             let done = self.pull_once(link, &mut exchange, windows).await?;
@@ -101,9 +105,14 @@ impl Replication {
             if done.more && fruitless > FRUITLESS {
                 return Err(Error::Violation(Violation::Endless));
             }
+            (receipted, pulls) = (receipted | done.received.receipted, pulls + 1);
             let more = done.more || done.received.put + done.received.purged > 0;
             link.put_subscriber(done.subscriber);
             if !more {
+                if receipted && pulls > BRIEF {
+                    let (office, from) = (self.office().clone(), link.bureau);
+                    blocking(move || office.receipt_again(from)).await?;
+                }
                 return Ok(exchange.finish().await?);
             }
         }
