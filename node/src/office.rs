@@ -34,7 +34,7 @@ mod turn;
 mod why;
 mod withdraw;
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
@@ -154,6 +154,8 @@ struct Inner {
     desk: Mutex<Desk>,
     /// What was looked at when classes were brought in line last; held by whoever does that.
     basis: Mutex<Basis>,
+    /// The day on which that was.
+    aligned: AtomicU32,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
 }
@@ -186,6 +188,7 @@ impl Office {
             memory: Arc::new(Memory::new(parts.me, peers, cafs, classes, policy)),
             desk: Mutex::default(),
             basis: Mutex::default(),
+            aligned: AtomicU32::new(u32::MAX),
             asking: AtomicUsize::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })

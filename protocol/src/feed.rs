@@ -46,6 +46,10 @@ impl FeedKind {
     }
 }
 
+/// The greatest generation that a feed can have. Generations follow the clock, so none comes near; there is always room for
+/// a later one.
+pub const LAST_GENERATION: u64 = 1 << 62;
+
 /// A place in one generation of a feed: how many entries lie before it, and the hash over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {

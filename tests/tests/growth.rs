@@ -210,7 +210,7 @@ fn a_letter_of_a_newer_version_stops_no_other() {
     let entries = vec![letter(LetterKind::Other(77), b"of tomorrow"), letter(LetterKind::Card, &card)];
     let received = receiver.fr.receive(ke(), brings(&receiver.fr, ke(), FeedKind::Letters, entries)).unwrap();
     assert_eq!(received.refused, 0);
-    let told = Filter { action: Some("letter.newer".into()), ..Filter::default() };
+    let told = Filter { action: Some("feed.newer".into()), ..Filter::default() };
     assert_eq!(receiver.fr.audit().list(0, 10, &told).unwrap().len(), 1);
 }
 

@@ -88,9 +88,13 @@ impl Receiver {
 
     /// BR sends a record; how many were taken in and refused.
     fn takes(&self, key: &str, label: &Label, modified: Timestamp) -> (usize, usize) {
+        self.takes_revision(1, key, label, modified)
+    }
+
+    fn takes_revision(&self, revision: u32, key: &str, label: &Label, modified: Timestamp) -> (usize, usize) {
         let content = Content {
             id: record_id(key),
-            revision: 1,
+            revision,
             owner: id("BR"),
             label: label.clone(),
             grading: Some("B2".parse().unwrap()),
@@ -164,6 +168,20 @@ fn what_its_sender_may_not_contribute_is_kept_aside_until_it_may() {
     receiver.learns(&charter(4, Role::Reader));
     assert_eq!(receiver.takes("after", &phone(Some(file)), NOON), (1, 0));
     assert_eq!((receiver.shows("later"), receiver.shows("after"), receiver.shows("kind")), (true, false, false));
+}
+
+/// L7: what a refused revision would have replaced does not stay: its owner counts on it that it was. Seen to fail when a
+/// refusal changes nothing.
+#[test]
+fn what_a_refused_revision_replaces_is_purged() {
+    let receiver = Receiver::new();
+    let closed = Charter { closed: Some(NOON.plus_ms(1_000)), ..charter(1, Role::Contributor) };
+    receiver.learns(&closed);
+    assert_eq!(receiver.takes("a", &phone(None), NOON), (1, 0));
+    assert!(receiver.shows("a"));
+    let late = NOON.plus_ms(3_600_000);
+    assert_eq!(receiver.takes_revision(2, "a", &phone(Some(closed.id)), late), (0, 1));
+    assert!(!receiver.shows("a"));
 }
 
 /// What can never be right is refused, and the sender is told with a receipt. Seen to fail when the receiver does not ask.

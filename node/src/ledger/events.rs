@@ -51,6 +51,24 @@ impl Ledger {
         batch.put(table::EVENTS, key(peer, seq), encode(&Row::of(event)));
     }
 
+    /// Forgets all that concerns a peer but what was taken back.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn forget_grants(&self, batch: &mut Batch, peer: BureauId) -> Result<(), Error> {
+        const PAGE: usize = 1_024;
+        let mut after = 0;
+        loop {
+            let page = self.events_after(peer, after, PAGE)?;
+            after = page.last().map_or(after, |(seq, _)| *seq);
+            let those = page.iter().filter(|(_, event)| !matches!(event, Event::Recall(_)));
+            those.for_each(|(seq, _)| batch.delete(table::EVENTS, key(peer, *seq)));
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
     /// Forgets what concerned a peer, up to and with number `upto`; at most `limit` at once.
     ///
     /// # Errors

@@ -32,8 +32,12 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn peers(&self) -> Result<Vec<PeerRow>, Error> {
-        Ok(self.rows(NAME, table::PEERS, &[])?.into_iter().map(|(_, row)| row).collect())
+    pub fn peers(&self) -> Result<Vec<(BureauId, PeerRow)>, Error> {
+        let read = |(key, row): (Vec<u8>, PeerRow)| {
+            let bureau = BureauId::from_bytes(part(NAME, &key, 0)?);
+            Ok((bureau.map_err(|error| Error::Row { table: NAME, why: error.to_string() })?, row))
+        };
+        self.rows(NAME, table::PEERS, &[])?.into_iter().map(read).collect()
     }
 
     /// Adds or replaces a bureau.

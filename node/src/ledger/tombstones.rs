@@ -3,7 +3,7 @@
 use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
 
-use super::{Error, Ledger, RecordKey, encode, table};
+use super::{ClassIndex, Error, Ledger, RecordKey, encode, table};
 use crate::store::Batch;
 
 /// Where a record stood that has ended; all zero for one that was never here.
@@ -15,6 +15,12 @@ pub struct Stood {
     /// The number of the log at which it ended.
     #[n(1)]
     pub ended: u64,
+    /// The class that it was in.
+    #[n(2)]
+    pub class: ClassIndex,
+    /// The number with which it came there.
+    #[n(3)]
+    pub since: u64,
 }
 
 /// The end of a record.

@@ -3,6 +3,7 @@
 //! its place: what it loses must be purged there, what it gains is sent.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use igain_protocol::bureau::BureauId;
@@ -82,6 +83,17 @@ impl Office {
         Err(Error::Overtaken)
     }
 
+    /// Brings who may have what in line where that was not done yet on this day: with the last one, files may have closed.
+    ///
+    /// # Errors
+    /// As [`Office::align`].
+    pub(super) fn align_today(&self) -> Result<(), Error> {
+        if self.inner.aligned.load(Ordering::Acquire) == self.now().day().as_days() {
+            return Ok(());
+        }
+        self.align().map(drop)
+    }
+
     /// Shows what was kept aside of those who may contribute it by now.
     fn admit(&self) -> Result<(), Error> {
         let may = |row: &ClassRow| {
@@ -122,6 +134,7 @@ impl Office {
             return Ok(None);
         }
         basis.seen = now;
+        self.inner.aligned.store(today.as_days(), Ordering::Release);
         let narrowed = changes.turnover.iter().filter(|(_, turnover)| !turnover.lost.is_empty());
         Ok(Some(narrowed.map(|(peer, _)| *peer).collect()))
     }

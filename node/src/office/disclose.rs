@@ -118,8 +118,13 @@ impl Office {
     /// Where the books cannot be read.
     pub(super) fn begin_reading(&self, granted: Granted, after: Mark) -> Result<Reading, Error> {
         const MOST: usize = 1 << 16;
-        let (peer, through, upto) = (granted.peer, after.through, granted.upto);
+        let mut granted = granted;
+        let (peer, through) = (granted.peer, after.through);
         let events: VecDeque<_> = self.ledger().events_after(peer, through, MOST)?.into();
+        if let Some((last, _)) = events.back().filter(|_| events.len() == MOST) {
+            granted.upto = granted.upto.min(*last);
+        }
+        let upto = granted.upto;
         let mut backfills = HashMap::new();
         for (seq, event) in &events {
             if let Event::Backfill(classes) = event {

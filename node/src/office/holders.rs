@@ -5,7 +5,7 @@ use igain_protocol::record::RecordId;
 use igain_protocol::time::Timestamp;
 
 use super::{Error, Office, Peer};
-use crate::ledger::{DRAFTS, Place, RecordKey};
+use crate::ledger::{DRAFTS, Place, RecordKey, Stood};
 
 /// One bureau that was sent a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,13 @@ impl Office {
     /// The number of the log at which a record was taken back from a peer that was sent it; none where it may have it.
     fn gone_since(&self, peer: &Peer, key: RecordKey, live: Option<&Place>) -> Result<Option<u64>, Error> {
         let Some(place) = live else {
-            return Ok(self.ledger().tombstone(key)?.map(|ended| ended.stood.ended));
+            let Some(Stood { ended, class, since, .. }) = self.ledger().tombstone(key)?.map(|row| row.stood) else {
+                return Ok(None);
+            };
+            // It may have been taken back from this peer before it ended, and the end was nothing to the peer then.
+            let lost = self.ledger().shares_of(class)?.unwrap_or_default().lost;
+            let lost = lost.iter().find(|(number, _)| *number == peer.number).map(|(_, seq)| (*seq).max(since));
+            return Ok(Some(lost.map_or(ended, |lost| lost.min(ended))));
         };
         let shared = self.ledger().shares_of(place.class)?.unwrap_or_default();
         let revoked = peer.revoked.is_some();

@@ -29,10 +29,8 @@ impl Turn<'_> {
             LetterKind::Acceptance => self.take_acceptance(sender, &letter.bytes),
             LetterKind::Receipt => self.take_receipt(sender, &letter.bytes),
             LetterKind::Card => self.renew_card(sender, &letter.bytes).map(drop),
-            LetterKind::Other(kind) => {
-                self.account(Deed::new(Actor::Bureau(sender), "letter.newer").peer(sender).with("kind", kind));
-                Ok(())
-            }
+            // Of a newer version.
+            LetterKind::Other(_) => Ok(()),
         }
     }
 
@@ -68,7 +66,7 @@ impl Turn<'_> {
         let (id, manager) = (known.charter().id, known.charter().manager);
         if signed.charter().serial < known.charter().serial {
             if sender == manager {
-                self.post(sender, Letter { kind: LetterKind::Charter, bytes: known.charter.as_bytes().to_vec() });
+                self.post_once(sender, Letter { kind: LetterKind::Charter, bytes: known.charter.as_bytes().to_vec() });
             }
             return Ok(());
         }
@@ -91,7 +89,7 @@ impl Turn<'_> {
             if acceptance.serial <= known.acceptance().serial {
                 if acceptance.serial < known.acceptance().serial && sender == member {
                     // It was put back to before it gave its newest answer.
-                    self.post(sender, Letter { kind: LetterKind::Acceptance, bytes: known.as_bytes().to_vec() });
+                    self.post_once(sender, Letter { kind: LetterKind::Acceptance, bytes: known.as_bytes().to_vec() });
                 }
                 return Ok(());
             }
@@ -110,11 +108,10 @@ impl Turn<'_> {
         let key = self.key_of(sender)?;
         let signed = SignedReceipt::verify(bytes, self.office().me(), (sender, &key))?;
         let (receipt, ledger) = (signed.receipt(), self.office().ledger());
-        let deed = Deed::new(Actor::Bureau(sender), "receipt").peer(sender).with("seq", receipt.upto.at.seq);
-        self.account(deed.with("refused", receipt.refused.len()));
-        for refused in &receipt.refused {
+        if let Some(refused) = receipt.refused.first() {
             let deed = Deed::new(Actor::Bureau(sender), "receipt.refused").peer(sender).record(refused.id);
-            self.account(deed.with("revision", refused.revision).with("why", &refused.why));
+            let deed = deed.with("revision", refused.revision).with("why", &refused.why);
+            self.account(deed.with("records", receipt.refused.len()));
         }
         // A place that is not remembered says nothing.
         let mark = ledger.feed(sender, FeedKind::Records)?.mark(receipt.upto.generation, receipt.upto.at);
@@ -128,6 +125,9 @@ impl Turn<'_> {
     /// Posts once more what a peer must know, when its letters begin anew, or it missed some while it took no part.
     pub(super) fn repost(&mut self, peer: BureauId) {
         let me = self.office().me();
+        if let Ok(Some(card)) = self.office().ledger().card() {
+            self.post(peer, Letter { kind: LetterKind::Card, bytes: card });
+        }
         for caf in self.office().cafs().iter().filter(|caf| caf.charter().role_of(peer).is_some()) {
             if caf.charter().manager == me {
                 self.post(peer, Letter { kind: LetterKind::Charter, bytes: caf.charter.as_bytes().to_vec() });

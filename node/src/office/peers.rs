@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{BureauId, VerifyingKey};
+use igain_protocol::feed::{Cursor, FeedKind};
 use igain_protocol::time::Timestamp;
 
 use super::memory::read;
@@ -32,6 +33,8 @@ pub struct Peer {
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     by_id: BTreeMap<BureauId, Peer>,
+    /// The numbers of all that were ever enrolled, also of those whose card cannot be read.
+    numbers: BTreeMap<BureauId, PeerNumber>,
     /// All keys that any card ever named. None ever comes out.
     keys: BTreeMap<[u8; 32], KeyRow>,
 }
@@ -41,7 +44,9 @@ impl Peers {
         let keys: BTreeMap<[u8; 32], KeyRow> = ledger.keys()?.into_iter().collect();
         let synced: BTreeMap<BureauId, Timestamp> = ledger.synced()?.into_iter().collect();
         let mut by_id = BTreeMap::new();
-        for row in ledger.peers()? {
+        let mut numbers = BTreeMap::new();
+        for (bureau, row) in ledger.peers()? {
+            numbers.insert(bureau, row.number);
             // One card that cannot be read must not keep the others, and the node, from their work.
             let card = match SignedCard::from_bytes(&row.card) {
                 Ok(card) => card,
@@ -50,7 +55,7 @@ impl Peers {
                     continue;
                 }
             };
-            let (bureau, key) = (card.card().bureau, *card.card().signing.as_bytes());
+            let key = *card.card().signing.as_bytes();
             let peer = Peer {
                 card,
                 enrolled: row.enrolled,
@@ -61,12 +66,13 @@ impl Peers {
             };
             by_id.insert(bureau, peer);
         }
-        Ok(Self { by_id, keys })
+        Ok(Self { by_id, numbers, keys })
     }
 
     /// Takes in what a turn changed.
     pub(super) fn put(&mut self, peers: BTreeMap<BureauId, Peer>, keys: BTreeMap<[u8; 32], KeyRow>) {
         self.keys.extend(keys);
+        self.numbers.extend(peers.iter().map(|(bureau, peer)| (*bureau, peer.number)));
         self.by_id.extend(peers);
     }
 
@@ -285,8 +291,12 @@ impl Turn<'_> {
         let known = self.peer(bureau).ok();
         if known.as_ref().is_some_and(|known| known.card().signing != card.card().signing) {
             self.forget_answers(bureau);
+            for feed in FeedKind::ALL {
+                // Nobody knows what the other key has opened.
+                self.office().ledger().put_cursor(&mut self.batch, bureau, feed, Cursor::default());
+            }
         }
-        let number = known.as_ref().map_or_else(|| self.next_peer(), |known| known.number);
+        let number = self.number_of(bureau);
         let known = known.filter(|known| known.revoked.is_none());
         let enrolled = known.as_ref().map_or(self.now(), |known| known.enrolled);
         let tags = match &known {
@@ -309,11 +319,14 @@ impl Turn<'_> {
         self.standing().keys.insert(key, row);
     }
 
-    /// The number of the next bureau that was never enrolled.
-    fn next_peer(&self) -> PeerNumber {
+    /// The number of a bureau among all that were ever enrolled: none is ever given to another.
+    fn number_of(&self, bureau: BureauId) -> PeerNumber {
         let known = read(&self.office().inner.memory.peers);
-        let numbers = known.by_id.values().chain(self.changed().peers.values()).map(|peer| peer.number + 1);
-        numbers.max().unwrap_or_default()
+        let staged = self.changed().peers.iter().map(|(bureau, peer)| (*bureau, peer.number));
+        let mut numbers = known.numbers.clone();
+        numbers.extend(staged);
+        let next = || numbers.values().max().map_or(0, |last| last + 1);
+        numbers.get(&bureau).copied().unwrap_or_else(next)
     }
 
     /// Revokes the signing key of a bureau for ever.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::card::CLOCK_SKEW_MS;
 use igain_protocol::bureau::{BureauId, VerifyingKey};
-use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter};
+use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
 use igain_protocol::record::{self, Header, Newer, Record, RecordId, Tombstone, Unverified};
@@ -89,6 +89,8 @@ struct Intake<'a> {
     ended: BTreeSet<RecordKey>,
     /// Something is gone: a receipt is due.
     gone: usize,
+    /// Receipts of the provider's.
+    receipts: usize,
     refused: Vec<Deed>,
     /// Of those, records.
     refusals: Vec<Refusal>,
@@ -305,6 +307,7 @@ impl<'a> Intake<'a> {
             books,
             ended: BTreeSet::new(),
             gone: 0,
+            receipts: 0,
             refused: Vec::new(),
             refusals: Vec::new(),
             ending: Vec::new(),
@@ -462,6 +465,14 @@ impl<'a> Intake<'a> {
     }
 
     fn letter(&mut self, letter: &Letter) -> Result<(), Error> {
+        match letter.kind {
+            LetterKind::Other(_) => {
+                self.received.newer += 1;
+                return Ok(());
+            }
+            LetterKind::Receipt => self.receipts += 1,
+            LetterKind::Charter | LetterKind::Acceptance | LetterKind::Card => {}
+        }
         match self.turn.take_letter(self.provider, letter) {
             Ok(()) => Ok(()),
             Err(error @ (Error::Ledger(_) | Error::Audit(_) | Error::Entropy(_))) => Err(error),
@@ -493,12 +504,16 @@ impl<'a> Intake<'a> {
     fn put(&mut self, came: Came, record: &Record, identifiers: &[IdentifierKey]) -> Result<(), Error> {
         let header = record.header();
         let key = self.record(header.id);
+        let held = self.held(key)?;
+        let later = held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > header.revision);
         if let Some(why) = self.objection(record, key)? {
             self.refuse(Some(key.id), header.revision, why);
-            return Ok(());
+            // Its owner counts on it that what is here was replaced.
+            return if later { Ok(()) } else { self.leave(key.id) };
         }
-        let held = self.held(key)?;
-        if held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > header.revision) {
+        // An owner that was put back to before a later revision begins its feed anew.
+        let before = held.as_ref().and_then(|held| self.turn.class(held.place.class)).and_then(|row| row.came);
+        if later && before.is_none_or(|before| before.generation == came.generation) {
             self.refuse(Some(key.id), header.revision, "record.stale");
             return Ok(());
         }
@@ -641,6 +656,9 @@ impl<'a> Intake<'a> {
         if self.received.put + self.gone > 0 {
             let deed = deed("feed.receive").with("records", self.received.put).with("purged", self.received.purged);
             self.turn.account(deed);
+        }
+        if self.receipts > 0 {
+            self.turn.account(deed("receipt").with("letters", self.receipts));
         }
         if self.received.newer > 0 {
             self.turn.account(deed("feed.newer").with("entries", self.received.newer));

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::feed::FeedKind;
+use igain_protocol::feed::{FeedKind, LAST_GENERATION};
 use igain_protocol::sync::{End, Feed, Hello, Message, Provider, ProviderEffect, ProviderInput, Pull, Read};
 use igain_protocol::time::Day;
 
@@ -96,13 +96,17 @@ impl Served {
         let (office, peer) = (&self.office, self.peer);
         self.change(|state| {
             let before = state.provider.view().feed(kind).clone();
-            let generation = office.now().as_ms().max(before.generation + 1).max(above.saturating_add(1));
+            // Nobody has a generation that cannot be.
+            let above = if above > LAST_GENERATION { 0 } else { above };
+            let generation = office.now().as_ms().max(before.generation.saturating_add(1)).max(above.saturating_add(1));
             let mut turn = self.turn(state)?;
             // What was sent of letters is not sent again; of records all is.
             let start = if kind == FeedKind::Letters { before.sent_through() } else { 0 };
             let feed = Feed::begun(generation, start);
             office.ledger().put_feed(&mut turn.batch, peer, kind, &feed);
             if kind == FeedKind::Records && before.generation.max(above) > 0 {
+                // All is sent from the beginning, so nothing but what was taken back need stand in it.
+                office.ledger().forget_grants(&mut turn.batch, peer)?;
                 let seq = turn.next_number();
                 office.ledger().put_event(&mut turn.batch, peer, seq, &Event::Complete);
                 office.ledger().forget_receipts(&mut turn.batch, peer)?;
@@ -173,6 +177,7 @@ impl Served {
     /// Where the books cannot be read or written.
     pub fn answer(self: &Arc<Self>, pull: Pull, mirror: [u8; 16]) -> Result<Serving, Error> {
         self.repeat_known()?;
+        self.office.align_today()?;
         let quiet = mirror == pull.mirror && !pull.news;
         let mut state = self.state()?;
         let granted = self.office.granted(self.peer)?;

@@ -426,6 +426,14 @@ impl<'a> Turn<'a> {
         self.letters.entry(peer).or_default().push(letter);
     }
 
+    /// Posts a letter to a peer, unless this turn has posted the same already.
+    pub(super) fn post_once(&mut self, peer: BureauId, letter: Letter) {
+        let letters = self.letters.entry(peer).or_default();
+        if !letters.contains(&letter) {
+            letters.push(letter);
+        }
+    }
+
     /// What this turn changes of who may have what.
     pub(super) fn standing(&mut self) -> &mut Standing {
         &mut self.standing

@@ -29,11 +29,11 @@ impl Turn<'_> {
     pub(super) fn end_record(&mut self, key: RecordKey, row: &RecordRow, op: Op, signed: Option<Vec<u8>>) {
         let place = &row.place;
         let ended = match place.class {
-            DRAFTS => 0,
+            DRAFTS => place.since,
             class => self.push(class, op, key.id, Some(place.number)).0,
         };
         self.count(place.class, -1);
-        let stood = Stood { number: place.number, ended };
+        let stood = Stood { number: place.number, ended, class: place.class, since: place.since };
         self.put_tombstone(key, &TombstoneRow { at: self.now(), signed, stood, revision: None });
         self.remove_record(key, row);
     }

@@ -1,7 +1,7 @@
 //! The side that asks: follows one provider's feeds and says what changes here.
 
 use super::{End, Hello, Message, Pull};
-use crate::feed::{Cursor, Cursors, Entry, FeedKind, Item, Position, Run};
+use crate::feed::{Cursor, Cursors, Entry, FeedKind, Item, LAST_GENERATION, Position, Run};
 
 /// What a subscriber is told.
 #[derive(Debug)]
@@ -150,6 +150,7 @@ impl Subscriber {
     /// The change that an item makes; none where it repeats what is known, or is of an earlier generation.
     fn item(&mut self, item: Item) -> Result<Option<Change>, Violation> {
         match item {
+            Item::Open { generation, .. } if generation > LAST_GENERATION => Err(Violation::UnknownFeed),
             Item::Open { feed, generation } => Ok(self.open(feed, generation)),
             Item::Run(run) => self.run(run),
             Item::Other => Ok(None),

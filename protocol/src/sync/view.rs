@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::feed::{Cursor, Cursors, FeedKind, Position};
+use crate::feed::{Cursor, Cursors, FeedKind, LAST_GENERATION, Position};
 
 /// Most places remembered that were sent and not yet confirmed. A subscriber that stops for so long that its place is
 /// forgotten gets the feed anew.
@@ -68,7 +68,7 @@ impl Feed {
 
     /// The oldest number that the peer may have to be served from again.
     pub fn oldest(&self) -> u64 {
-        self.passed.front().map_or(self.place().through, |mark| mark.through)
+        self.passed.iter().map(|mark| mark.through).fold(self.place().through, u64::min)
     }
 
     /// What a place that the peer names stands for: none where it was never sent, or is forgotten.
@@ -78,9 +78,8 @@ impl Feed {
     }
 
     pub(super) fn note_sent(&mut self, mark: Mark) {
-        if self.sent.back().is_some_and(|last| last.at == mark.at) {
-            self.sent.pop_back();
-        }
+        // An answer that broke off went further: what follows is sent again.
+        self.sent.retain(|sent| sent.at.seq < mark.at.seq);
         self.sent.push_back(mark);
         if self.sent.len() > SENT_MARKS {
             self.sent.pop_front();
@@ -90,6 +89,9 @@ impl Feed {
     /// Takes the peer's word for where it is.
     pub(super) fn confirm(&mut self, cursor: Cursor) -> Confirmed {
         if self.generation == 0 {
+            return Confirmed::Lost;
+        }
+        if cursor.generation > LAST_GENERATION {
             return Confirmed::Lost;
         }
         if cursor.generation != self.generation {
@@ -189,6 +191,17 @@ mod tests {
         assert_eq!(feed.confirm(shown(5, 1)), Confirmed::Moved);
         assert_eq!((feed.place(), feed.sent.len(), feed.passed.len()), (mark(1), 0, 0));
         assert_eq!(feed.confirm(shown(5, 3)), Confirmed::Lost, "what followed was forgotten, and is sent otherwise");
+    }
+
+    #[test]
+    fn an_answer_that_broke_off_leaves_no_marks_that_are_out_of_order() {
+        let mut feed = feed(5);
+        for _ in 0..20 {
+            (1..=5).for_each(|seq| feed.note_sent(mark(seq)));
+        }
+        assert_eq!(feed.sent.len(), 5);
+        assert_eq!(feed.confirm(shown(5, 1)), Confirmed::Moved);
+        assert_eq!((feed.oldest(), feed.place()), (10, mark(1)), "nothing behind it is forgotten");
     }
 
     #[test]

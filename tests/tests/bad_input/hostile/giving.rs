@@ -152,6 +152,7 @@ fn parcels_that_are_refused() {
         ("sync.unknown-feed", vec![siege.deliver(&[unknown])]),
         ("sync.misplaced", vec![siege.deliver(&[letters])]),
         ("sync.gap", vec![siege.deliver(&[open_feed(), entries(gap, vec![gone])])]),
+        ("sync.unknown-feed", vec![siege.deliver(&[Item::Open { feed: FEED, generation: u64::MAX }])]),
         ("sync.unasked", vec![Message::Notify(Notify)]),
     ];
     for (how, messages) in breaches {
