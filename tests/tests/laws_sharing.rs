@@ -240,6 +240,29 @@ fn l1_what_a_peer_may_not_know_changes_no_byte() {
     }
 }
 
+/// L1: of a label that was granted for a moment, and under which a peer was sent nothing, it hears nothing when it is taken
+/// back, whatever it has had of the same records under another. Seen to fail when the records are asked, and not the label.
+#[test]
+fn l1_a_label_under_which_nothing_was_sent_is_not_recalled() {
+    let mut pair = Pair::new(GREEN_TO_FR);
+    let id = pair.add(draft("a", person(Tlp::Green), &named("Amina")));
+    pair.carry();
+    pair.add(draft("a", person(Tlp::Amber), &named("Amina")));
+    for policy in ["@id(\"all\") permit(principal, action, resource);", GREEN_TO_FR] {
+        pair.ke.apply_policy(Actor::Node, policy, "test.cedar").unwrap();
+        pair.ke.align().unwrap();
+    }
+    let changes = pair.wire.pull(&pair.ke).changes;
+    let entries: Vec<Entry> = changes
+        .into_iter()
+        .flat_map(|change| match change {
+            Change::Entries { entries, .. } => entries,
+            Change::Open { .. } => Vec::new(),
+        })
+        .collect();
+    assert_eq!(entries, [Entry::Gone(id)]);
+}
+
 /// L2: no permit gets past the rules of the node. Seen to fail when a revoked bureau passes for an active one.
 #[test]
 fn l2_no_permit_overrides_the_baseline() {

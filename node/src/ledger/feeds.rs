@@ -10,13 +10,16 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use roaring::RoaringBitmap;
 
-use super::{Error, Ledger, decode, encode, table};
+use super::{ClassIndex, Error, Ledger, decode, encode, table};
 use crate::store::Batch;
 
 const NAME: &str = "feeds";
 
 /// Records that one row of deliveries covers: a bitmap of at most 8 KiB.
 const NUMBERS: u64 = 1 << 16;
+
+/// The row of the classes of which something was delivered.
+const CLASSES: u64 = u64::MAX;
 
 #[derive(Encode, Decode)]
 #[cbor(map)]
@@ -110,14 +113,41 @@ impl Deliveries {
             let before = bitmap.len();
             bitmap.extend(numbers.iter().filter(|number| *number / NUMBERS == page).map(|number| low(*number)));
             if bitmap.len() > before {
-                bitmap.optimize();
-                let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-                // INVARIANT: writing to a Vec cannot fail.
-                let _ = bitmap.serialize_into(&mut bytes);
-                batch.put(table::DELIVERED, key, encode(&ByteVec::from(bytes)));
+                batch.put(table::DELIVERED, key, bytes_of(bitmap));
             }
         }
         Ok(())
+    }
+
+    /// Notes that records of classes are delivered.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn note_classes(
+        &mut self,
+        ledger: &Ledger,
+        batch: &mut Batch,
+        classes: &BTreeSet<ClassIndex>,
+    ) -> Result<(), Error> {
+        if classes.is_empty() {
+            return Ok(());
+        }
+        let key = delivered_key(self.peer, CLASSES);
+        let bitmap = self.page(ledger, CLASSES)?;
+        let before = bitmap.len();
+        bitmap.extend(classes);
+        if bitmap.len() > before {
+            batch.put(table::DELIVERED, key, bytes_of(bitmap));
+        }
+        Ok(())
+    }
+
+    /// Whether a record was ever delivered as one of a class.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn contains_class(&mut self, ledger: &Ledger, class: ClassIndex) -> Result<bool, Error> {
+        Ok(self.page(ledger, CLASSES)?.contains(class))
     }
 
     /// Whether a record was ever delivered.
@@ -134,6 +164,15 @@ impl Deliveries {
             Entry::Vacant(place) => place.insert(ledger.delivered_page(self.peer, page)?),
         })
     }
+}
+
+/// A bitmap as it is stored.
+fn bytes_of(bitmap: &mut RoaringBitmap) -> Vec<u8> {
+    bitmap.optimize();
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    // INVARIANT: writing to a Vec cannot fail.
+    let _ = bitmap.serialize_into(&mut bytes);
+    encode(&ByteVec::from(bytes))
 }
 
 /// The place of a number in its page.

@@ -79,7 +79,12 @@ pub(super) struct Notes {
     pub(super) withheld: BTreeMap<RecordId, BTreeSet<RecordId>>,
     /// Records that are sent.
     pub(super) sent: Vec<RecordId>,
+    /// The classes that they are in.
+    pub(super) classes: BTreeSet<ClassIndex>,
 }
+
+/// What the peer is told; with a record, its number and its class.
+type Told = (Entry, Option<(u64, ClassIndex)>);
 
 /// The part of a feed that goes into one parcel.
 pub(super) struct Page<'a> {
@@ -95,10 +100,11 @@ impl<'a> Page<'a> {
     }
 
     /// Adds an entry, if there is room; false where there is none.
-    fn take(&mut self, entry: Entry, number: Option<u64>) -> bool {
+    fn take(&mut self, (entry, delivers): Told) -> bool {
         let Some(left) = self.room.checked_sub(entry.wire_len()) else { return false };
         self.room = left;
-        self.entries.push((entry, number));
+        self.entries.push((entry, delivers.map(|(number, _)| number)));
+        self.notes.classes.extend(delivers.map(|(_, class)| class));
         true
     }
 }
@@ -208,8 +214,8 @@ impl Office {
             self.queue(reading, class, seq - 1)?;
             return Ok(Progress::More);
         };
-        if let Some((wire, number)) = self.disclose_entry(reading, page, class, entry, false)?
-            && !page.take(wire, number)
+        if let Some(told) = self.disclose_entry(reading, page, class, entry, false)?
+            && !page.take(told)
         {
             reading.queue.push(Reverse((seq, Next::Entry(class))));
             return Ok(Progress::Full);
@@ -234,7 +240,7 @@ impl Office {
         class: ClassIndex,
         entry: LogEntry,
         backfilling: bool,
-    ) -> Result<Option<(Entry, Option<u64>)>, Error> {
+    ) -> Result<Option<Told>, Error> {
         let key = RecordKey { id: entry.id, owner: self.me() };
         if entry.op == Op::Put {
             if reading.backfills.get(&class).is_some_and(|seq| entry.seq < *seq) && !backfilling {
@@ -275,7 +281,7 @@ impl Office {
         page: &mut Page<'_>,
         id: RecordId,
         row: &RecordRow,
-    ) -> Result<Option<(Entry, Option<u64>)>, Error> {
+    ) -> Result<Option<Told>, Error> {
         if !row.is_live(reading.today) {
             return Ok(None);
         }
@@ -291,7 +297,7 @@ impl Office {
         };
         let record = redact_bytes(&row.bytes, self.kind_of(class)?, groups, &may_refer)?;
         page.notes.sent.push(id);
-        Ok(Some((Entry::Put { groups, record }, Some(row.place.number))))
+        Ok(Some((Entry::Put { groups, record }, Some((row.place.number, class)))))
     }
 
     fn kind_of(&self, class: ClassIndex) -> Result<Kind, Error> {
@@ -318,7 +324,7 @@ impl Office {
             Event::Recall(classes) => self.recall(reading, page, &mut classes.iter())?,
             Event::Backfill(classes) => self.backfill(reading, page, seq, &mut classes.iter())?,
             Event::Again(ids) => self.send_again(reading, page, ids)?,
-            Event::Complete if page.take(Entry::Complete, None) => Progress::End,
+            Event::Complete if page.take((Entry::Complete, None)) => Progress::End,
             Event::Complete => Progress::Full,
         };
         if done == Progress::End {
@@ -341,10 +347,10 @@ impl Office {
     ) -> Result<Progress, Error> {
         let first = reading.within.0;
         for class in classes.filter(|class| *class >= first) {
-            if self.was_delivered_any(page, class)? {
+            if page.deliveries.contains_class(self.ledger(), class)? {
                 let label = read(&self.inner.memory.classes).row(class).map(|row| row.label.digest());
                 if let Some(label) = label
-                    && !page.take(Entry::Recall(label), None)
+                    && !page.take((Entry::Recall(label), None))
                 {
                     return Ok(Progress::Full);
                 }
@@ -352,19 +358,6 @@ impl Office {
             reading.within = (class + 1, 0);
         }
         Ok(Progress::End)
-    }
-
-    fn was_delivered_any(&self, page: &mut Page<'_>, class: ClassIndex) -> Result<bool, Error> {
-        let mut after = 0;
-        while let Some(run) = self.ledger().run_after(class, after)? {
-            for entry in &run.entries {
-                if page.deliveries.contains(self.ledger(), entry.number)? {
-                    return Ok(true);
-                }
-            }
-            (_, after) = run.ends();
-        }
-        Ok(false)
     }
 
     /// Sends what stood in classes before number `seq`, one run of entries at a time.
@@ -404,8 +397,8 @@ impl Office {
         let run = self.ledger().log_after(class, reading.within.1, seq, head)?;
         let Some(last) = run.last().map(|entry| entry.seq) else { return Ok(Progress::End) };
         for entry in run.iter().filter(|entry| entry.op == Op::Put) {
-            if let Some((wire, number)) = self.disclose_entry(reading, page, class, *entry, true)?
-                && !page.take(wire, number)
+            if let Some(told) = self.disclose_entry(reading, page, class, *entry, true)?
+                && !page.take(told)
             {
                 return Ok(Progress::Full);
             }
@@ -423,8 +416,8 @@ impl Office {
             // One that came to where it is after the answer began is sent by its own entry.
             let here = |row: &RecordRow| reading.granted.has(row.place.class) && row.place.seq <= reading.granted.upto;
             if let Some(row) = row.filter(here)
-                && let Some((wire, number)) = self.disclose_record(reading, page, *id, &row)?
-                && !page.take(wire, number)
+                && let Some(told) = self.disclose_record(reading, page, *id, &row)?
+                && !page.take(told)
             {
                 return Ok(Progress::Full);
             }

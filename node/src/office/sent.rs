@@ -34,6 +34,7 @@ impl Turn<'_> {
     ) -> Result<bool, Error> {
         let ledger = self.office().ledger();
         deliveries.note(ledger, &mut self.batch, delivered)?;
+        deliveries.note_classes(ledger, &mut self.batch, &notes.classes)?;
         for (to, from) in &notes.withheld {
             from.iter().for_each(|from| ledger.put_withheld(&mut self.batch, peer, *to, *from));
         }

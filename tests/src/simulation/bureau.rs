@@ -18,7 +18,7 @@ use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Entry, Item};
 use igain_protocol::record::Unverified;
 use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput};
-use igain_protocol::time::Timestamp;
+use igain_protocol::time::{Day, Timestamp};
 
 use super::books::Books;
 use super::random::Random;
@@ -57,8 +57,10 @@ pub(super) struct Up {
     pub(super) prepared: VecDeque<(Vec<(igain_protocol::record::RecordId, u64)>, Prepared)>,
     /// What has arrived, was examined and is not taken in yet.
     arrived: VecDeque<(BureauId, Examined)>,
-    /// What was granted to each when news was heeded last: nothing else may leave.
+    /// What was granted to each when news was heeded last, or the day began: nothing else may leave.
     in_force: Grants,
+    /// The day of that.
+    day: Day,
 }
 
 /// What stands between a bureau and one other.
@@ -96,6 +98,7 @@ impl Bureau {
             prepared: VecDeque::new(),
             arrived: VecDeque::new(),
             in_force: Grants::new(),
+            day: now.day(),
         };
         self.up.insert(up).refresh().map_err(|error| error.to_string())
     }
@@ -162,6 +165,7 @@ impl Up {
 
     fn reconsider(&mut self) -> Result<(), Error> {
         self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
+        self.day = self.office.now().day();
         self.office.align()?;
         self.in_force = self.office.grants(None);
         self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
@@ -184,6 +188,10 @@ impl Up {
     /// Takes what came from a peer, and returns what to send back at once.
     pub(super) fn take(&mut self, from: BureauId, wire: Wire) -> Result<Vec<Wire>, Error> {
         let office = self.office.clone();
+        if matches!(wire, Wire::Message(Message::Pull(_))) && self.day != office.now().day() {
+            // An answer on a new day brings everything in line first.
+            self.reconsider()?;
+        }
         let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
         let input = match wire {
             Wire::Message(Message::Pull(pull)) => {
