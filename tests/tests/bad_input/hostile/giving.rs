@@ -173,8 +173,9 @@ fn parcels_that_are_refused() {
 #[test]
 fn parcels_that_are_replayed() {
     let mut siege = Siege::lay(23);
-    let first = siege.deliver(&[open_feed(), entries(Position::default(), vec![siege.record(23)])]);
-    let after = Run::new(FEED, 5, Position::default(), vec![siege.record(23)]).to;
+    let record = siege.record(23);
+    let first = siege.deliver(&[open_feed(), entries(Position::default(), vec![record.clone()])]);
+    let after = Run::new(FEED, 5, Position::default(), vec![record]).to;
     let recall = siege.deliver(&[entries(after, vec![Entry::Recall(label().digest())])]);
     let anew = siege.deliver(&[Item::Open { feed: FEED, generation: 6 }]);
     let held = |siege: &Siege| {
