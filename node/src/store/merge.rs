@@ -73,11 +73,17 @@ pub(super) fn merge(state: &State, until_ms: u64) -> Result<Merged, Error> {
 fn merge_once(state: &State, until_ms: u64) -> Result<Merged, Error> {
     state.pipeline()?.seal()?;
     state.checkpoint()?;
+    merge_applied(state, until_ms)
+}
+
+/// Merges files of which the directory has seen all. Writes go on meanwhile: a file that was filled and ended since the
+/// directory was brought up to date is left to the next merge, which can tell what of it is in use.
+pub(super) fn merge_applied(state: &State, until_ms: u64) -> Result<Merged, Error> {
     // Where an earlier merge failed half-way, the directory still names its old files: liveness could not be told.
     finish(state)?;
     let applied = locked(&state.tally).applied;
     let (mut merged, mut moving) = (Merged::default(), 0);
-    for run in runs(state, until_ms) {
+    for run in runs(state, until_ms, applied) {
         let (before, _) = state.journal.size();
         moving += rewrite(state, &run, applied)?;
         let (after, _) = state.journal.size();
@@ -92,15 +98,17 @@ fn merge_once(state: &State, until_ms: u64) -> Result<Merged, Error> {
     Ok(merged)
 }
 
-/// The sealed files to rewrite, neighbours together as long as the outcome stays a file of the usual size.
-fn runs(state: &State, until_ms: u64) -> Vec<Vec<Listed>> {
+/// The sealed files to rewrite, with no commit after `applied`; neighbours together as long as the outcome stays a file
+/// of the usual size.
+fn runs(state: &State, until_ms: u64, applied: u64) -> Vec<Vec<Listed>> {
     let limit = state.options.file_bytes;
     let files = state.journal.list().files.clone();
     let tally = locked(&state.tally);
     let mut runs: Vec<(Vec<Listed>, u64, bool)> = Vec::new();
     let mut open = false;
     for file in files {
-        let Some(sealed) = file.sealed.as_ref() else { continue };
+        // What the directory has not seen would look as if it were not in use.
+        let Some(sealed) = file.sealed.as_ref().filter(|sealed| sealed.last <= applied) else { break };
         let dead = tally.dead.get(&file.id);
         let due = dead.is_some_and(|dead| dead.since_ms <= until_ms);
         let live = sealed.bytes.saturating_sub(dead.map_or(0, |dead| dead.bytes));
@@ -231,7 +239,10 @@ fn removals_to_drop(state: &State, first: u32) -> u64 {
 
 /// Lets the directory follow the merges that are not finished, and removes their old files.
 pub(crate) fn finish(state: &State) -> Result<(), Error> {
-    let retiring = state.journal.list().retiring.clone();
+    let (retiring, followed) = {
+        let list = state.journal.list();
+        (list.retiring.clone(), list.followed + 1)
+    };
     if retiring.is_empty() {
         return Ok(());
     }
@@ -239,11 +250,15 @@ pub(crate) fn finish(state: &State) -> Result<(), Error> {
     {
         let mut tally = locked(&state.tally);
         retiring.iter().flat_map(|retiring| &retiring.old).for_each(|old| _ = tally.dead.remove(old));
+        tally.followed = followed;
         let marker = tally.marker(state.journal.store);
         drop(tally);
         state.directory.mark(&marker)?;
     }
-    state.journal.relist(|list| list.retiring.retain(|listed| !retiring.contains(listed)))?;
+    state.journal.relist(|list| {
+        list.retiring.retain(|listed| !retiring.contains(listed));
+        list.followed = followed;
+    })?;
     for old in retiring.iter().flat_map(|retiring| &retiring.old) {
         state.journal.remove(*old)?;
     }

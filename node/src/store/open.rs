@@ -60,7 +60,7 @@ impl Store {
             Opened { created: found.fresh, unclean: found.unclean, torn_tail: found.cut.clone(), ..Opened::default() };
         let path = dir.join("directory");
         let (directory, tally, why) = if disk.is_memory() {
-            (Directory::Map(Map::default()), Tally::default(), None)
+            (Directory::Map(Map::default()), Tally::empty(&journal), None)
         } else {
             let (blocks, tally, why) = on_disk(&path, &journal, &found, &options)?;
             (Directory::Blocks(blocks), tally, why)
@@ -93,7 +93,7 @@ fn on_disk(
         Err(Unfit::Fatal(error)) => Err(error),
         Err(Unfit::Rebuild(why)) => {
             move_aside(path)?;
-            Ok((Blocks::open(path, options.cache_bytes)?.0, Tally::default(), Some(why)))
+            Ok((Blocks::open(path, options.cache_bytes)?.0, Tally::empty(journal), Some(why)))
         }
     }
 }
@@ -126,7 +126,10 @@ fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) 
         let why = format!("commits {} to {} are missing", found.last + 1, marker.applied);
         return Err(Unfit::Fatal(Error::damaged(&journal.dir, 0, why)));
     }
-    if marker.applied < journal.list().merged {
+    let list = journal.list();
+    let older = marker.applied < list.merged || marker.followed < list.followed;
+    drop(list);
+    if older {
         return rebuild("it was older than the last merge");
     }
     if marker.census != census {

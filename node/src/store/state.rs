@@ -57,12 +57,18 @@ pub(crate) struct Tally {
     pub(crate) applied: u64,
     pub(crate) census: Census,
     pub(crate) dead: BTreeMap<u32, Dead>,
+    pub(crate) followed: u64,
 }
 
 impl Tally {
+    /// Of an empty directory, which will name no file but those that are listed.
+    pub(crate) fn empty(journal: &Journal) -> Self {
+        Self { followed: journal.list().followed, ..Self::default() }
+    }
+
     pub(crate) fn of(marker: &Marker) -> Self {
         let dead = marker.dead.iter().map(|dead| (dead.file, *dead)).collect();
-        Self { applied: marker.applied, census: marker.census, dead }
+        Self { applied: marker.applied, census: marker.census, dead, followed: marker.followed }
     }
 
     /// Notes that an entry fell out of use.
@@ -86,7 +92,7 @@ impl Tally {
 
     pub(crate) fn marker(&self, store: [u8; 16]) -> Marker {
         let dead = self.dead.values().copied().collect();
-        Marker { store, applied: self.applied, census: self.census, dead }
+        Marker { store, applied: self.applied, census: self.census, dead, followed: self.followed }
     }
 }
 

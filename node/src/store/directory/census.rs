@@ -24,6 +24,10 @@ pub(crate) struct Marker {
     /// What of the journal is no longer in use.
     #[n(3)]
     pub(crate) dead: Vec<Dead>,
+    /// How often it followed merges to their end.
+    #[n(4)]
+    #[cbor(default)]
+    pub(crate) followed: u64,
 }
 
 /// What of one journal file is no longer in use. Too much may be noted, never too little.

@@ -47,6 +47,11 @@ pub(crate) struct Manifest {
     /// Files that were rewritten, but that the directory may still name.
     #[n(7)]
     pub(crate) retiring: Vec<Retiring>,
+    /// How often the directory followed merges to their end. It must have done so as often: one that is older may name
+    /// files that are gone, with the same last commit.
+    #[n(8)]
+    #[cbor(default)]
+    pub(crate) followed: u64,
 }
 
 /// One file of the list.

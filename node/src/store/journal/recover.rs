@@ -189,6 +189,7 @@ fn fresh(disk: &Disk, dir: &Path, key: &StoreKey, purpose: u8) -> Result<Manifes
         merged: 0,
         forgotten: 0,
         retiring: Vec::new(),
+        followed: 0,
     };
     list.write(disk, dir, key)?;
     Ok(list)

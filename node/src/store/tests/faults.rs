@@ -122,6 +122,44 @@ fn verify_names_what_is_damaged_in_an_old_file() {
     assert!(!report.rebuild);
 }
 
+/// A directory from before a merge has the same last commit, and names files that are gone. Seen to fail when only the
+/// commit was compared.
+#[test]
+fn a_directory_from_before_a_merge_is_made_anew() {
+    let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (store, _) = open(dir.path());
+    for i in 0..40_u8 {
+        put(&store, &[i % 20], &[i; 700]);
+    }
+    drop(store);
+    let directory = dir.path().join("directory");
+    copy(&directory, kept.path());
+    let (store, _) = open(dir.path());
+    assert!(store.merge().unwrap().files > 0);
+    drop(store);
+    fs::remove_dir_all(&directory).unwrap();
+    copy(kept.path(), &directory);
+    let (store, opened) = open(dir.path());
+    assert!(opened.rebuilt.is_some_and(|why| why.contains("older than the last merge")));
+    for i in 0..20_u8 {
+        assert_eq!(store.get(T, &[i]).unwrap().unwrap(), [i + 20; 700]);
+    }
+    drop(store);
+    assert_eq!(open(dir.path()).1.rebuilt, None);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if from.is_dir() {
+            copy(&from, &to.join(name));
+        } else {
+            fs::copy(&from, to.join(name)).unwrap();
+        }
+    }
+}
+
 /// Two writers of one number: the writer's new file and a merge's. Seen to fail when both read the number from the list.
 #[test]
 fn writes_and_merges_at_the_same_time_keep_out_of_each_others_files() {
