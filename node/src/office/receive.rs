@@ -1,6 +1,9 @@
 //! Taking in what another bureau sends: verified, durable, accounted for, in one commit; and marking what it takes back,
 //! which [`super::purge`] then removes in steps.
 
+mod examine;
+mod newer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use igain_protocol::bureau::card::CLOCK_SKEW_MS;
@@ -8,15 +11,17 @@ use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
-use igain_protocol::record::{self, Header, Newer, Record, RecordId, Tombstone, Unverified};
+use igain_protocol::record::{Header, Record, RecordId};
 use igain_protocol::sync::{Change, Violation};
 use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::{GroupSet, Tlp};
+use igain_protocol::vocabulary::Tlp;
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
-use super::{Actor, Deed, Error, Office, index};
+use super::{Actor, Deed, Error, Office};
 use crate::ledger::{Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, Stood, TombstoneRow};
+pub use examine::Examined;
+use examine::{Verdicts, Word, runs};
 
 /// How many refusals of one intake are accounted for one by one; the rest is told as a number: a peer must not fill the
 /// audit log.
@@ -46,30 +51,6 @@ impl Received {
         self.newer += other.newer;
         self.receipted |= other.receipted;
     }
-}
-
-/// Changes whose records were verified.
-#[derive(Debug)]
-pub struct Examined {
-    changes: Vec<Change>,
-    /// What was found of each record among them, in order.
-    verdicts: Vec<Verdict>,
-    /// The same of each withdrawal.
-    withdrawn: Vec<Result<RecordId, record::Error>>,
-    /// The key by which it was found.
-    key: Option<VerifyingKey>,
-}
-
-/// What was found of a record: that it is its owner's word, or which it claims to be, and why it is not.
-type Verdict = Result<Word, (Option<RecordId>, record::Error)>;
-
-/// An owner's word.
-#[derive(Debug)]
-enum Word {
-    /// A record, and what it is found by.
-    Known(Box<Record>, Vec<IdentifierKey>),
-    /// A record of a later version, and its bytes.
-    Newer(Newer, Vec<u8>),
 }
 
 /// Changes on their way into the books: one turn, one commit. What was done so far is read through.
@@ -115,19 +96,6 @@ impl Office {
         self.take_in(provider, vec![examined])
     }
 
-    /// Verifies the records among a provider's changes, all at once.
-    pub fn examine(&self, provider: BureauId, changes: Vec<Change>) -> Examined {
-        let key = self.key_of(provider);
-        let verdicts = self.verify(provider, key, &changes);
-        let key_of = |owner| key.filter(|_| owner == provider);
-        let withdrawn = runs(&changes).flatten().filter_map(|entry| match entry {
-            Entry::Withdraw(bytes) => Some(Tombstone::verify(bytes, key_of).map(|tombstone| tombstone.id)),
-            _ => None,
-        });
-        let withdrawn = withdrawn.collect();
-        Examined { changes, verdicts, withdrawn, key }
-    }
-
     /// Takes in what was examined, in order and in one commit, and then purges the feeds that ended. All is durable when
     /// this returns.
     ///
@@ -167,48 +135,6 @@ impl Office {
         turn.commit_now()
     }
 
-    /// Reads again what a build of before could not read, and shows what this one can. Returns how many records that are.
-    ///
-    /// # Errors
-    /// Where the books cannot be read or written.
-    pub fn reread(&self) -> Result<usize, Error> {
-        let mut read = 0;
-        for provider in self.active_peers().into_iter().map(|peer| peer.card().bureau) {
-            read += self.reread_of(provider)?;
-        }
-        Ok(read)
-    }
-
-    fn reread_of(&self, provider: BureauId) -> Result<usize, Error> {
-        const PAGE: usize = 256;
-        let (mut read, mut after) = (0, None);
-        loop {
-            let page = self.ledger().newer_of(provider, after, PAGE)?;
-            after = page.last().map(|(id, _)| *id);
-            let (full, secret) = (page.len() == PAGE, &self.secrets().identifier);
-            let readable: Vec<_> = page
-                .into_iter()
-                // Its signature was verified when it came.
-                .filter_map(|(_, row)| Some((Unverified::decode(&row.bytes).ok()?.trusted(), row)))
-                .collect();
-            if !readable.is_empty() {
-                let keys = readable.iter().map(|(record, _)| RecordKey { id: record.header().id, owner: provider });
-                let books = LookedUp::of(self, keys, std::iter::empty())?;
-                let mut intake = Intake::begin(self, provider, books)?;
-                for (record, NewerRow { generation, groups, .. }) in &readable {
-                    let aside = intake.is_aside(record.header());
-                    let identifiers = index::identifiers(secret, record);
-                    intake.forget_newer(record.header().id);
-                    intake.put(Came { generation: *generation, groups: *groups, aside }, record, &identifiers)?;
-                }
-                read += intake.finish()?.0.put;
-            }
-            if !full {
-                return Ok(read);
-            }
-        }
-    }
-
     fn look_up(&self, provider: BureauId, examined: &[Examined]) -> Result<LookedUp, Error> {
         let key = |id| RecordKey { id, owner: provider };
         let good = examined.iter().flat_map(|examined| examined.verdicts.iter().flatten());
@@ -224,69 +150,6 @@ impl Office {
         let withdrawn = examined.iter().flat_map(|examined| examined.withdrawn.iter().flatten()).copied();
         LookedUp::of(self, coming, going.chain(withdrawn).map(key))
     }
-
-    fn verify(&self, provider: BureauId, key: Option<VerifyingKey>, changes: &[Change]) -> Vec<Verdict> {
-        let mut good = Vec::new();
-        let mut judge = |bytes: &[u8]| match Unverified::decode(bytes) {
-            Ok(unverified) => {
-                let id = unverified.header().id;
-                good.push(unverified);
-                Ok(Ok(id))
-            }
-            Err(error) => {
-                let newer = key.filter(|_| error.may_be_newer()).and_then(|key| Newer::verify(bytes, &key).ok());
-                let newer = newer.filter(|newer| newer.owner == provider).ok_or(error)?;
-                Ok(Err(Word::Newer(newer, bytes.to_vec())))
-            }
-        };
-        type Decoded = Result<Result<RecordId, Word>, record::Error>;
-        let decoded: Vec<Decoded> = runs(changes).flat_map(puts).map(&mut judge).collect();
-        let mut verdicts = record::verify_batch(good, |owner| key.filter(|_| owner == provider)).into_iter();
-        let secret = &self.secrets().identifier;
-        let judge = |found: Decoded| {
-            let id = match found.map_err(|error| (None, error))? {
-                Ok(id) => id,
-                Err(newer) => return Ok(newer),
-            };
-            let record =
-                verdicts.next().unwrap_or(Err(record::Error::UnknownOwner)).map_err(|error| (Some(id), error))?;
-            let identifiers = index::identifiers(secret, &record);
-            Ok(Word::Known(Box::new(record), identifiers))
-        };
-        decoded.into_iter().map(judge).collect()
-    }
-}
-
-/// The runs of entries among changes.
-fn runs(changes: &[Change]) -> impl Iterator<Item = &[Entry]> {
-    changes.iter().filter_map(|change| match change {
-        Change::Entries { entries, .. } => Some(entries.as_slice()),
-        Change::Open { .. } => None,
-    })
-}
-
-/// What was found of records and withdrawals, in order.
-struct Verdicts {
-    records: std::vec::IntoIter<Verdict>,
-    withdrawn: std::vec::IntoIter<Result<RecordId, record::Error>>,
-}
-
-impl Verdicts {
-    /// Those of the next entries.
-    fn of(&mut self, entries: &[Entry]) -> Self {
-        let withdrawals = entries.iter().filter(|entry| matches!(entry, Entry::Withdraw(_))).count();
-        let records: Vec<Verdict> = self.records.by_ref().take(puts(entries).count()).collect();
-        let withdrawn: Vec<_> = self.withdrawn.by_ref().take(withdrawals).collect();
-        Self { records: records.into_iter(), withdrawn: withdrawn.into_iter() }
-    }
-}
-
-/// The records among entries.
-fn puts(entries: &[Entry]) -> impl Iterator<Item = &[u8]> {
-    entries.iter().filter_map(|entry| match entry {
-        Entry::Put { record, .. } => Some(record.as_slice()),
-        _ => None,
-    })
 }
 
 impl<'a> Intake<'a> {
@@ -395,72 +258,6 @@ impl<'a> Intake<'a> {
         self.take_newer_back(label, generation)?;
         self.last = None;
         self.gone += 1;
-        Ok(())
-    }
-
-    /// The same of records that cannot be read here.
-    fn take_newer_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
-        let goes = |row: &NewerRow| {
-            let earlier = generation.is_none_or(|generation| row.generation < generation);
-            earlier && label.is_none_or(|label| row.label() == label)
-        };
-        let mut gone: Vec<RecordId> = self.newer.iter().filter(|(_, row)| goes(row)).map(|(id, _)| *id).collect();
-        if self.has_newer {
-            gone.extend(self.newer_that(&goes)?);
-        }
-        gone.into_iter().for_each(|id| self.forget_newer(id));
-        Ok(())
-    }
-
-    /// Those of the books that did not come again in this intake.
-    fn newer_that(&self, goes: &dyn Fn(&NewerRow) -> bool) -> Result<Vec<RecordId>, Error> {
-        const PAGE: usize = 1_024;
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.office().ledger().newer_of(self.provider, after, PAGE)?;
-            after = page.last().map(|(id, _)| *id);
-            let those = page.iter().filter(|(id, row)| goes(row) && !self.newer.contains_key(id));
-            found.extend(those.map(|(id, _)| *id));
-            if page.len() < PAGE {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Removes what was kept of a record and cannot be read here.
-    fn forget_newer(&mut self, id: RecordId) {
-        if self.has_newer || self.newer.remove(&id).is_some() {
-            let key = self.record(id);
-            self.office().ledger().delete_newer(&mut self.turn.batch, key);
-        }
-    }
-
-    /// Keeps a record that only a later version can read. It takes the place of what could be read of it: that may have
-    /// been less restricted.
-    fn put_newer(&mut self, generation: u64, groups: GroupSet, newer: &Newer, bytes: Vec<u8>) -> Result<(), Error> {
-        let key = self.record(newer.id);
-        let outdated = newer.retain_until.is_none_or(|until| until < self.turn.now().day());
-        let barred = self.ended.contains(&key) || self.books.is_barred(self.office(), key, newer.revision)?;
-        let held = self.held(key)?;
-        let stale = held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > newer.revision);
-        if let Some(why) = [(outdated, "record.outdated"), (barred, "record.ended"), (stale, "record.stale")]
-            .into_iter()
-            .find_map(|(is_so, why)| is_so.then_some(why))
-        {
-            self.refuse(Some(key.id), newer.revision, why);
-            return Ok(());
-        }
-        if let Some(held) = held {
-            self.remove(key, &held);
-        }
-        let (label, until) = (*newer.label.as_bytes(), newer.retain_until);
-        let row = NewerRow { generation, groups, label, revision: newer.revision, until, bytes };
-        self.office().ledger().put_newer(&mut self.turn.batch, key, &row);
-        if let Some(until) = until {
-            self.turn.retain(until, key);
-        }
-        self.newer.insert(newer.id, row);
-        self.received.newer += 1;
         Ok(())
     }
 
