@@ -8,16 +8,18 @@ use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::network::{Config, Network};
-use igain_node::office::{Actor, Clock, Draft, Error, Indexer, Office, Parts, Secrets, system_entropy};
+use igain_node::office::{Actor, Clock, Draft, Error, Indexer, NewCaf, Office, Parts, Secrets, system_entropy};
 use igain_node::replication::{Replication, Settings};
 use igain_node::search::Search;
 use igain_node::store::{Options, Position, Store, StoreKey};
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{BureauId, SigningKey};
+use igain_protocol::caf::{CafId, Charter, Role};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::time::{Day, Timestamp};
+use igain_protocol::vocabulary::{CrimeArea, Purpose};
 use tempfile::TempDir;
 
 pub use crate::wait::eventually;
@@ -207,4 +209,46 @@ pub fn draft(key: &str, label: Label, fields: &[(&str, Value)]) -> Draft {
         retain_until: Some(Day::from_days(25_000)),
         fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
     }
+}
+
+/// A crime analysis file to open, for any kind of record, that closes a hundred days after [`NOON`].
+pub fn new_file(name: &str) -> NewCaf {
+    NewCaf {
+        name: name.to_owned(),
+        purpose: Purpose::CrimeAnalysis,
+        crime_area: CrimeArea::Other,
+        scope: "Tests".to_owned(),
+        closes: NOON.day().plus_days(100),
+        kinds: Vec::new(),
+        categories: Vec::new(),
+    }
+}
+
+/// A charter of the `nth` file that a manager opens, as [`new_file`] would be laid down.
+pub fn charter(manager: BureauId, nth: u64, serial: u64, members: Vec<(BureauId, Role)>) -> Charter {
+    let mut nonce = [0; 16];
+    nonce[8..].copy_from_slice(&nth.to_be_bytes());
+    let NewCaf { name, purpose, crime_area, scope, closes, kinds, categories } = new_file("File");
+    let (id, opened, closed) = (CafId::of(manager, &nonce), NOON, None);
+    Charter {
+        id,
+        nonce,
+        name,
+        purpose,
+        crime_area,
+        scope,
+        manager,
+        serial,
+        opened,
+        closes,
+        kinds,
+        categories,
+        members,
+        closed,
+    }
+}
+
+/// Whether an office shows a record to its analysts.
+pub fn shows(office: &Office, record: RecordId) -> bool {
+    office.show(Actor::Node, record, None).is_ok()
 }

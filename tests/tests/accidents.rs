@@ -9,14 +9,14 @@
     reason = "a test fails loudly"
 )]
 
-use igain_node::office::{Actor, Error, HolderState, NewCaf, Office, Outcome};
+use igain_node::office::{Actor, Error, HolderState, Office, Outcome};
 use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::caf::{CafId, Charter, Membership, Role, Subset};
 use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
-use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, Tlp};
-use igain_tests::bureau::{self, NOON, copy, draft, keys, office, open};
+use igain_protocol::vocabulary::{Kind, Reason, Tlp};
+use igain_tests::bureau::{self, NOON, copy, draft, keys, new_file, office, open, shows};
 use igain_tests::wire::{brings, carry, know};
 use tempfile::TempDir;
 
@@ -42,10 +42,6 @@ fn add(office: &Office, key: &str, label: Label) -> RecordId {
     let done = office.contribute(Actor::Node, vec![draft]).unwrap();
     assert!(!matches!(done.outcomes[..], [Outcome::Refused(_)]), "{:?}", done.outcomes);
     id
-}
-
-fn shows(office: &Office, record: RecordId) -> bool {
-    office.show(Actor::Node, record, None).is_ok()
 }
 
 /// Offices that know each other and share everything.
@@ -104,16 +100,7 @@ impl Bureaus {
 
 /// A file of KE's, with FR and BR, who have joined it.
 fn file(bureaus: &Bureaus) -> CafId {
-    let new = NewCaf {
-        name: "File".into(),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::ALL[0],
-        scope: "Scope".into(),
-        closes: NOON.day().plus_days(100),
-        kinds: Vec::new(),
-        categories: Vec::new(),
-    };
-    let caf = bureaus.offices[0].create_caf(Actor::Node, new).unwrap().charter().id;
+    let caf = bureaus.offices[0].create_caf(Actor::Node, new_file("File")).unwrap().charter().id;
     let invited = [(id("FR"), Role::Contributor), (id("BR"), Role::Contributor)];
     bureaus.offices[0].invite(Actor::Node, caf, &invited).unwrap();
     bureaus.rest();

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use igain_node::audit::Filter;
-use igain_node::office::{Actor, Deed, Error, HolderState, NewCaf, Office, Outcome, Pace};
+use igain_node::office::{Actor, Deed, Error, HolderState, Office, Outcome, Pace};
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::caf::{CafId, Charter, Role};
@@ -20,8 +20,8 @@ use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Letter, LetterKind,
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
 use igain_protocol::sync::{Change, Violation};
-use igain_protocol::vocabulary::{CrimeArea, GroupSet, Kind, Purpose, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{self, NOON, copy, draft, keys, office, open};
+use igain_protocol::vocabulary::{GroupSet, Kind, Reason, SubjectCategory, Tlp};
+use igain_tests::bureau::{self, NOON, copy, draft, keys, new_file, office, open, shows};
 use igain_tests::wire::{Pair, brings, know};
 
 const DAY_MS: u64 = 86_400_000;
@@ -64,25 +64,9 @@ fn card(bureau: &str, seed: u8, serial: u64, change: impl FnOnce(&mut Card)) -> 
     card.sign(&keys(seed).signing(), &SigningKey::from_seed(*keys(seed).transport_seed())).unwrap()
 }
 
+/// A file of KE's.
 fn charter(nth: u64, serial: u64, members: &[&str]) -> Charter {
-    let mut nonce = [0; 16];
-    nonce[8..].copy_from_slice(&nth.to_be_bytes());
-    Charter {
-        id: CafId::of(id("KE"), &nonce),
-        nonce,
-        name: "File".into(),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::ALL[0],
-        scope: "Scope".into(),
-        manager: id("KE"),
-        serial,
-        opened: NOON,
-        closes: NOON.day().plus_days(1_000),
-        kinds: Vec::new(),
-        categories: Vec::new(),
-        members: members.iter().map(|member| (id(member), Role::Contributor)).collect(),
-        closed: None,
-    }
+    bureau::charter(id("KE"), nth, serial, members.iter().map(|member| (id(member), Role::Contributor)).collect())
 }
 
 fn charter_letter(charter: &Charter) -> Letter {
@@ -91,16 +75,7 @@ fn charter_letter(charter: &Charter) -> Letter {
 
 /// A file that an office opens.
 fn file_of(office: &Office) -> CafId {
-    let new = NewCaf {
-        name: "File".into(),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::ALL[0],
-        scope: "Scope".into(),
-        closes: NOON.day().plus_days(100),
-        kinds: Vec::new(),
-        categories: Vec::new(),
-    };
-    office.create_caf(Actor::Node, new).unwrap().charter().id
+    office.create_caf(Actor::Node, new_file("File")).unwrap().charter().id
 }
 
 /// A record of KE's, as KE would send it.
@@ -118,10 +93,6 @@ fn of_ke(key: &str, label: &Label, revision: u32) -> Entry {
     };
     let record = record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap().as_bytes().to_vec();
     Entry::Put { groups: GroupSet::ALL, record }
-}
-
-fn shows(office: &Office, record: RecordId) -> bool {
-    office.show(Actor::Node, record, None).is_ok()
 }
 
 /// L11, while the bureau renews its card without pause. Seen to fail when a renewal writes the whole row of a bureau as

@@ -11,14 +11,14 @@
 
 use igain_node::audit::Filter;
 use igain_node::ledger::{NewerRow, RecordKey};
-use igain_node::office::{Actor, Office};
+use igain_node::office::Office;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec::{self, Signed, Typ};
 use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
 use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
-use igain_tests::bureau::{NOON, keys, office};
+use igain_tests::bureau::{NOON, keys, office, shows};
 use igain_tests::wire::{brings, know};
 
 const DAY_MS: u64 = 86_400_000;
@@ -107,7 +107,7 @@ impl Receiver {
     }
 
     fn shows(&self, key: &str) -> bool {
-        self.fr.show(Actor::Node, id(key), None).is_ok()
+        shows(&self.fr, id(key))
     }
 
     fn seals(&self, key: &str) -> bool {

@@ -9,7 +9,7 @@
 )]
 
 use igain_node::audit::Filter;
-use igain_node::office::{Actor, Error, NewCaf, Office};
+use igain_node::office::{Actor, Error, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::Role;
 use igain_protocol::codec;
@@ -19,7 +19,7 @@ use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value}
 use igain_protocol::sync::Change;
 use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{CrimeArea, GroupSet, HandlingCode, Kind, Purpose, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, draft, keys};
+use igain_tests::bureau::{NOON, draft, keys, new_file};
 use igain_tests::wire::{Pair, Wire, brings, know};
 
 const PHONE: &str = "+254 700 000 001";
@@ -111,18 +111,8 @@ impl World {
             let policy = format!("{GREEN_TO_FR}\npermit(principal == Bureau::\"DE\", action, resource);");
             pair.ke.apply_policy(Actor::Node, &policy, "ke.cedar").unwrap();
         }
-        let caf = (what & hidden::CAF != 0).then(|| {
-            let new = NewCaf {
-                name: "Hidden".into(),
-                purpose: Purpose::CrimeAnalysis,
-                crime_area: CrimeArea::Other,
-                scope: "Hidden".into(),
-                closes: NOON.day().plus_days(100),
-                kinds: Vec::new(),
-                categories: Vec::new(),
-            };
-            pair.ke.create_caf(Actor::Node, new).unwrap().charter().id
-        });
+        let caf = (what & hidden::CAF != 0)
+            .then(|| pair.ke.create_caf(Actor::Node, new_file("Hidden")).unwrap().charter().id);
         if let (Some(caf), Some(other)) = (caf, &other) {
             pair.ke.invite(Actor::Node, caf, &[(other.office.me(), Role::Contributor)]).unwrap();
         }

@@ -17,8 +17,8 @@ use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
 use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::{CrimeArea, GroupSet, Kind, Purpose, Scheme, Tlp};
-use igain_tests::bureau::{NOON, keys, office};
+use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme, Tlp};
+use igain_tests::bureau::{self, NOON, keys, office, shows};
 use igain_tests::wire::{brings, know};
 
 const PHONE: &str = "+254700000001";
@@ -33,22 +33,9 @@ fn record_id(key: &str) -> RecordId {
 
 /// A file of KE's that BR is in.
 fn charter(serial: u64, role: Role) -> Charter {
-    Charter {
-        id: CafId::of(id("KE"), &[4; 16]),
-        nonce: [4; 16],
-        name: "File".into(),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::ALL[0],
-        scope: "Scope".into(),
-        manager: id("KE"),
-        serial,
-        opened: NOON,
-        closes: NOON.day().plus_days(30),
-        kinds: vec![Kind::Phone],
-        categories: Vec::new(),
-        members: vec![(id("BR"), role), (id("FR"), Role::Reader)],
-        closed: None,
-    }
+    let members = vec![(id("BR"), role), (id("FR"), Role::Reader)];
+    let closes = NOON.day().plus_days(30);
+    Charter { closes, kinds: vec![Kind::Phone], ..bureau::charter(id("KE"), 1, serial, members) }
 }
 
 /// FR, which knows KE and BR.
@@ -110,7 +97,7 @@ impl Receiver {
     }
 
     fn shows(&self, key: &str) -> bool {
-        self.fr.show(Actor::Node, record_id(key), None).is_ok()
+        shows(&self.fr, record_id(key))
     }
 
     /// How many records are found by the number.

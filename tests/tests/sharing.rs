@@ -4,14 +4,14 @@
 
 use igain_node::audit::Filter;
 use igain_node::ledger::RecordKey;
-use igain_node::office::{Actor, HolderState, NewCaf, Office, Question};
+use igain_node::office::{Actor, HolderState, Office, Question};
 use igain_protocol::caf::{Role, Subset};
 use igain_protocol::feed::{Entry, FeedKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::{Record, RecordId, Value};
 use igain_protocol::sync::Change;
-use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
-use igain_tests::bureau::{Bureau, NOON, draft, eventually, office};
+use igain_protocol::vocabulary::{Kind, Purpose, Reason, Scheme, SubjectCategory, Tlp};
+use igain_tests::bureau::{Bureau, draft, eventually, new_file, office};
 use igain_tests::wire::{brings, know};
 
 const ALL_TO_FR: &str = r#"
@@ -135,16 +135,7 @@ fn an_acceptance_that_comes_before_its_charter_waits_for_it() {
     for (one, others) in [(&ke, [("FR", 2), ("BR", 3)]), (&fr, [("KE", 1), ("BR", 3)]), (&br, [("KE", 1), ("FR", 2)])] {
         others.into_iter().for_each(|(id, seed)| know(one, id.parse().expect("a bureau"), seed));
     }
-    let new = NewCaf {
-        name: "Test".into(),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::Other,
-        scope: "Tests".into(),
-        closes: NOON.day().plus_days(100),
-        kinds: Vec::new(),
-        categories: Vec::new(),
-    };
-    let id = ke.create_caf(Actor::Node, new).expect("a CAF").charter().id;
+    let id = ke.create_caf(Actor::Node, new_file("Test")).expect("a CAF").charter().id;
     ke.invite(Actor::Node, id, &[(fr.me(), Role::Contributor), (br.me(), Role::Contributor)]).expect("an invitation");
     assert_eq!(br.receive(ke.me(), letters(&ke, &br)).expect("the books").refused, 0);
     br.join(Actor::Node, id, Subset::default()).expect("a membership");

@@ -11,8 +11,8 @@ use igain_protocol::caf::{Acceptance, CafId, Membership, Role, Subset};
 use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::Value;
-use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Purpose, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, draft, office};
+use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, SubjectCategory, Tlp};
+use igain_tests::bureau::{NOON, draft, new_file, office};
 use igain_tests::wire::brings;
 use sha2::{Digest as _, Sha256};
 
@@ -115,15 +115,8 @@ fn card(peer: BureauId, serial: u64) -> SignedCard {
 }
 
 fn file(ke: &Office, nth: usize, invited: &[(BureauId, Role)]) -> CafId {
-    let new = NewCaf {
-        name: format!("File {nth}"),
-        purpose: Purpose::CrimeAnalysis,
-        crime_area: CrimeArea::ALL[nth % CrimeArea::ALL.len()],
-        scope: "Invented".into(),
-        closes: NOON.day().plus_days(100),
-        kinds: Vec::new(),
-        categories: Vec::new(),
-    };
+    let crime_area = CrimeArea::ALL[nth % CrimeArea::ALL.len()];
+    let new = NewCaf { crime_area, ..new_file(&format!("File {nth}")) };
     let caf = ke.create_caf(Actor::Node, new).expect("a file").charter().id;
     ke.invite(Actor::Node, caf, invited).expect("members");
     caf

@@ -7,11 +7,11 @@ use igain_protocol::caf::{Role, Subset};
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
 
 use super::bureau::Bureau;
 use super::{Federation, Random};
-use crate::bureau::card;
+use crate::bureau::{card, new_file};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -179,15 +179,8 @@ impl Federation {
         let Some(up) = self.bureaus[at].up.as_mut() else { return };
         match (some, pick) {
             (None, _) | (_, 0) if known.len() < 3 => {
-                let new = NewCaf {
-                    name: "File".into(),
-                    purpose: Purpose::CrimeAnalysis,
-                    crime_area: CrimeArea::ALL[0],
-                    scope: "Scope".into(),
-                    closes: Day::from_days(self.now.day().as_days() + 3_000),
-                    kinds: Vec::new(),
-                    categories: Vec::new(),
-                };
+                let closes = Day::from_days(self.now.day().as_days() + 3_000);
+                let new = NewCaf { closes, ..new_file("File") };
                 if let Ok(caf) = up.office.create_caf(Actor::Node, new) {
                     self.cafs.insert(caf.charter().id, at);
                 }
