@@ -43,7 +43,7 @@ use minicbor::{Decode, Encode};
 use crate::store::{self, Batch, Store, Table};
 
 /// The format of the books: what the tables are, and what their rows say.
-const BOOKS: u64 = 2;
+const BOOKS: u64 = 3;
 
 /// Numbers of the tables. They are part of the disk format: never reuse one.
 mod table {

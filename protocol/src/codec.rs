@@ -14,7 +14,7 @@ use minicbor::{Decode, Encode};
 
 pub use batch::verify_batch;
 pub use deterministic::NESTING_LIMIT;
-pub use sign1::{SIGNED_LIMIT, Signed, Typ, sign};
+pub use sign1::{Claim, SIGNED_LIMIT, Signed, Typ, sign, sign_apart};
 
 use crate::bureau::{KeyId, VerifyingKey};
 use deterministic::Reader;

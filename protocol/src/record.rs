@@ -1,18 +1,18 @@
 //! Records: one entity, event or link, each version signed by its owner.
 //!
-//! A record is written as [`Content`], signed into a [`Record`], and may be redacted: every field is committed to on
-//! its own by a salted hash under the owner's signature, so a copy that withholds fields still verifies as the owner's
-//! word. Bytes from elsewhere are [`Unverified`] until the owner's signature has been checked.
+//! A record is written as [`Content`], signed into a [`Record`], and may be redacted: the fields of each disclosure group,
+//! and each reference, are committed to by a salted hash under the owner's signature, so a copy that withholds some still
+//! verifies as the owner's word. Bytes from elsewhere are [`Unverified`] until the owner's signature has been checked.
 
 mod commitment;
 mod content;
-mod disclosure;
 mod envelope;
 mod field;
 mod header;
 mod id;
 mod kind;
 mod newer;
+mod part;
 mod redact;
 mod tombstone;
 mod value;
@@ -20,6 +20,7 @@ mod verify;
 
 pub use commitment::SaltKey;
 pub use content::{Content, sign};
+pub(crate) use envelope::{is_short, lengthened, shortened, split};
 pub use field::{FieldDef, FieldType};
 pub use header::Header;
 pub use id::{NotAnId, RecordId};
@@ -33,7 +34,7 @@ pub use verify::{Record, Unverified, trusted, verify_batch};
 use crate::codec;
 use crate::vocabulary::Kind;
 
-/// Most fields of a record, disclosed or withheld, decoys among them: many times what a full record has, and little
+/// Most fields of a record, and most parts of one, disclosed or withheld, decoys among them: many times what a full record has, and little
 /// enough that a stranger's costs little to refuse.
 pub const FIELDS_LIMIT: usize = 256;
 
@@ -83,7 +84,7 @@ pub enum Error {
     #[error("the record is a draft: it lacks {0}. Set it with `igain record revise` before sharing")]
     Draft(String),
     /// What is disclosed and withheld is not what its owner committed to.
-    #[error("the fields are not those that the owner signed. The record was altered on its way")]
+    #[error("the parts of the record cannot be those that an owner signs. The record was altered on its way")]
     Commitment,
     /// Its owner is unknown.
     #[error("the record is by an owner that is not enrolled here")]

@@ -13,13 +13,15 @@ use igain_node::audit::Filter;
 use igain_node::ledger::{NewerRow, RecordKey};
 use igain_node::office::Office;
 use igain_protocol::bureau::BureauId;
-use igain_protocol::codec::{self, Signed, Typ};
+use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::{Label, LabelDigest};
-use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
+use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value, redact_bytes};
 use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
 use igain_tests::bureau::{NOON, keys, office, shows};
 use igain_tests::wire::{brings, know};
+use minicbor::{Decoder, Encoder};
+use sha2::{Digest, Sha256};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -50,36 +52,44 @@ fn record(key: &str, revision: u32) -> Vec<u8> {
     record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap().as_bytes().to_vec()
 }
 
-/// The same as KE signs it whose node is newer: `change` is made to the payload of its head.
-fn of_tomorrow(key: &str, revision: u32, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let bytes = record(key, revision);
-    let mut d = minicbor::Decoder::new(&bytes);
+/// The same, with nothing disclosed, as KE signs it whose node is newer: `change` is made to its label and head.
+fn of_tomorrow(key: &str, revision: u32, change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Vec<u8> {
+    let bytes = redact_bytes(&record(key, revision), Kind::Phone, GroupSet::EMPTY, &|_| true).unwrap();
+    let mut d = Decoder::new(&bytes);
     d.array().unwrap();
-    let head = d.bytes().unwrap();
+    let kid = d.bytes().unwrap();
+    let start = d.position();
+    d.skip().unwrap();
+    let mut label = bytes[start..d.position()].to_vec();
+    let mut head = d.bytes().unwrap().to_vec();
+    d.skip().unwrap();
     let rest = bytes[d.position()..].to_vec();
-    let mut payload = Signed::parse(Typ::Record, head).unwrap().payload().to_vec();
-    change(&mut payload);
-    let head = codec::sign(Typ::Record, &payload, &keys(1).signing());
-    let mut e = minicbor::Encoder::new(vec![0x83]);
-    e.bytes(&head).unwrap();
+    let digests: Vec<u8> = rest[2..].chunks(34).flat_map(|digest| digest[2..].to_vec()).collect();
+    change(&mut label, &mut head);
+    // What is signed: the head, the label and the root.
+    let root = Sha256::digest(&digests);
+    let payload = [&[head[0] + 2], &head[1..], &[22], &label, &[23, 0x58, 32], &root[..]].concat();
+    let signature = codec::sign_apart(Typ::Record, &payload, &keys(1).signing());
+    let mut e = Encoder::new(vec![0x86]);
+    e.bytes(kid).unwrap();
+    e.writer_mut().extend(label);
+    e.bytes(&head).unwrap().bytes(&signature).unwrap();
     [e.into_writer(), rest].concat()
 }
 
 /// Of a version that does not exist yet.
 fn of_another_version(key: &str, revision: u32) -> Vec<u8> {
-    of_tomorrow(key, revision, |payload| {
-        assert_eq!(payload[1..3], [0, 2]);
-        payload[2] = 3;
+    of_tomorrow(key, revision, |_, head| {
+        assert_eq!(head[1..3], [0, 2]);
+        head[2] = 3;
     })
 }
 
 /// Of a kind that is not known yet.
 fn of_another_kind(key: &str) -> Vec<u8> {
-    let known = label().canonical();
-    assert_eq!(known[1..3], [0, Kind::Phone.number()]);
-    of_tomorrow(key, 1, |payload| {
-        let at = payload.windows(known.len()).position(|window| window == known).unwrap();
-        payload[at + 2] = 23;
+    of_tomorrow(key, 1, |label, _| {
+        assert_eq!(label[1..3], [0, Kind::Phone.number()]);
+        label[2] = 23;
     })
 }
 

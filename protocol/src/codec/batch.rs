@@ -1,6 +1,6 @@
 //! Verifying many signatures at once, at less than half the cost of one by one.
 
-use super::{Error, Signed};
+use super::{Claim, Error};
 use crate::bureau::VerifyingKey;
 
 /// Signatures in one batch equation: beyond this the gain per signature is lost in the memory it takes.
@@ -8,12 +8,12 @@ const BATCH: usize = 256;
 /// A failed batch of this size or less is verified one by one: halving it further would cost more.
 const SINGLY: usize = 16;
 
-/// Verifies each document with its key; the answers come in the order of the items.
+/// Verifies each claim with its key; the answers come in the order of the items.
 ///
 /// Good items pass also where others in the same batch are bad: a batch that fails is halved until the culprits are
-/// found. Nobody but a key's holder can make a signature that passes here and not in [`Signed::verify`]: the
+/// found. Nobody but a key's holder can make a signature that passes here and not in [`Claim::verify`]: the
 /// signatures of their own on which the two could differ are refused up front as far as their bytes show it.
-pub fn verify_batch(items: &[(&Signed<'_>, &VerifyingKey)]) -> Vec<Result<(), Error>> {
+pub fn verify_batch(items: &[(&Claim, &VerifyingKey)]) -> Vec<Result<(), Error>> {
     let mut answers = Vec::with_capacity(items.len());
     for chunk in items.chunks(BATCH) {
         verify_chunk(chunk, &mut answers);
@@ -23,18 +23,17 @@ pub fn verify_batch(items: &[(&Signed<'_>, &VerifyingKey)]) -> Vec<Result<(), Er
 
 struct Pending<'a> {
     index: usize,
-    signed: &'a Signed<'a>,
+    claim: &'a Claim,
     key: &'a VerifyingKey,
-    message: Vec<u8>,
 }
 
-fn verify_chunk(chunk: &[(&Signed<'_>, &VerifyingKey)], answers: &mut Vec<Result<(), Error>>) {
+fn verify_chunk(chunk: &[(&Claim, &VerifyingKey)], answers: &mut Vec<Result<(), Error>>) {
     let start = answers.len();
     let mut pending = Vec::with_capacity(chunk.len());
-    for (index, (signed, key)) in chunk.iter().enumerate() {
-        let answer = signed.check_key(key).and_then(|()| check_nonce(signed));
+    for (index, (claim, key)) in chunk.iter().enumerate() {
+        let answer = claim.check_key(key).and_then(|()| check_nonce(claim));
         if answer.is_ok() {
-            pending.push(Pending { index: start + index, signed, key, message: signed.message() });
+            pending.push(Pending { index: start + index, claim, key });
         }
         answers.push(answer);
     }
@@ -53,23 +52,23 @@ fn settle(pending: &[Pending<'_>], answers: &mut [Result<(), Error>]) {
         return;
     }
     for item in pending {
-        if let (Err(error), Some(answer)) = (item.signed.verify(item.key), answers.get_mut(item.index)) {
+        if let (Err(error), Some(answer)) = (item.claim.verify(item.key), answers.get_mut(item.index)) {
             *answer = Err(error);
         }
     }
 }
 
 fn all_match(pending: &[Pending<'_>]) -> bool {
-    let messages: Vec<&[u8]> = pending.iter().map(|item| item.message.as_slice()).collect();
-    let signatures: Vec<_> = pending.iter().map(|item| item.signed.signature()).collect();
+    let messages: Vec<&[u8]> = pending.iter().map(|item| item.claim.message.as_slice()).collect();
+    let signatures: Vec<_> = pending.iter().map(|item| item.claim.signature()).collect();
     let keys: Vec<_> = pending.iter().map(|item| item.key.to_dalek()).collect();
     ed25519_dalek::verify_batch(&messages, &signatures, &keys).is_ok()
 }
 
 /// Refuses a nonce point that strict verification refuses and the batch equation may let pass: one that is not the
 /// canonical encoding of its point, or of small order.
-fn check_nonce(signed: &Signed<'_>) -> Result<(), Error> {
-    let mut y = *signed.signature().r_bytes();
+fn check_nonce(claim: &Claim) -> Result<(), Error> {
+    let mut y = *claim.signature().r_bytes();
     // The top bit is the sign of x.
     y[31] &= 0x7f;
     let canonical = y.iter().rev().lt(FIELD_ORDER.iter().rev());

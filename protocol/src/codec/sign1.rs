@@ -81,8 +81,8 @@ const CONTEXT: &[u8] = b"\x84\x6aSignature1";
 ///
 /// A payload that makes the whole longer than [`SIGNED_LIMIT`] is refused by every reader; callers bound theirs.
 pub fn sign(typ: Typ, payload: &[u8], key: &SigningKey) -> Vec<u8> {
+    let signature = sign_apart(typ, payload, key);
     let protected = protected(typ, key.key_id());
-    let signature = key.sign(&to_be_signed(&protected, payload));
     let mut out = Vec::with_capacity(payload.len() + protected.len() + 80);
     out.extend_from_slice(&SHELL);
     push(&mut out, BYTES, &protected);
@@ -90,6 +90,50 @@ pub fn sign(typ: Typ, payload: &[u8], key: &SigningKey) -> Vec<u8> {
     push(&mut out, BYTES, payload);
     push(&mut out, BYTES, &signature);
     out
+}
+
+/// The signature of a document whose parts travel otherwise than in one piece.
+pub fn sign_apart(typ: Typ, payload: &[u8], key: &SigningKey) -> [u8; 64] {
+    key.sign(&to_be_signed(&protected(typ, key.key_id()), payload))
+}
+
+/// What is to be verified: which key is said to have signed what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    kid: KeyId,
+    /// What the signature is over.
+    pub(super) message: Vec<u8>,
+    signature: [u8; 64],
+}
+
+impl Claim {
+    /// That the key `kid` signed `payload` as a document of one type.
+    pub fn new(typ: Typ, kid: KeyId, payload: &[u8], signature: [u8; 64]) -> Self {
+        Self { kid, message: to_be_signed(&protected(typ, kid), payload), signature }
+    }
+
+    /// Whether it is true, and the key is `key`.
+    ///
+    /// # Errors
+    /// [`Error::Key`] if it names another key, [`Error::Signature`] if the signature does not match.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<(), Error> {
+        self.check_key(key)?;
+        match key.verify(&self.message, &self.signature) {
+            true => Ok(()),
+            false => Err(Error::Signature),
+        }
+    }
+
+    pub(super) fn check_key(&self, key: &VerifyingKey) -> Result<(), Error> {
+        match key.key_id() {
+            expected if expected == self.kid => Ok(()),
+            expected => Err(Error::Key { expected, found: self.kid }),
+        }
+    }
+
+    pub(super) fn signature(&self) -> Signature {
+        Signature::from_bytes(&self.signature)
+    }
 }
 
 /// A signed document, taken apart but not yet verified.
@@ -141,27 +185,13 @@ impl<'a> Signed<'a> {
     /// # Errors
     /// [`Error::Key`] if the document names another key, [`Error::Signature`] if the signature does not match.
     pub fn verify(&self, key: &VerifyingKey) -> Result<&'a [u8], Error> {
-        self.check_key(key)?;
-        match key.verify(&self.message(), self.signature) {
-            true => Ok(self.payload),
-            false => Err(Error::Signature),
-        }
+        self.claim().verify(key).map(|()| self.payload)
     }
 
-    pub(super) fn check_key(&self, key: &VerifyingKey) -> Result<(), Error> {
-        match key.key_id() {
-            expected if expected == self.kid => Ok(()),
-            expected => Err(Error::Key { expected, found: self.kid }),
-        }
-    }
-
-    /// What the signature is over.
-    pub(super) fn message(&self) -> Vec<u8> {
-        to_be_signed(self.protected, self.payload)
-    }
-
-    pub(super) fn signature(&self) -> Signature {
-        Signature::from_bytes(self.signature)
+    /// What is to be verified of it.
+    pub fn claim(&self) -> Claim {
+        let message = to_be_signed(self.protected, self.payload);
+        Claim { kid: self.kid, message, signature: *self.signature }
     }
 }
 

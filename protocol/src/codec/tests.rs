@@ -138,7 +138,7 @@ fn malleable_signatures_are_refused() {
         let sum = u16::from(*byte) + u16::from(add) + carry;
         (*byte, carry) = (sum as u8, sum >> 8);
     }
-    let signed = Signed::parse(Typ::Card, &bytes).unwrap();
+    let signed = Signed::parse(Typ::Card, &bytes).unwrap().claim();
     assert_eq!(signed.verify(&key.verifying_key()), Err(Error::Signature));
     assert_eq!(verify_batch(&[(&signed, &key.verifying_key())]), [Err(Error::Signature)]);
 }
@@ -153,7 +153,7 @@ fn a_batch_finds_the_culprits_and_passes_the_rest() {
         let at = documents[index].len() - 64 + index % 64;
         documents[index][at] ^= 4;
     }
-    let signed: Vec<_> = documents.iter().map(|bytes| Signed::parse(Typ::Record, bytes).unwrap()).collect();
+    let signed: Vec<_> = documents.iter().map(|bytes| Signed::parse(Typ::Record, bytes).unwrap().claim()).collect();
     let public: Vec<_> = keys.iter().map(SigningKey::verifying_key).collect();
     let mut items: Vec<_> = signed.iter().enumerate().map(|(n, signed)| (signed, &public[n % 3])).collect();
     items[42].1 = &public[1];
@@ -179,7 +179,7 @@ fn nonce_points_of_small_order_are_refused_in_a_batch() {
             let start = bytes.len() - 64;
             bytes[start..start + 32].copy_from_slice(&y);
             bytes[start + 31] |= sign_bit;
-            let signed = Signed::parse(Typ::Record, &bytes).unwrap();
+            let signed = Signed::parse(Typ::Record, &bytes).unwrap().claim();
             assert_eq!(verify_batch(&[(&signed, &key.verifying_key())]), [Err(Error::Signature)]);
         }
         // The table is what it says: the library calls each of these weak.
@@ -196,14 +196,14 @@ fn a_batch_passes_nothing_that_strict_verification_refuses_by_its_bytes() {
     let key = key(1);
     let mut bytes = sign(Typ::Record, b"\xf6", &key);
     let start = bytes.len() - 64;
-    let message = Signed::parse(Typ::Record, &bytes).unwrap().message();
+    let message = Signed::parse(Typ::Record, &bytes).unwrap().claim().message;
     let nonce = batch::SMALL_ORDER[0];
     let hash = [&nonce[..], key.verifying_key().as_bytes(), &message].concat();
     let hash = Scalar::from_bytes_mod_order_wide(&Sha512::digest(hash).into());
     let secret = ed25519_dalek::hazmat::ExpandedSecretKey::from(&seed).scalar;
     bytes[start..start + 32].copy_from_slice(&nonce);
     bytes[start + 32..].copy_from_slice((hash * secret).as_bytes());
-    let signed = Signed::parse(Typ::Record, &bytes).unwrap();
+    let signed = Signed::parse(Typ::Record, &bytes).unwrap().claim();
     let public = key.verifying_key();
     let (messages, signatures) = ([message.as_slice(); 2], [signed.signature(); 2]);
     assert!(ed25519_dalek::verify_batch(&messages, &signatures, &[public.to_dalek(); 2]).is_ok());

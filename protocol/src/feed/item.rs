@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use super::{Entry, FeedKind, Position, bytes16};
-use crate::codec;
+use crate::{codec, record};
 
 /// Most entries in one item; an item must fit a parcel, and no entry is shorter than two bytes.
 pub const MAX_ENTRIES: usize = 4_096;
@@ -42,24 +42,54 @@ pub struct Run {
 impl Run {
     /// The entries that follow `from`.
     pub fn new(feed: FeedKind, generation: u64, from: Position, entries: Vec<Entry>) -> Self {
-        let mut bytes = Vec::new();
-        entries.iter().for_each(|entry| bytes.extend(codec::encode(entry)));
-        let to = from.after(entries.len(), &bytes);
+        let to = from.after(entries.len(), &written(&entries));
         Self { feed, generation, from, to, entries }
     }
+}
+
+/// The encodings of entries, one after the other. A record leaves out what it shares with the one before in the run.
+fn written(entries: &[Entry]) -> Vec<u8> {
+    let (mut bytes, mut before) = (Vec::new(), None);
+    for entry in entries {
+        let pieces = if let Entry::Put { record, .. } = entry { record::split(record) } else { None };
+        match (entry, pieces) {
+            (Entry::Put { groups, .. }, Some((shared, own))) if before == Some(shared) => {
+                let short = Entry::Put { groups: *groups, record: record::shortened(own) };
+                bytes.extend(codec::encode(&short));
+            }
+            _ => bytes.extend(codec::encode(entry)),
+        }
+        before = pieces.map(|(shared, _)| shared).or(before);
+    }
+    bytes
+}
+
+/// Gives a record what it shares with the one before.
+fn lengthen(entries: &mut [Entry]) -> Result<(), &'static str> {
+    let mut before: Option<Vec<u8>> = None;
+    for entry in entries {
+        let Entry::Put { record, .. } = entry else { continue };
+        if record::is_short(record) {
+            let whole = before.as_ref().and_then(|shared| record::lengthened(record, shared));
+            *record = whole.ok_or("a record that leaves out what none before it says")?;
+        } else if let Some((shared, _)) = record::split(record) {
+            before = Some(shared.to_vec());
+        }
+    }
+    Ok(())
 }
 
 const OPEN: u64 = 0;
 const RUN: u64 = 1;
 
 impl<C> Encode<C> for Item {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
             Self::Open { feed, generation } => e.array(3)?.u64(OPEN)?.u8(feed.number())?.u64(*generation)?.ok(),
             Self::Run(run) => {
                 e.array(6)?.u64(RUN)?.u8(run.feed.number())?.u64(run.generation)?;
                 e.u64(run.from.seq)?.bytes(&run.from.head)?.array(run.entries.len() as u64)?;
-                run.entries.iter().try_for_each(|entry| entry.encode(e, ctx))
+                e.writer_mut().write_all(&written(&run.entries)).map_err(encode::Error::write)
             }
             // INVARIANT: nobody makes one of these.
             Self::Other => e.array(0)?.ok(),
@@ -93,8 +123,9 @@ fn run<C>(d: &mut Decoder<'_>, ctx: &mut C, feed: FeedKind) -> Result<Run, decod
     let count = d.array()?.and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=MAX_ENTRIES).contains(n));
     let count = count.ok_or_else(|| decode::Error::message("a run has 1 to 4096 entries").at(at))?;
     let first = d.position();
-    let entries = (0..count).map(|_| Entry::decode(d, ctx)).collect::<Result<Vec<_>, _>>()?;
+    let mut entries = (0..count).map(|_| Entry::decode(d, ctx)).collect::<Result<Vec<_>, _>>()?;
     let to = from.after(count, d.input().get(first..d.position()).unwrap_or_default());
+    lengthen(&mut entries).map_err(|why| decode::Error::message(why).at(first))?;
     Ok(Run { feed, generation, from, to, entries })
 }
 
@@ -102,9 +133,11 @@ fn run<C>(d: &mut Decoder<'_>, ctx: &mut C, feed: FeedKind) -> Result<Run, decod
 mod tests {
     use super::super::{Letter, LetterKind};
     use super::*;
-    use crate::label::LabelDigest;
-    use crate::record::RecordId;
-    use crate::vocabulary::GroupSet;
+    use crate::bureau::SigningKey;
+    use crate::label::{Label, LabelDigest};
+    use crate::record::{Content, RecordId, SaltKey};
+    use crate::time::Timestamp;
+    use crate::vocabulary::{GroupSet, Kind, Tlp};
 
     fn put(record: u8) -> Entry {
         Entry::Put { groups: GroupSet::ALL, record: vec![record] }
@@ -138,6 +171,43 @@ mod tests {
             let bytes = codec::encode(&item);
             assert_eq!(codec::decode::<Item>(&bytes), Ok(item));
         }
+    }
+
+    /// Records of one owner with one label travel without saying both again, and arrive whole.
+    #[test]
+    fn a_record_leaves_out_what_the_one_before_says() {
+        let record = |kind: Kind, nth: u8| {
+            let content = Content {
+                id: RecordId::from_bytes([nth; 16]),
+                revision: 1,
+                owner: "KE".parse().unwrap(),
+                label: Label::new(kind, Tlp::Green),
+                grading: None,
+                created: Timestamp::from_ms(1),
+                modified: Timestamp::from_ms(1),
+                retain_until: None,
+                fields: Vec::new(),
+            };
+            let key = SigningKey::from_seed([1; 32]);
+            let record = record::sign(&content, &SaltKey::new([2; 32]), &key).unwrap().as_bytes().to_vec();
+            Entry::Put { groups: GroupSet::ALL, record }
+        };
+        let (phone, item) = (Kind::Phone, Kind::Item);
+        let entries =
+            vec![record(phone, 1), put(7), record(phone, 2), Entry::Complete, record(item, 3), record(item, 4)];
+        let alone: usize = entries.iter().map(|entry| codec::encode(entry).len()).sum();
+        let run = run(entries);
+        let bytes = codec::encode(&Item::Run(run.clone()));
+        let label = codec::encode(&Label::new(phone, Tlp::Green)).len();
+        let framing = codec::encode(&Item::Run(Run { entries: vec![Entry::Complete], ..run.clone() })).len() - 2;
+        assert_eq!(bytes.len(), framing + alone - 2 * (9 + label));
+        assert_eq!(codec::decode::<Item>(&bytes), Ok(Item::Run(run)));
+    }
+
+    #[test]
+    fn a_record_that_leaves_out_what_nobody_said_is_refused() {
+        let bytes = codec::encode(&Item::Run(run(vec![Entry::Complete, put(0x84)])));
+        assert!(codec::decode::<Item>(&bytes).unwrap_err().to_string().contains("leaves out"));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! What an owner writes, and signing it.
 
-use super::commitment::{self, PADDING};
-use super::envelope::Envelope;
+use super::envelope::{self, Envelope, Rest};
 use super::header::{self, Header};
 use super::kind::{self, Seen};
-use super::{Error, FIELDS_LIMIT, FieldDef, RECORD_LIMIT, Record, RecordId, SaltKey, Value, disclosure};
+use super::{Error, FIELDS_LIMIT, FieldDef, RECORD_LIMIT, Record, RecordId, SaltKey, Value, part};
 use crate::bureau::{BureauId, SigningKey};
 use crate::codec::{self, Typ, text};
 use crate::label::Label;
@@ -76,30 +75,36 @@ impl Content {
     }
 }
 
-/// Signs one version of a record, with every field disclosed.
+/// Signs one version of a record, with every field disclosed. Fields of one disclosure group stand together in it, in the
+/// order in which they are given.
 ///
 /// # Errors
 /// What [`Content::check`] finds, and [`Error::TooLong`] where the record, or a redacted copy, would be too long.
 pub fn sign(content: &Content, salts: &SaltKey, key: &SigningKey) -> Result<Record, Error> {
     let defs = content.checked_fields()?;
-    let salts = salts.salts(content.id, content.revision);
-    let fields = content.fields.iter().enumerate();
-    let disclosures: Vec<_> =
-        fields.map(|(index, (name, value))| disclosure::encode(&salts, index, name, value)).collect();
-    let mut digests: Vec<_> = disclosures.iter().map(|disclosure| commitment::digest(disclosure)).collect();
-    // A record with no field has digests too.
-    let decoys = digests.len().next_multiple_of(PADDING).max(PADDING) - digests.len();
-    let mut withheld: Vec<_> = (0..decoys).map(|index| salts.decoy(index)).collect();
-    digests.extend_from_slice(&withheld);
-    digests.sort_unstable();
-    let header = Header::of(content, &digests);
-    let signed = codec::sign(Typ::Record, &codec::encode(&header), key);
-    let most = Envelope::most_bytes(&signed, &disclosures, decoys);
+    let order = part::arrange(&defs);
+    let field = |index: &usize| content.fields.get(*index);
+    let parts: Vec<Vec<u8>> =
+        order.iter().map(|part| part::encode(part.iter().filter_map(field).collect::<Vec<_>>().into_iter())).collect();
+    let rest = Rest::Nothing(salts.seed(content.id, content.revision, &parts));
+    let header = Header::of(content);
+    let label = header.label.canonical();
+    let head = envelope::head_of(&codec::encode(&header.wire()), &label);
+    let mut envelope = Envelope {
+        kid: key.key_id(),
+        label: &label,
+        head: &head,
+        signature: [0; 64],
+        parts: parts.iter().map(Vec::as_slice).collect(),
+        rest,
+    };
+    let most = envelope.most_bytes(&parts);
     if most > RECORD_LIMIT {
         return Err(Error::TooLong(most));
     }
-    let parts: Vec<&[u8]> = disclosures.iter().map(Vec::as_slice).collect();
-    let bytes = Envelope::encode(&signed, &parts, &mut withheld);
-    let values = content.fields.iter().map(|(_, value)| value.clone());
-    Ok(Record::new(header, defs.into_iter().zip(values).collect(), decoys, bytes))
+    envelope.signature = codec::sign_apart(Typ::Record, &envelope.payload()?, key);
+    let bytes = envelope.encode(&parts, &envelope.rest);
+    let fields = order.iter().flatten();
+    let fields = fields.filter_map(|index| Some((*defs.get(*index)?, field(index)?.1.clone()))).collect();
+    Ok(Record::new(header, fields, false, bytes))
 }

@@ -1,8 +1,7 @@
-//! What the owner signs.
+//! What the owner signs of a record, but its parts.
 
 use minicbor::{Decode, Encode};
 
-use super::commitment::{self, Digest};
 use super::{Content, Error, RecordId};
 use crate::bureau::BureauId;
 use crate::codec;
@@ -13,50 +12,56 @@ use crate::vocabulary::{Grading, Kind};
 /// The version of the record format.
 pub(super) const VERSION: u64 = 2;
 
-/// The signed head of a record: what it is, whose, and what it commits to.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
+/// The signed head of a record: what it is, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The version of the format; another one is refused.
-    #[n(0)]
-    pub version: u64,
     /// The id.
-    #[n(1)]
     pub id: RecordId,
     /// 1 for the first version, and one more with each revision.
-    #[n(2)]
     pub revision: u32,
     /// Who signed it.
-    #[n(3)]
     pub owner: BureauId,
     /// The label.
-    #[n(4)]
     pub label: Label,
     /// How reliable it is; none in a draft.
-    #[n(5)]
     pub grading: Option<Grading>,
     /// When the first version was made.
-    #[n(6)]
     pub created: Timestamp,
     /// When this version was made.
-    #[n(7)]
     pub modified: Timestamp,
     /// The last day on which anybody may keep it; none in a draft.
-    #[n(8)]
     pub retain_until: Option<Day>,
-    /// SHA-256 over all digests, ascending.
-    #[cbor(n(9), with = "minicbor::bytes")]
-    pub digests_hash: [u8; 32],
-    /// How many digests there are, a multiple of eight.
-    #[n(10)]
-    pub digest_count: u32,
+}
+
+/// The map that it is in what is signed; the root of the commitments follows as its last entry.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Wire {
+    #[n(0)]
+    pub(super) version: u64,
+    #[n(1)]
+    id: RecordId,
+    #[n(2)]
+    pub(super) revision: u32,
+    #[n(3)]
+    owner: BureauId,
+    #[n(5)]
+    grading: Option<Grading>,
+    /// Left out where this is the first version.
+    #[n(6)]
+    created: Option<Timestamp>,
+    #[n(7)]
+    modified: Timestamp,
+    #[n(8)]
+    retain_until: Option<Day>,
+    #[n(22)]
+    label: Label,
 }
 
 impl Header {
-    /// The head of a record with these digests, which are in order.
-    pub(super) fn of(content: &Content, digests: &[Digest]) -> Self {
+    /// The head of a record.
+    pub(super) fn of(content: &Content) -> Self {
         Self {
-            version: VERSION,
             id: content.id,
             revision: content.revision,
             owner: content.owner,
@@ -65,15 +70,37 @@ impl Header {
             created: content.created,
             modified: content.modified,
             retain_until: content.retain_until,
-            digests_hash: commitment::hash_of(digests),
-            digest_count: u32::try_from(digests.len()).unwrap_or(u32::MAX),
         }
     }
 
-    /// Reads the payload of a signed record.
-    pub(super) fn decode(payload: &[u8]) -> Result<Self, Error> {
-        let header: Self = codec::decode_version(payload, VERSION)?;
-        header.label.check()?;
+    pub(super) fn wire(&self) -> Wire {
+        Wire {
+            version: VERSION,
+            id: self.id,
+            revision: self.revision,
+            owner: self.owner,
+            grading: self.grading,
+            created: (self.created != self.modified).then_some(self.created),
+            modified: self.modified,
+            retain_until: self.retain_until,
+            label: self.label.clone(),
+        }
+    }
+
+    /// Reads the map with head and label.
+    pub(super) fn decode(described: &[u8]) -> Result<Self, Error> {
+        let wire: Wire = codec::decode_version(described, VERSION)?;
+        wire.label.check()?;
+        let header = Self {
+            id: wire.id,
+            revision: wire.revision,
+            owner: wire.owner,
+            label: wire.label,
+            grading: wire.grading,
+            created: wire.created.unwrap_or(wire.modified),
+            modified: wire.modified,
+            retain_until: wire.retain_until,
+        };
         match header.revision {
             0 => Err(Error::Revision),
             _ => Ok(header),

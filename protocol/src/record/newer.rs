@@ -3,12 +3,12 @@
 //! Some entries of a record's head mean the same in every version, so that what cannot be read can still be kept, ended
 //! and recalled.
 
-use minicbor::Decoder;
+use minicbor::Decode;
 
 use super::envelope::Envelope;
-use super::{Error, RecordId, verify};
+use super::{Error, RecordId};
 use crate::bureau::{BureauId, VerifyingKey};
-use crate::codec::{self, Signed, Typ, text};
+use crate::codec;
 use crate::label::LabelDigest;
 use crate::time::Day;
 
@@ -34,47 +34,31 @@ impl Newer {
     /// Where it is not its owner's word, or lacks what every version says.
     pub fn verify(bytes: &[u8], key: &VerifyingKey) -> Result<Self, Error> {
         let envelope = Envelope::decode(bytes)?;
-        let payload = Signed::parse(Typ::Record, envelope.signed)?.verify(key)?;
-        let head = Head::read(payload)?;
-        verify::check_digests(&envelope, head.digest_count, &head.digests_hash)?;
-        Ok(head.newer)
+        envelope.claim()?.verify(key)?;
+        Self::read(&envelope.described()?, LabelDigest::of(envelope.label))
     }
-}
 
-struct Head {
-    newer: Newer,
-    digests_hash: [u8; 32],
-    digest_count: u32,
-}
-
-impl Head {
-    /// Reads a payload that was found to be deterministic CBOR.
-    fn read(payload: &[u8]) -> Result<Self, Error> {
+    /// Reads the map with head and label.
+    fn read(described: &[u8], label: LabelDigest) -> Result<Self, Error> {
         let lacking = || Error::from(codec::Error::Content("it lacks what every version says".into()));
-        let malformed = |error: minicbor::decode::Error| codec::Error::Content(text::shorten(&error.to_string()));
-        let mut d = Decoder::new(payload);
-        let (mut id, mut revision, mut owner, mut label) = (None, None, None, None);
-        let (mut retain_until, mut hash, mut count) = (None, None, None);
-        for _ in 0..d.map().map_err(malformed)?.unwrap_or_default() {
-            match d.u64().map_err(malformed)? {
-                1 => id = Some(d.decode().map_err(malformed)?),
-                2 => revision = Some(d.u32().map_err(malformed)?),
-                3 => owner = Some(d.decode().map_err(malformed)?),
-                4 => {
-                    let start = d.position();
-                    d.skip().map_err(malformed)?;
-                    label = payload.get(start..d.position()).map(LabelDigest::of);
-                }
-                8 => retain_until = Some(d.decode().map_err(malformed)?),
-                9 => hash = d.bytes().map_err(malformed)?.try_into().ok(),
-                10 => count = Some(d.u32().map_err(malformed)?),
-                _ => d.skip().map_err(malformed)?,
-            }
+        let Common { id, revision, owner, retain_until } = codec::decode(described)?;
+        match (id, revision, owner) {
+            (Some(id), Some(revision), Some(owner)) => Ok(Self { id, revision, owner, label, retain_until }),
+            _ => Err(lacking()),
         }
-        let (Some(id), Some(revision), Some(owner), Some(label)) = (id, revision, owner, label) else {
-            return Err(lacking());
-        };
-        let (Some(digests_hash), Some(digest_count)) = (hash, count) else { return Err(lacking()) };
-        Ok(Self { newer: Newer { id, revision, owner, label, retain_until }, digests_hash, digest_count })
     }
+}
+
+/// The entries that mean the same in every version.
+#[derive(Decode)]
+#[cbor(map)]
+struct Common {
+    #[n(1)]
+    id: Option<RecordId>,
+    #[n(2)]
+    revision: Option<u32>,
+    #[n(3)]
+    owner: Option<BureauId>,
+    #[n(8)]
+    retain_until: Option<Day>,
 }

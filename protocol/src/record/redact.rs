@@ -1,14 +1,17 @@
 //! Redaction: the same record with fewer fields, still the owner's word.
 
-use super::commitment;
-use super::envelope::Envelope;
-use super::{Error, FieldType, RecordId, disclosure, field};
+use std::borrow::Cow;
+
+use super::commitment::{self, Digest};
+use super::envelope::{Envelope, Rest};
+use super::{Error, RecordId, part};
 use crate::vocabulary::{GroupSet, Kind};
 
 /// The bytes of a record with the fields of other groups withheld, and with references that `may_refer` denies.
 ///
 /// This is what a sender does for every record and peer: no signature is made or checked, and no value is read but
-/// references. A field that this version does not know is withheld.
+/// references. A field that this version does not know is withheld. What is granted all groups and all references has
+/// the seed of the record; whether anything is withheld from others, they cannot tell.
 ///
 /// # Errors
 /// Where the bytes are no record.
@@ -18,28 +21,33 @@ pub fn redact_bytes(
     groups: GroupSet,
     may_refer: &dyn Fn(RecordId) -> bool,
 ) -> Result<Vec<u8>, Error> {
-    let Envelope { signed, disclosed, mut withheld, .. } = Envelope::decode(bytes)?;
-    let mut kept = Vec::with_capacity(disclosed.len());
-    withheld.reserve_exact(disclosed.len());
-    for disclosure in disclosed {
-        match may_disclose(disclosure, kind, groups, may_refer)? {
-            true => kept.push(disclosure),
-            false => withheld.push(commitment::digest(disclosure)),
+    let envelope = Envelope::decode(bytes)?;
+    let may: Vec<bool> =
+        envelope.contents().map(|part| part::may_disclose(part, kind, groups, may_refer)).collect::<Result<_, _>>()?;
+    if groups == GroupSet::ALL && may.iter().all(|may| *may) {
+        return Ok(bytes.to_vec());
+    }
+    let (salted, mut withheld) = salted(&envelope);
+    let mut kept: Vec<Cow<'_, [u8]>> = Vec::with_capacity(salted.len());
+    for (part, may) in salted.into_iter().zip(may) {
+        match may {
+            true => kept.push(part),
+            false => withheld.push(commitment::digest(&[], &part)),
         }
     }
-    Ok(Envelope::encode(signed, &kept, &mut withheld))
+    withheld.sort_unstable();
+    Ok(envelope.encode(&kept, &Rest::Withheld(withheld)))
 }
 
-fn may_disclose(
-    bytes: &[u8],
-    kind: Kind,
-    groups: GroupSet,
-    may_refer: &dyn Fn(RecordId) -> bool,
-) -> Result<bool, Error> {
-    match field(kind, disclosure::name(bytes)?) {
-        Some(def) if !groups.contains(def.group) => Ok(false),
-        Some(def) if def.ty == FieldType::Reference => Ok(disclosure::reference(bytes)?.is_some_and(may_refer)),
-        Some(_) => Ok(true),
-        None => Ok(false),
+/// The parts of a record, each with its salt, and the digests beside them.
+fn salted<'a>(envelope: &Envelope<'a>) -> (Vec<Cow<'a, [u8]>>, Vec<Digest>) {
+    match &envelope.rest {
+        Rest::Withheld(digests) => (envelope.parts.iter().copied().map(Cow::Borrowed).collect(), digests.clone()),
+        Rest::Nothing(seed) => {
+            let salts = seed.salts();
+            let parts = envelope.parts.iter().enumerate();
+            let parts = parts.map(|(index, part)| Cow::Owned([&salts.salt(index), *part].concat())).collect();
+            (parts, salts.decoys(envelope.parts.len()).collect())
+        }
     }
 }

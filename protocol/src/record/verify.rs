@@ -1,15 +1,13 @@
 //! From bytes to evidence: [`Unverified`] has the right shape, a [`Record`] is its owner's word.
 
 use std::fmt;
-use std::ops::Range;
 
-use super::commitment::{self, PADDING};
 use super::envelope::Envelope;
 use super::header::Header;
 use super::kind::Seen;
-use super::{Error, FieldDef, RecordId, Value, disclosure};
+use super::{Error, FIELDS_LIMIT, FieldDef, RecordId, Value, part};
 use crate::bureau::{BureauId, VerifyingKey};
-use crate::codec::{self, Signed, Typ};
+use crate::codec::{self, Claim};
 use crate::vocabulary::GroupSet;
 
 type Fields = Vec<(&'static FieldDef, Value)>;
@@ -19,7 +17,7 @@ type Fields = Vec<(&'static FieldDef, Value)>;
 pub struct Record {
     header: Header,
     fields: Fields,
-    withheld: usize,
+    redacted: bool,
     bytes: Vec<u8>,
 }
 
@@ -32,8 +30,8 @@ impl fmt::Debug for Record {
 }
 
 impl Record {
-    pub(super) fn new(header: Header, fields: Fields, withheld: usize, bytes: Vec<u8>) -> Self {
-        Self { header, fields, withheld, bytes }
+    pub(super) fn new(header: Header, fields: Fields, redacted: bool, bytes: Vec<u8>) -> Self {
+        Self { header, fields, redacted, bytes }
     }
 
     /// What the owner signed.
@@ -51,14 +49,9 @@ impl Record {
         self.fields.iter().filter(move |(def, _)| def.name == name).map(|(_, value)| value)
     }
 
-    /// Digests without a field: at most so many are withheld, for some are decoys.
-    pub fn withheld_count(&self) -> usize {
-        self.withheld
-    }
-
-    /// Whether fields are withheld for certain: more digests are without a field than decoys can be.
+    /// Whether fields may be withheld: who is not granted all groups and references cannot tell whether there are any.
     pub fn is_redacted(&self) -> bool {
-        self.withheld >= PADDING && !(self.fields.is_empty() && self.withheld == PADDING)
+        self.redacted
     }
 
     /// The groups of which something is disclosed.
@@ -80,33 +73,38 @@ impl Record {
     }
 }
 
-/// A record of the right shape, whose fields are those that its head commits to. Whose head it is, is not known yet.
+/// A record of the right shape. Whose word it is, is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unverified {
     record: Record,
-    /// Where the signed head is in the record's bytes.
-    signed: Range<usize>,
+    claim: Claim,
 }
 
 impl Unverified {
-    /// Takes a record apart and checks everything but the signature.
+    /// Takes a record apart and checks everything but the signature, which is over the head and all that is disclosed or
+    /// withheld.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let envelope = Envelope::decode(bytes)?;
-        let header = head(&envelope)?;
-        check_commitment(&envelope, &header)?;
+        let header = Header::decode(&envelope.described()?)?;
+        let claim = envelope.claim()?;
         let mut seen = Seen::default();
-        let checked = |bytes: &&[u8]| {
-            let (place, def, value) = disclosure::field(bytes, header.label.kind)?;
-            def.check(&value)?;
-            if seen.admits(place, def) { Ok((def, value)) } else { Err(Error::Repeated(def.name)) }
-        };
-        let fields = envelope.disclosed.iter().map(checked).collect::<Result<_, _>>()?;
-        let signed = envelope.signed_end - envelope.signed.len()..envelope.signed_end;
-        let record = Record::new(header, fields, envelope.withheld.len(), bytes.to_vec());
-        Ok(Self { record, signed })
+        let mut fields = Fields::new();
+        for part in envelope.contents() {
+            for (place, def, value) in part::decode(part, header.label.kind)? {
+                def.check(&value)?;
+                if !seen.admits(place, def) {
+                    return Err(Error::Repeated(def.name));
+                }
+                fields.push((def, value));
+            }
+        }
+        if fields.len() > FIELDS_LIMIT {
+            return Err(Error::TooManyFields);
+        }
+        Ok(Self { record: Record::new(header, fields, envelope.is_redacted(), bytes.to_vec()), claim })
     }
 
     /// Who is said to own it: whose key to check it with.
@@ -124,18 +122,13 @@ impl Unverified {
     /// # Errors
     /// Where it is not.
     pub fn verify(self, key: &VerifyingKey) -> Result<Record, Error> {
-        self.signed()?.verify(key)?;
+        self.claim.verify(key)?;
         Ok(self.record)
     }
 
     /// The record, whose signature was checked when it was stored here.
     pub fn trusted(self) -> Record {
         self.record
-    }
-
-    fn signed(&self) -> Result<Signed<'_>, Error> {
-        let span = self.record.bytes.get(self.signed.clone()).unwrap_or_default();
-        Ok(Signed::parse(Typ::Record, span)?)
     }
 }
 
@@ -145,21 +138,17 @@ pub fn verify_batch(
     key_of: impl Fn(BureauId) -> Option<VerifyingKey>,
 ) -> Vec<Result<Record, Error>> {
     let keys: Vec<Option<VerifyingKey>> = records.iter().map(|record| key_of(record.owner())).collect();
-    let signed: Vec<Result<Signed<'_>, Error>> = records.iter().map(Unverified::signed).collect();
-    let pairs: Vec<_> =
-        signed.iter().zip(&keys).filter_map(|(signed, key)| Some((signed.as_ref().ok()?, key.as_ref()?))).collect();
-    let mut verdicts = codec::verify_batch(&pairs).into_iter();
-    let judged: Vec<Result<(), Error>> = signed
+    let claims: Vec<_> =
+        records.iter().zip(&keys).filter_map(|(record, key)| Some((&record.claim, key.as_ref()?))).collect();
+    let mut verdicts = codec::verify_batch(&claims).into_iter();
+    let judged: Vec<Result<(), Error>> = keys
         .iter()
-        .zip(&keys)
-        .map(|(signed, key)| match (signed, key) {
-            (Err(error), _) => Err(error.clone()),
-            (_, None) => Err(Error::UnknownOwner),
-            _ => verdicts.next().unwrap_or(Err(codec::Error::Signature)).map_err(Error::from),
+        .map(|key| match key {
+            None => Err(Error::UnknownOwner),
+            Some(_) => verdicts.next().unwrap_or(Err(codec::Error::Signature)).map_err(Error::from),
         })
         .collect();
-    drop(pairs);
-    drop(signed);
+    drop(claims);
     records.into_iter().zip(judged).map(|(record, verdict)| verdict.map(|()| record.record)).collect()
 }
 
@@ -169,33 +158,10 @@ pub fn verify_batch(
 /// Where the bytes are no record.
 pub fn trusted(bytes: &[u8]) -> Result<Record, Error> {
     let envelope = Envelope::decode(bytes)?;
-    let header = head(&envelope)?;
-    let fields = envelope.disclosed.iter().map(|bytes| disclosure::field(bytes, header.label.kind));
-    let fields = fields.map(|field| field.map(|(_, def, value)| (def, value))).collect::<Result<_, _>>()?;
-    Ok(Record::new(header, fields, envelope.withheld.len(), bytes.to_vec()))
-}
-
-fn head(envelope: &Envelope<'_>) -> Result<Header, Error> {
-    Header::decode(Signed::parse(Typ::Record, envelope.signed)?.payload())
-}
-
-/// Whether what is disclosed and withheld is what the head commits to.
-fn check_commitment(envelope: &Envelope<'_>, header: &Header) -> Result<(), Error> {
-    check_digests(envelope, header.digest_count, &header.digests_hash)
-}
-
-/// Whether there are so many digests with this hash.
-pub(super) fn check_digests(envelope: &Envelope<'_>, wanted: u32, hash: &[u8; 32]) -> Result<(), Error> {
-    let count = envelope.disclosed.len() + envelope.withheld.len();
-    if u32::try_from(count) != Ok(wanted) || !count.is_multiple_of(PADDING) {
-        return Err(Error::Commitment);
+    let header = Header::decode(&envelope.described()?)?;
+    let mut fields = Fields::new();
+    for part in envelope.contents() {
+        fields.extend(part::decode(part, header.label.kind)?.into_iter().map(|(_, def, value)| (def, value)));
     }
-    let mut digests = Vec::with_capacity(count);
-    digests.extend(envelope.disclosed.iter().map(|disclosure| commitment::digest(disclosure)));
-    digests.extend_from_slice(&envelope.withheld);
-    digests.sort_unstable();
-    match digests.is_sorted_by(|a, b| a < b) && commitment::hash_of(&digests) == *hash {
-        true => Ok(()),
-        false => Err(Error::Commitment),
-    }
+    Ok(Record::new(header, fields, envelope.is_redacted(), bytes.to_vec()))
 }

@@ -2,78 +2,107 @@
 
 use super::*;
 use crate::codec::{self, Typ};
-use crate::record::commitment::{Digest, digest, hash_of};
-use crate::record::envelope::Envelope;
-use crate::record::header::Header;
+use crate::label::Label;
+use crate::record::commitment::{Digest, Salt};
+use crate::record::envelope::{Envelope, Rest, head_of};
+use crate::record::header::Wire;
 
-fn field(name: &str, value: &impl minicbor::Encode<()>) -> Vec<u8> {
-    [vec![0x83, 0x50], vec![5; 16], codec::encode(&name), codec::encode(value)].concat()
+/// A part of one field.
+fn part(name: &str, value: &impl minicbor::Encode<()>) -> Vec<u8> {
+    [vec![0x82], codec::encode(&name), codec::encode(value)].concat()
 }
 
 /// A record with a good signature over whatever is given.
-fn forged(change: impl Fn(&mut Header), disclosed: &[Vec<u8>]) -> Vec<u8> {
-    let mut withheld: Vec<Digest> = (0..8 - disclosed.len() as u8).map(|n| [n; 32]).collect();
-    let mut digests: Vec<Digest> = disclosed.iter().map(|field| digest(field)).chain(withheld.clone()).collect();
-    digests.sort_unstable();
-    let mut header = Header { digests_hash: hash_of(&digests), ..signed(&amina()).header().clone() };
-    header.digest_count = 8;
-    change(&mut header);
-    let signed = codec::sign(Typ::Record, &codec::encode(&header), &key());
-    Envelope::encode(&signed, &disclosed.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut withheld)
+fn forged(change: impl Fn(&mut Wire), label: impl Fn(&mut Label), parts: &[Vec<u8>]) -> Vec<u8> {
+    forged_with(change, label, parts, 8_usize.saturating_sub(parts.len()))
 }
 
-fn refused(change: impl Fn(&mut Header), disclosed: &[Vec<u8>]) -> Error {
-    verified(&forged(change, disclosed)).unwrap_err()
+fn forged_with(change: impl Fn(&mut Wire), label: impl Fn(&mut Label), parts: &[Vec<u8>], decoys: usize) -> Vec<u8> {
+    let withheld: Vec<Digest> = (0..decoys as u8).map(|n| [n; 32]).collect();
+    let salt: Salt = [5; 16];
+    let salted: Vec<Vec<u8>> = parts.iter().map(|part| [&salt, part.as_slice()].concat()).collect();
+    let mut header = signed(&amina()).header().clone();
+    label(&mut header.label);
+    let mut wire = header.wire();
+    change(&mut wire);
+    let label = header.label.canonical();
+    let head = head_of(&codec::encode(&wire), &label);
+    let parts = salted.iter().map(Vec::as_slice).collect();
+    let rest = Rest::Withheld(withheld);
+    let mut envelope = Envelope { kid: key().key_id(), label: &label, head: &head, signature: [0; 64], parts, rest };
+    // Of what cannot be put together there is no good signature.
+    let payload = envelope.payload().unwrap_or_default();
+    envelope.signature = codec::sign_apart(Typ::Record, &payload, &key());
+    envelope.encode(&envelope.parts, &envelope.rest)
+}
+
+fn refused(change: impl Fn(&mut Wire), parts: &[Vec<u8>]) -> Error {
+    verified(&forged(change, |_| {}, parts)).unwrap_err()
 }
 
 #[test]
 fn a_good_forgery_passes() {
-    assert!(verified(&forged(|_| {}, &[field("sex", &"male")])).is_ok());
+    assert!(verified(&forged(|_| {}, |_| {}, &[part("sex", &"male")])).is_ok());
 }
 
 #[test]
 fn heads_that_say_what_may_not_be_are_refused() {
     assert!(matches!(
-        refused(|header| header.version = 3, &[]),
+        refused(|wire| wire.version = 3, &[]),
         Error::Document(codec::Error::Version { found: 3, known: 2 })
     ));
-    assert_eq!(refused(|header| header.revision = 0, &[]), Error::Revision);
-    assert!(matches!(refused(|header| header.label.note = Some("x".into()), &[]), Error::Label(_)));
-    for count in [0, 7, 9, 16, u32::MAX] {
-        assert_eq!(refused(|header| header.digest_count = count, &[]), Error::Commitment);
+    assert_eq!(refused(|wire| wire.revision = 0, &[]), Error::Revision);
+    let noted = forged(|_| {}, |label| label.note = Some("x".into()), &[]);
+    assert!(matches!(verified(&noted), Err(Error::Label(_))));
+    for decoys in [0, 7, 9, 15] {
+        assert_eq!(verified(&forged_with(|_| {}, |_| {}, &[], decoys)), Err(Error::Commitment), "{decoys}");
     }
-    assert_eq!(refused(|header| header.digests_hash[31] ^= 1, &[]), Error::Commitment);
-    let tombstone = codec::sign(Typ::Tombstone, &codec::encode(signed(&amina()).header()), &key());
-    let bytes = Envelope::encode(&tombstone, &[], &mut [[0; 32], [1; 32]]);
-    assert!(matches!(Unverified::decode(&bytes), Err(Error::Document(codec::Error::Typ { .. }))));
+    // A signature for one type is none for another.
+    let bytes = forged(|_| {}, |_| {}, &[]);
+    let mut envelope = Envelope::decode(&bytes).unwrap();
+    envelope.signature = codec::sign_apart(Typ::Tombstone, &envelope.payload().unwrap(), &key());
+    let bytes = envelope.encode(&envelope.parts, &envelope.rest);
+    assert_eq!(verified(&bytes), Err(Error::Document(codec::Error::Signature)));
+    // Nor may a head say what belongs behind it.
+    let envelope = Envelope::decode(&bytes).unwrap();
+    for head in [&[][..], &[0x80], &[0xb6], &[0xb8, 22], &[0xa1, 0x17, 0], &[0xa1, 0x18, 24, 0]] {
+        let bytes = Envelope { head, parts: vec![], rest: envelope.rest.clone(), ..envelope };
+        let bytes = bytes.encode::<Vec<u8>>(&[], &envelope.rest);
+        assert!(matches!(Unverified::decode(&bytes), Err(Error::Document(_))), "{head:02x?}");
+        assert!(trusted(&bytes).is_err());
+    }
 }
 
 #[test]
 fn fields_that_say_what_may_not_be_are_refused() {
-    let with = |fields: &[Vec<u8>]| refused(|_| {}, fields);
-    assert!(matches!(with(&[field("plate", &"KAA 123A")]), Error::UnknownField { .. }));
-    assert!(matches!(with(&[field("sex", &"?")]), Error::Value { .. }));
-    assert!(matches!(with(&[field("sex", &true)]), Error::Value { .. }));
-    assert_eq!(with(&[field("sex", &"male"), field("sex", &"female")]), Error::Repeated("sex"));
+    let with = |parts: &[Vec<u8>]| refused(|_| {}, parts);
+    assert!(matches!(with(&[part("plate", &"KAA 123A")]), Error::UnknownField { .. }));
+    assert!(matches!(with(&[part("sex", &"?")]), Error::Value { .. }));
+    assert!(matches!(with(&[part("sex", &true)]), Error::Value { .. }));
+    assert_eq!(with(&[part("sex", &"male"), part("sex", &"female")]), Error::Repeated("sex"));
+    let many = [vec![0x99, 1, 2], [codec::encode(&"remarks"), codec::encode(&"x")].concat().repeat(129)].concat();
+    assert_eq!(with(&[many.clone(), [many, vec![]].concat()]), Error::Commitment, "the same part twice");
     let malformed = [
-        vec![],
         vec![0x80],
-        [vec![0x82, 0x50], vec![5; 16], codec::encode(&"sex")].concat(),
-        [vec![0x83, 0x4f], vec![5; 15], codec::encode(&"sex"), codec::encode(&"male")].concat(),
-        [field("sex", &"male"), vec![0]].concat(),
-        [vec![0x83, 0x50], vec![5; 16], vec![0x78, 3], b"sex".to_vec(), codec::encode(&"male")].concat(),
-        field("birth-date", &(1_u8, 1984_u16)),
-        field("birth-date", &(9_u8, 1984_u16)),
-        field("birth-date", &(1_u8, 1984_u16, 300_u16, None::<u8>, None::<u8>, false)),
+        vec![0x83, 0x61, b'a', 0xf5, 0x61],
+        [vec![0x81], codec::encode(&"sex")].concat(),
+        [part("sex", &"male"), vec![0]].concat(),
+        [vec![0x82, 0x78, 3], b"sex".to_vec(), codec::encode(&"male")].concat(),
+        part("birth-date", &(1_u8, 1984_u16)),
+        part("birth-date", &(9_u8, 1984_u16)),
+        part("birth-date", &(1_u8, 1984_u16, 300_u16, None::<u8>, None::<u8>, false)),
+        vec![0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
     ];
     for bytes in malformed {
         assert!(matches!(with(std::slice::from_ref(&bytes)), Error::Document(_)), "{bytes:02x?}");
     }
+    let role = |letter: char| [vec![0x99, 1, 0x2c], part("role", &letter.to_string())[1..].repeat(150)].concat();
+    assert_eq!(with(&[role('a'), role('b')]), Error::TooManyFields);
 }
 
 #[test]
 fn what_is_there_twice_is_refused() {
-    let sex = field("sex", &"male");
+    let sex = part("sex", &"male");
     assert_eq!(refused(|_| {}, &[sex.clone(), sex]), Error::Commitment);
     let mut bytes = signed(&amina()).redact(GroupSet::EMPTY, &|_| true).unwrap();
     let second = bytes.len() - 32;
@@ -83,21 +112,25 @@ fn what_is_there_twice_is_refused() {
 }
 
 #[test]
-fn fields_of_another_record_or_revision_are_refused() {
+fn parts_of_another_record_or_revision_are_refused() {
     let (one, two) = (signed(&amina()), signed(&Content { revision: 2, ..amina() }));
     let (one, two) = (Envelope::decode(one.as_bytes()).unwrap(), Envelope::decode(two.as_bytes()).unwrap());
-    let mixed = Envelope::encode(one.signed, &two.disclosed, &mut two.withheld.clone());
-    assert_eq!(verified(&mixed), Err(Error::Commitment));
-    let less = Envelope::encode(one.signed, &one.disclosed[1..], &mut one.withheld.clone());
-    assert_eq!(verified(&less), Err(Error::Commitment));
+    let forgery = Err(Error::Document(codec::Error::Signature));
+    assert_eq!(verified(&one.encode(&two.parts, &two.rest)), forgery);
+    assert_eq!(verified(&one.encode(&one.parts, &two.rest)), forgery);
+    assert_eq!(verified(&one.encode(&one.parts[1..], &one.rest)), forgery);
+    let swapped = [&[one.parts[1], one.parts[0]], &one.parts[2..]].concat();
+    assert_eq!(verified(&one.encode(&swapped, &one.rest)), forgery);
+    let relabelled = Envelope { label: &Label::new(Kind::Person, Tlp::Clear).canonical(), ..one };
+    assert_eq!(verified(&relabelled.encode(&relabelled.parts, &relabelled.rest)), forgery);
 }
 
 #[test]
 fn another_encoding_of_the_same_record_is_refused() {
     let record = signed(&amina());
     let bytes = record.as_bytes();
-    assert_eq!(bytes[0], 0x83);
-    let long_head = [&[0x98, 0x03], &bytes[1..]].concat();
+    assert_eq!(bytes[0], 0x86);
+    let long_head = [&[0x98, 0x06], &bytes[1..]].concat();
     let indefinite = [&[0x9f], &bytes[1..], &[0xff]].concat();
     let tagged = [&[0xd8, 0x2a], bytes].concat();
     for other in [long_head, indefinite, tagged] {
@@ -112,10 +145,14 @@ fn lists_and_records_beyond_their_bounds_are_refused() {
     assert_eq!(Unverified::decode(&vec![0; RECORD_LIMIT + 1]), Err(Error::TooLong(RECORD_LIMIT + 1)));
     // Counts that the input does not bear out: nothing may be allocated for them.
     for count in [[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], [0x9b, 0, 0, 0, 1, 0, 0, 0, 0]] {
-        let bytes = [&[0x83, 0x40][..], &count].concat();
-        assert!(Unverified::decode(&bytes).is_err());
+        let label = Label::new(Kind::Person, Tlp::Clear).canonical();
+        let start = [&[0x86, 0x48][..], &[0; 8], &label, &[0x40, 0x58, 64], &[0; 64]].concat();
+        assert!(Unverified::decode(&[&start[..], &count].concat()).is_err());
+        assert!(Unverified::decode(&[&start[..], &[0x80], &count].concat()).is_err());
     }
-    let mut many: Vec<Digest> = (0..264_u32).map(|n| digest(&n.to_be_bytes())).collect();
-    let bytes = Envelope::encode(&[], &[], &mut many);
+    let mut many: Vec<Digest> = (0..264_u32).map(|n| commitment::digest(&[], &n.to_be_bytes())).collect();
+    many.sort_unstable();
+    let record = signed(&amina());
+    let bytes = Envelope::decode(record.as_bytes()).unwrap().encode::<Vec<u8>>(&[], &Rest::Withheld(many));
     assert!(matches!(Unverified::decode(&bytes), Err(Error::Document(codec::Error::Content(_)))));
 }

@@ -1,0 +1,94 @@
+//! The parts of a record: the fields that are disclosed or withheld together. A part is an array of names and values, by
+//! turns; the fields of one disclosure group are one, and each reference is one of its own.
+
+use minicbor::{Decoder, Encoder};
+
+use super::{Error, FIELDS_LIMIT, FieldDef, FieldType, RecordId, Value, kind};
+use crate::codec::{self, text};
+use crate::vocabulary::{GroupSet, Kind};
+
+/// Sorts fields into parts, and tells the order in which they stand in there.
+pub(super) fn arrange(defs: &[&'static FieldDef]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..defs.len()).collect();
+    let rank = |index: usize| defs.get(index).map(|def| (def.group, def.ty == FieldType::Reference));
+    order.sort_by_key(|index| rank(*index));
+    let together = |a: &usize, b: &usize| rank(*a) == rank(*b) && rank(*a).is_some_and(|(_, reference)| !reference);
+    order.chunk_by(together).map(<[usize]>::to_vec).collect()
+}
+
+/// The bytes of a part with these fields.
+pub(super) fn encode<'a>(fields: impl ExactSizeIterator<Item = &'a (String, Value)>) -> Vec<u8> {
+    let mut e = Encoder::new(Vec::with_capacity(128));
+    let written: Result<(), minicbor::encode::Error<std::convert::Infallible>> = (|| {
+        e.array(2 * fields.len() as u64)?;
+        for (name, value) in fields {
+            e.str(name)?.encode(value)?;
+        }
+        Ok(())
+    })();
+    let _ = written;
+    e.into_writer()
+}
+
+/// A field of a kind: its place among the fields of the kind, what it is, and its value.
+pub(super) type Field = (usize, &'static FieldDef, Value);
+
+/// Reads the fields of a part.
+pub(super) fn decode(part: &[u8], kind: Kind) -> Result<Vec<Field>, Error> {
+    let Pairs(pairs) = codec::decode(part)?;
+    let known = |(name, value)| {
+        let (place, def) =
+            kind::find(kind, name).ok_or_else(|| Error::UnknownField { kind, field: text::shorten(name) })?;
+        Ok((place, def, value))
+    };
+    pairs.into_iter().map(known).collect()
+}
+
+/// Whether a peer with these groups may have a part: all of its fields are known and granted, and `may_refer` to each
+/// record in it. No value is read but references.
+pub(super) fn may_disclose(
+    part: &[u8],
+    kind: Kind,
+    groups: GroupSet,
+    may_refer: &dyn Fn(RecordId) -> bool,
+) -> Result<bool, Error> {
+    let mut d = Decoder::new(part);
+    for _ in 0..count(&mut d).map_err(malformed)? {
+        let name = d.str().map_err(malformed)?;
+        let may = match kind::find(kind, name) {
+            Some((_, def)) if !groups.contains(def.group) => false,
+            Some((_, def)) if def.ty == FieldType::Reference => match d.decode().map_err(malformed)? {
+                Value::Reference(id) => may_refer(id),
+                _ => false,
+            },
+            Some(_) => d.skip().map(|()| true).map_err(malformed)?,
+            None => false,
+        };
+        if !may {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+struct Pairs<'b>(Vec<(&'b str, Value)>);
+
+impl<'b> minicbor::Decode<'b, ()> for Pairs<'b> {
+    fn decode(d: &mut Decoder<'b>, _: &mut ()) -> Result<Self, minicbor::decode::Error> {
+        let count = count(d)?;
+        (0..count).map(|_| Ok((d.str()?, d.decode()?))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// How many fields follow.
+fn count(d: &mut Decoder<'_>) -> Result<usize, minicbor::decode::Error> {
+    let items = d.array()?.and_then(|items| usize::try_from(items).ok()).filter(|items| *items <= 2 * FIELDS_LIMIT);
+    match items {
+        Some(items) if items > 0 && items % 2 == 0 => Ok(items / 2),
+        _ => Err(minicbor::decode::Error::message("a part is no array of names and values").at(d.position())),
+    }
+}
+
+fn malformed(error: minicbor::decode::Error) -> Error {
+    codec::Error::Content(text::shorten(&error.to_string())).into()
+}
