@@ -2,22 +2,23 @@
 //!
 //! Records with equal labels form a **class**; policy decides once per class and bureau.
 
+mod audience;
+mod files;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use minicbor::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::bureau::BureauId;
 use crate::caf::CafId;
 use crate::codec;
-use crate::vocabulary::{CrimeArea, HandlingCode, Kind, Pap, SubjectCategory, Tlp};
+use crate::vocabulary::{AgeGroup, CrimeArea, Grading, HandlingCode, Kind, Pap, SubjectCategory, Tlp};
 
-/// Most bureaus that a label names as its audience.
-pub const AUDIENCE_LIMIT: usize = 64;
+pub use audience::{AUDIENCE_LIMIT, Audience};
 
 /// Most bytes of the words of handling code H3.
-pub const NOTE_LIMIT: usize = 256;
+pub const NOTE_LIMIT: usize = 2_048;
 
 /// What policy may look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -26,8 +27,9 @@ pub struct Label {
     /// What the record is about.
     #[n(0)]
     pub kind: Kind,
-    /// The Crime Analysis File that it belongs to.
-    #[n(1)]
+    /// The Crime Analysis File that it belongs to. On the wire this is a list: a record of several files is of a later
+    /// version.
+    #[cbor(n(1), with = "files", has_nil)]
     pub caf: Option<CafId>,
     /// How far it may travel.
     #[n(2)]
@@ -47,9 +49,15 @@ pub struct Label {
     /// The kind of crime that it concerns.
     #[n(7)]
     pub crime_area: Option<CrimeArea>,
-    /// The only bureaus that may have it, ascending; empty where it is not addressed to anyone in particular.
+    /// Who may have it at most, whatever policy says.
     #[n(8)]
-    pub audience: Vec<BureauId>,
+    pub audience: Audience,
+    /// How reliable it is; none in a draft.
+    #[n(9)]
+    pub grading: Option<Grading>,
+    /// How old a person is, as far as protection goes.
+    #[n(10)]
+    pub age_group: Option<AgeGroup>,
 }
 
 /// Why a label is refused.
@@ -64,6 +72,9 @@ pub enum Error {
     /// Too many recipients.
     #[error("the label names more than {AUDIENCE_LIMIT} recipients. Share through a CAF instead")]
     Audience,
+    /// An age group of what is no person.
+    #[error("only a person has an age group. Leave it out")]
+    AgeGroup,
     /// H3 without words, or words without H3.
     #[error("handling code H3 needs a note, one line of at most {NOTE_LIMIT} bytes, and a note needs H3")]
     Note,
@@ -81,15 +92,23 @@ impl Label {
             note: None,
             category: None,
             crime_area: None,
-            audience: Vec::new(),
+            audience: Audience::Anyone,
+            grading: None,
+            age_group: None,
         }
+    }
+
+    /// The label with a grading.
+    #[must_use]
+    pub fn graded(self, grading: Grading) -> Self {
+        Self { grading: Some(grading), ..self }
     }
 
     /// The label with its lists in the order that its encoding demands.
     #[must_use]
     pub fn sorted(mut self) -> Self {
         self.handling = self.handling.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-        self.audience = self.audience.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        self.audience = self.audience.sorted();
         self
     }
 
@@ -101,11 +120,9 @@ impl Label {
         if !self.handling.is_sorted_by(|a, b| a < b) {
             return Err(Error::Order("handling codes"));
         }
-        if !self.audience.is_sorted_by(|a, b| a < b) {
-            return Err(Error::Order("recipients"));
-        }
-        if self.audience.len() > AUDIENCE_LIMIT {
-            return Err(Error::Audience);
+        self.audience.check()?;
+        if self.age_group.is_some() && self.kind != Kind::Person {
+            return Err(Error::AgeGroup);
         }
         let noted = self.note.as_ref().is_some_and(|note| codec::text::line(note, NOTE_LIMIT).is_ok());
         let needed = self.handling.contains(&HandlingCode::H3);
@@ -139,6 +156,9 @@ impl Label {
             banner += &format!(" PAP:{}", pap.code().to_uppercase());
         }
         self.handling.iter().for_each(|code| banner += &format!(" {code}"));
+        if self.age_group == Some(AgeGroup::Minor) {
+            banner += " MINOR";
+        }
         if let Some(note) = &self.note {
             banner += &format!(" ({note})");
         }

@@ -1,6 +1,7 @@
 //! The closed lists, each citing its source. A code is stable for ever: it is what policies, mappings and people write.
 //! On the wire an entry is its number; a number that a list does not have is refused.
 
+mod age_group;
 mod category;
 mod crime_area;
 mod grading;
@@ -11,6 +12,7 @@ mod purpose;
 mod reason;
 mod scheme;
 
+pub use age_group::AgeGroup;
 pub use category::SubjectCategory;
 pub use crime_area::CrimeArea;
 pub use grading::{Accuracy, Admiralty, Grading, Reliability};

@@ -178,7 +178,7 @@ def check_parcel(vector):
 
 RECORD_LIMIT = 56 * 1024
 HEAD = {1: "id", 2: "revision", 3: "owner", 7: "modified_ms", 8: "retain_until_days"}
-LABEL = dict(enumerate("kind caf tlp pap handling note category crime_area audience".split()))
+LABEL = dict(enumerate("kind cafs tlp pap handling note category crime_area audience".split())) | {10: "age_group"}
 GRADING = {0: "reliability", 1: "accuracy", 2: "admiralty"}
 
 
@@ -225,7 +225,7 @@ def check_record(vector):
     compare(head, vector["input"], HEAD)
     expect(head.get(6, head[7]), vector["input"]["created_ms"], "created_ms")
     compare(head[22], vector["input"]["label"], LABEL)
-    compare(head[5], vector["input"]["grading"], GRADING)
+    compare(head[22][9], vector["input"]["label"]["grading"], GRADING)
     expect(fields, vector["input"]["fields"], "fields")
     expect(redacted, vector["redacted"], "redacted")
 

@@ -321,7 +321,7 @@ fn what_was_taken_back_before_a_record_ended_is_told_by_its_own_receipt() {
     bureaus.rest();
     // While FR is off, a record becomes a draft, and is withdrawn.
     let mut lacking = number("drafted", phone(None));
-    lacking.grading = None;
+    lacking.label.grading = None;
     ke.contribute(Actor::Node, vec![lacking]).unwrap();
     ke.withdraw(Actor::Node, drafted, Reason::ALL[0]).unwrap();
     assert_eq!(state(drafted), HolderState::Recalled);

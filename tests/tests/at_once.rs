@@ -21,7 +21,7 @@ use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
 use igain_protocol::sync::{Change, Violation};
 use igain_protocol::vocabulary::{GroupSet, Kind, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{self, NOON, copy, draft, keys, new_file, office, open, shows};
+use igain_tests::bureau::{self, GRADING, NOON, copy, draft, keys, new_file, office, open, shows};
 use igain_tests::wire::{Pair, brings, know};
 
 const DAY_MS: u64 = 86_400_000;
@@ -84,8 +84,7 @@ fn of_ke(key: &str, label: &Label, revision: u32) -> Entry {
         id: RecordId::derived(&[1; 32], "KE", key),
         revision,
         owner: id("KE"),
-        label: label.clone(),
-        grading: Some("B2".parse().unwrap()),
+        label: label.clone().graded(GRADING),
         created: NOON,
         modified: NOON,
         retain_until: Some(NOON.day().plus_days(30)),

@@ -18,7 +18,7 @@ use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value, redact_bytes};
 use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
-use igain_tests::bureau::{NOON, keys, office, shows};
+use igain_tests::bureau::{GRADING, NOON, keys, office, shows};
 use igain_tests::wire::{brings, know};
 use minicbor::{Decoder, Encoder};
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ fn id(key: &str) -> RecordId {
 }
 
 fn label() -> Label {
-    Label::new(Kind::Phone, Tlp::Green)
+    Label::new(Kind::Phone, Tlp::Green).graded(GRADING)
 }
 
 fn record(key: &str, revision: u32) -> Vec<u8> {
@@ -43,7 +43,6 @@ fn record(key: &str, revision: u32) -> Vec<u8> {
         revision,
         owner: ke(),
         label: label(),
-        grading: Some("B2".parse().unwrap()),
         created: NOON,
         modified: NOON,
         retain_until: Some(NOON.day().plus_days(30)),

@@ -19,7 +19,7 @@ use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value}
 use igain_protocol::sync::Change;
 use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{CrimeArea, GroupSet, HandlingCode, Kind, Purpose, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, draft, keys, new_file};
+use igain_tests::bureau::{GRADING, NOON, draft, keys, new_file, shows};
 use igain_tests::wire::{Pair, Wire, brings, know};
 
 const PHONE: &str = "+254 700 000 001";
@@ -131,7 +131,7 @@ impl World {
         }
         if self.hides(hidden::DRAFT) {
             let mut lacking = draft(&key("draft"), person(Tlp::Green), &named("Hidden Two"));
-            lacking.grading = None;
+            lacking.label.grading = None;
             self.pair.add(lacking);
         }
         // One that came and went on the quiet day was FR's to know for a moment: FR may be told to look.
@@ -259,13 +259,13 @@ fn l2_no_permit_overrides_the_baseline() {
     let pair = Pair::new("@id(\"all\") permit(principal, action, resource);");
     pair.add(draft("green", person(Tlp::Green), &named("Green")));
     pair.add(draft("red", person(Tlp::Red), &named("Red")));
-    let other = Label { audience: vec!["DE".parse().unwrap()], ..person(Tlp::Green) };
+    let other = Label { audience: "DE".parse().unwrap(), ..person(Tlp::Green) };
     pair.add(draft("other", other, &named("Other")));
     let granted = |pair: &Pair| {
         let grants = pair.ke.grants(None).remove(&pair.fr.me()).unwrap();
         grants.into_values().map(|grant| grant.label).collect::<Vec<_>>()
     };
-    assert_eq!(granted(&pair), [person(Tlp::Green)]);
+    assert_eq!(granted(&pair), [person(Tlp::Green).graded(GRADING)]);
     pair.ke.revoke(Actor::Node, pair.fr.me()).unwrap();
     assert!(granted(&pair).is_empty());
 }
@@ -332,8 +332,7 @@ fn l4_nobody_else_makes_changes_relabels_or_withdraws() {
         id: reference("forged"),
         revision: 9,
         owner: ke,
-        label: person(Tlp::Green),
-        grading: Some("A1".parse().unwrap()),
+        label: person(Tlp::Green).graded(GRADING),
         created: NOON,
         modified: NOON,
         retain_until: Some(Day::from_days(25_000)),
@@ -432,4 +431,20 @@ fn l6_a_reference_to_what_the_peer_may_not_know_is_withheld() {
     assert_eq!(record.values("from").count(), 1);
     assert_eq!(record.values("to").count(), 0);
     assert!(!record.as_bytes().windows(16).any(|window| window == hidden.as_bytes()));
+}
+
+/// L2: an audience of nobody keeps everybody out. Seen to fail when it is taken for no audience.
+#[test]
+fn l2_what_is_for_nobody_stays_until_somebody_is_named() {
+    let mut pair = Pair::new("@id(\"all\") permit(principal, action, resource);");
+    let for_whom = |audience: &str| {
+        let label = Label { audience: audience.parse().unwrap(), ..person(Tlp::Green) };
+        draft("child", label, &named("Amina"))
+    };
+    let id = pair.add(for_whom("nobody"));
+    for (audience, shown) in [("nobody", false), ("BR FR", true), ("nobody", false), ("anyone", true), ("BR", false)] {
+        pair.add(for_whom(audience));
+        pair.carry();
+        assert_eq!(shows(&pair.fr, id), shown, "{audience}");
+    }
 }

@@ -65,7 +65,7 @@ fn l12_no_query_without_a_case_and_none_unaccounted_for() {
 fn l13_a_draft_is_not_disclosed() {
     let mut pair = Pair::new(ALL_TO_FR);
     let mut lacking = draft("amina", suspect(), &[("name", Value::name("Amina"))]);
-    lacking.grading = None;
+    lacking.label.grading = None;
     let id = pair.add(lacking);
     assert!(pair.carry().is_empty());
     pair.add(draft("amina", suspect(), &[("name", Value::name("Amina"))]));
@@ -84,7 +84,6 @@ fn l13_a_receiver_refuses_what_should_not_have_been_sent() {
         revision: 1,
         owner: pair.ke.me(),
         label: suspect(),
-        grading: None,
         created: NOON,
         modified: NOON,
         retain_until: Some(Day::from_days(25_000)),

@@ -18,7 +18,7 @@ use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
 use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme, Tlp};
-use igain_tests::bureau::{self, NOON, keys, office, shows};
+use igain_tests::bureau::{self, GRADING, NOON, keys, office, shows};
 use igain_tests::wire::{brings, know};
 
 const PHONE: &str = "+254700000001";
@@ -83,8 +83,7 @@ impl Receiver {
             id: record_id(key),
             revision,
             owner: id("BR"),
-            label: label.clone(),
-            grading: Some("B2".parse().unwrap()),
+            label: label.clone().graded(GRADING),
             created: NOON,
             modified,
             retain_until: Some(NOON.day().plus_days(300)),
@@ -180,11 +179,11 @@ fn what_is_not_for_this_bureau_or_too_late_for_its_file_is_refused() {
     let late = NOON.plus_ms(3_600_000);
     assert_eq!(receiver.takes("in time", &phone(Some(closed.id)), NOON), (1, 0));
     assert_eq!(receiver.takes("late", &phone(Some(closed.id)), late), (0, 1));
-    let others = Label { audience: vec![id("US")], ..phone(None) };
+    let others = Label { audience: "US".parse().unwrap(), ..phone(None) };
     assert_eq!(receiver.takes("others", &others, NOON), (0, 1));
     let red = Label { tlp: Tlp::Red, ..phone(None) };
     assert_eq!(receiver.takes("red", &red, NOON), (0, 1));
-    let ours = Label { tlp: Tlp::Red, audience: vec![id("FR")], ..phone(None) };
+    let ours = Label { tlp: Tlp::Red, audience: "FR".parse().unwrap(), ..phone(None) };
     assert_eq!(receiver.takes("ours", &ours, NOON), (1, 0));
     assert_eq!(receiver.refusals(), ["caf.over", "label.audience", "label.red"]);
     let letters = receiver.fr.ledger().letters_after(id("BR"), 0, 100).unwrap();

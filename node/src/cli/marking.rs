@@ -1,10 +1,10 @@
 //! What a label says, as options; and fields, as arguments.
 
 use clap::Args;
-use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
+use igain_protocol::label::Audience;
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::{CrimeArea, Grading, HandlingCode, Pap, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{AgeGroup, CrimeArea, Grading, HandlingCode, Pap, SubjectCategory, Tlp};
 
 use crate::api::types::{Field, Text};
 
@@ -32,9 +32,12 @@ pub(super) struct Marking {
     /// The kind of crime: cocaine-trafficking …
     #[arg(long, value_name = "AREA")]
     pub(super) area: Option<CrimeArea>,
-    /// The only bureaus that may have it
-    #[arg(long, value_name = "BUREAU", value_delimiter = ',')]
-    pub(super) audience: Option<Vec<BureauId>>,
+    /// Whether a person is a child: minor, adult
+    #[arg(long, value_name = "GROUP")]
+    pub(super) age_group: Option<AgeGroup>,
+    /// The only bureaus that may have it, such as BR,FR; or nobody, or anyone
+    #[arg(long, value_name = "BUREAUS")]
+    pub(super) audience: Option<Audience>,
     /// How reliable it is: B2, or admiralty:C3
     #[arg(long)]
     pub(super) grading: Option<Grading>,

@@ -199,7 +199,8 @@ fn new_record(kind: Kind, fields: Vec<Field>, marking: Marking) -> NewRecord {
         note: marking.note,
         category: marking.category.map(Text),
         crime_area: marking.area.map(Text),
-        audience: texts(marking.audience.unwrap_or_default()),
+        age_group: marking.age_group.map(Text),
+        audience: marking.audience.map(Text),
     };
     let (grading, retain_until) = (marking.grading.map(Text), marking.retain_until.map(Text));
     NewRecord { id: None, key: None, source: None, label, grading, retain_until, fields }
@@ -220,7 +221,8 @@ impl Revise {
             note: marking.note,
             category: marking.category.map(Text),
             crime_area: marking.area.map(Text),
-            audience: marking.audience.map(texts),
+            age_group: marking.age_group.map(Text),
+            audience: marking.audience.map(Text),
             grading: marking.grading.map(Text),
             retain_until: marking.retain_until.map(Text),
         };

@@ -3,7 +3,6 @@
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::Grading;
 
 /// A record that a row asks for. Whoever holds the store tells whether it is new, changed or known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +11,6 @@ pub struct Draft {
     pub id: RecordId,
     /// Its label; its kind is there.
     pub label: Label,
-    /// How reliable it is.
-    pub grading: Option<Grading>,
     /// The last day on which anybody may keep it.
     pub retain_until: Option<Day>,
     /// Names and values, in the order of the kind's fields.

@@ -286,7 +286,6 @@ impl Importer {
             revision: 1,
             owner: self.owner,
             label: marking.label,
-            grading: marking.grading,
             created: Timestamp::default(),
             modified: Timestamp::default(),
             retain_until: marking.retain_until,
@@ -296,8 +295,8 @@ impl Importer {
             return Err(Fault { column: None, reason: "the row says nothing that the mapping takes".into() });
         }
         content.check().map_err(|error| Fault { column: None, reason: error.to_string() })?;
-        let Content { label, grading, retain_until, fields: values, .. } = content;
-        Ok(Draft { id, label, grading, retain_until, fields: values, row, warnings: fields.warnings })
+        let Content { label, retain_until, fields: values, .. } = content;
+        Ok(Draft { id, label, retain_until, fields: values, row, warnings: fields.warnings })
     }
 }
 
@@ -331,7 +330,6 @@ fn said(draft: &Draft) -> u64 {
     let mut hasher = DefaultHasher::new();
     draft.label.hash(&mut hasher);
     draft.retain_until.hash(&mut hasher);
-    draft.grading.map(|grading| grading.to_string()).hash(&mut hasher);
     let mut bytes = Vec::with_capacity(256);
     for (name, value) in &draft.fields {
         name.hash(&mut hasher);

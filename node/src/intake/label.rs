@@ -1,6 +1,5 @@
 //! The label, grading and retention of the records of a row.
 
-use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::label::Label;
 use igain_protocol::record::PartialDate;
@@ -20,6 +19,7 @@ pub(super) struct LabelRule {
     pub(super) note: Option<Template>,
     pub(super) category: Option<Template>,
     pub(super) crime_area: Option<Template>,
+    pub(super) age_group: Option<Template>,
     pub(super) caf: Option<Template>,
     pub(super) audience: Option<Template>,
     pub(super) grading: Option<Template>,
@@ -30,7 +30,6 @@ pub(super) struct LabelRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Marking {
     pub(super) label: Label,
-    pub(super) grading: Option<Grading>,
     pub(super) retain_until: Option<Day>,
 }
 
@@ -45,6 +44,7 @@ impl LabelRule {
             note: or(self.note, &base.note),
             category: or(self.category, &base.category),
             crime_area: or(self.crime_area, &base.crime_area),
+            age_group: or(self.age_group, &base.age_group),
             caf: or(self.caf, &base.caf),
             audience: or(self.audience, &base.audience),
             grading: or(self.grading, &base.grading),
@@ -67,6 +67,7 @@ impl LabelRule {
             &self.note,
             &self.category,
             &self.crime_area,
+            &self.age_group,
             &self.caf,
             &self.audience,
             &self.grading,
@@ -89,16 +90,15 @@ impl LabelRule {
         label.category = one(&text(&self.category)).map_err(|reason| fault("category", reason))?;
         label.crime_area = one(&text(&self.crime_area)).map_err(|reason| fault("crime-area", reason))?;
         label.caf = one::<CafId>(&text(&self.caf)).map_err(|reason| fault("caf", reason))?;
-        label.audience = many::<BureauId>(&text(&self.audience)).map_err(|reason| fault("audience", reason))?;
+        label.age_group = one(&text(&self.age_group)).map_err(|reason| fault("age-group", reason))?;
+        let audience = text(&self.audience).filter(|text| !text.trim().is_empty());
+        label.audience = one(&audience).map_err(|reason| fault("audience", reason))?.unwrap_or_default();
+        let grading = text(&self.grading).map(|text| grading(&text)).transpose();
+        label.grading = grading.map_err(|reason| fault("grading", reason))?;
         let label = label.sorted();
         label.check().map_err(|error| fault("label", error.to_string()))?;
-        let grading = text(&self.grading).map(|text| grading(&text)).transpose();
         let retain = text(&self.retain).map(|text| retain(&text, today)).transpose();
-        Ok(Marking {
-            label,
-            grading: grading.map_err(|reason| fault("grading", reason))?,
-            retain_until: retain.map_err(|reason| fault("retain", reason))?,
-        })
+        Ok(Marking { label, retain_until: retain.map_err(|reason| fault("retain", reason))? })
     }
 }
 

@@ -6,7 +6,6 @@ use std::num::NonZeroUsize;
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, Record, RecordId, Value};
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::Grading;
 
 use super::turn::{Committed, Turn};
 use super::{Actor, Deed, Error, Office, index};
@@ -19,8 +18,6 @@ pub struct Draft {
     pub id: Option<RecordId>,
     /// Its label.
     pub label: Label,
-    /// How reliable it is.
-    pub grading: Option<Grading>,
     /// The last day on which anybody may keep it.
     pub retain_until: Option<Day>,
     /// Names and values.
@@ -174,6 +171,7 @@ impl Office {
 
     fn version(&self, draft: Draft) -> Result<(Outcome, Option<Version>), Error> {
         let now = self.now();
+        let draft = Draft { fields: Content::arranged(draft.label.kind, draft.fields), ..draft };
         let id = match draft.id {
             Some(id) => id,
             None => RecordId::fresh(now, &self.random()?),
@@ -192,7 +190,6 @@ impl Office {
             revision: known.as_ref().map_or(1, |known| known.header().revision + 1),
             owner: self.me(),
             label: draft.label.sorted(),
-            grading: draft.grading,
             created: known.as_ref().map_or(now, |known| known.header().created),
             modified: now,
             retain_until: draft.retain_until,
@@ -350,7 +347,6 @@ fn accounted(deed: Deed, prepared: &Prepared) -> Deed {
 fn says_the_same(known: &Record, draft: &Draft) -> bool {
     let header = known.header();
     header.label == draft.label.clone().sorted()
-        && header.grading == draft.grading
         && header.retain_until == draft.retain_until
         && known.fields().map(|(def, value)| (def.name, value)).eq(draft.fields.iter().map(|(n, v)| (n.as_str(), v)))
 }

@@ -371,10 +371,10 @@ impl<'a> Intake<'a> {
     /// Why a record is not for this bureau, or not for the file that its label names, whoever may join that still.
     fn outside(&self, header: &Header) -> Option<&'static str> {
         let (label, me) = (&header.label, self.office().me());
-        if !label.audience.is_empty() && !label.audience.contains(&me) {
+        if !label.audience.admits(me) {
             return Some("label.audience");
         }
-        if label.tlp == Tlp::Red && label.audience.is_empty() {
+        if label.tlp == Tlp::Red && !label.audience.names(me) {
             return Some("label.red");
         }
         let caf = self.turn.caf(label.caf?).ok()?;

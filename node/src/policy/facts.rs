@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::{CafId, Charter, Role};
-use igain_protocol::label::Label;
+use igain_protocol::label::{Audience, Label};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{CrimeArea, Purpose};
 
@@ -116,16 +116,22 @@ pub(super) fn of_bureau(peer: &Bureau) -> Facts {
 /// The attributes of `subject` on the day `now`, as the schema names them.
 pub(super) fn of_subject(subject: &Subject<'_>, now: Day) -> Facts {
     let label = subject.label;
-    let audience: BTreeSet<String> = label.audience.iter().map(ToString::to_string).collect();
+    let audience: BTreeSet<String> = label.audience.named().iter().map(ToString::to_string).collect();
     let mut facts = vec![
         ("kind", Fact::Entity("Kind", label.kind.code().to_owned())),
         ("tlp", Fact::Entity("Tlp", label.tlp.code().to_owned())),
         ("handling", Fact::Set(super::vocabulary::handling(label))),
         ("audience", Fact::Set(audience.into_iter().map(|id| Fact::Entity("Bureau", id)).collect())),
+        ("addressed", Fact::Flag(label.audience != Audience::Anyone)),
         ("onward", Fact::Flag(subject.onward)),
     ];
     facts.extend(label.pap.map(|pap| ("pap", Fact::Entity("Pap", pap.code().to_owned()))));
     facts.extend(label.category.map(|category| ("category", Fact::Entity("Category", category.code().to_owned()))));
+    facts.extend(label.age_group.map(|group| ("age_group", Fact::Entity("AgeGroup", group.code().to_owned()))));
+    if let Some(grading) = label.grading {
+        facts.push(("reliability", Fact::Entity("Reliability", grading.reliability.code().to_owned())));
+        facts.push(("accuracy", Fact::Entity("Accuracy", grading.accuracy.code().to_owned())));
+    }
     facts.extend(label.crime_area.map(|area| ("crime_area", Fact::Entity("CrimeArea", area.code().to_owned()))));
     facts.extend(label.caf.map(|caf| ("caf", of_caf(caf, subject.caf, now))));
     facts

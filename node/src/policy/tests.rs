@@ -6,6 +6,7 @@ mod parsing;
 mod speed;
 
 use igain_protocol::caf::CafId;
+use igain_protocol::label::Audience;
 use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Purpose, Tlp};
 
 use super::*;
@@ -86,12 +87,14 @@ fn red_and_named_audiences_go_only_to_those_named() {
     let (open, now) = (policy(OPEN), today());
     let mut red = examples::label(Kind::Person, Tlp::Red);
     assert_eq!(open.entitle(&red, None, &bureau("FR"), now), none());
-    red.audience = vec!["FR".parse().unwrap()];
+    red.audience = "FR".parse().unwrap();
     assert_eq!(open.entitle(&red, None, &bureau("FR"), now), all());
-    let named = Label { audience: vec!["FR".parse().unwrap()], ..label() };
+    let named = Label { audience: "FR".parse().unwrap(), ..label() };
     assert_eq!(open.entitle(&named, None, &bureau("FR"), now), all());
     assert_eq!(open.entitle(&named, None, &bureau("BR"), now), none());
     assert_eq!(open.entitle(&named, None, &bureau("FR-LYON"), now), none());
+    let nobody = Label { audience: Audience::NOBODY, ..label() };
+    assert_eq!(open.entitle(&nobody, None, &bureau("FR"), now), none());
 }
 
 #[test]

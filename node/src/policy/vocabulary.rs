@@ -2,7 +2,9 @@
 //! misspelt word is an error when a policy is checked and not a rule that silently never applies.
 
 use igain_protocol::label::Label;
-use igain_protocol::vocabulary::{CrimeArea, Group, GroupSet, HandlingCode, Kind, Pap, Purpose, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{
+    Accuracy, AgeGroup, CrimeArea, Group, GroupSet, HandlingCode, Kind, Pap, Purpose, Reliability, SubjectCategory, Tlp,
+};
 
 use super::facts::Fact;
 
@@ -24,6 +26,9 @@ pub fn schema() -> String {
     list("Handling", HandlingCode::ALL.iter().map(|word| word.code()).collect());
     list("Kind", Kind::ALL.iter().map(|word| word.code()).collect());
     list("Category", SubjectCategory::ALL.iter().map(|word| word.code()).collect());
+    list("AgeGroup", AgeGroup::ALL.iter().map(|word| word.code()).collect());
+    list("Reliability", Reliability::ALL.iter().map(|word| word.code()).collect());
+    list("Accuracy", Accuracy::ALL.iter().map(|word| word.code()).collect());
     list("CrimeArea", CrimeArea::ALL.iter().map(|word| word.code()).collect());
     list("Purpose", Purpose::ALL.iter().map(|word| word.code()).collect());
     text

@@ -182,7 +182,6 @@ mod tests {
                 revision: 1,
                 owner: "KE".parse().unwrap(),
                 label: Label::new(kind, Tlp::Green),
-                grading: None,
                 created: Timestamp::from_ms(1),
                 modified: Timestamp::from_ms(1),
                 retain_until: None,

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
+use crate::bureau::BureauId;
+use crate::vocabulary::{Accuracy, Reliability};
 
 fn bureaus(count: usize) -> Vec<BureauId> {
     (0..count).map(|n| format!("KE-{n:03}").parse().unwrap()).collect()
@@ -18,10 +20,15 @@ prop_compose! {
         handling in subsequence(HandlingCode::ALL.to_vec(), 0..=4),
         category in prop::option::of(select(SubjectCategory::ALL)),
         crime_area in prop::option::of(select(CrimeArea::ALL)),
-        audience in subsequence(bureaus(4), 0..=4),
+        audience in prop::option::of(subsequence(bureaus(4), 0..=4)),
+        grading in prop::option::of((select(Reliability::ALL), select(Accuracy::ALL))),
+        age_group in prop::option::of(select(AgeGroup::ALL)),
     ) -> Label {
         let note = handling.contains(&HandlingCode::H3).then(|| "only on paper".to_owned());
-        Label { kind, caf, tlp, pap, handling, note, category, crime_area, audience }
+        let audience = audience.map_or(Audience::Anyone, Audience::Only);
+        let grading = grading.map(|(reliability, accuracy)| Grading::new(reliability, accuracy));
+        let age_group = age_group.filter(|_| kind == Kind::Person);
+        Label { kind, caf, tlp, pap, handling, note, category, crime_area, audience, grading, age_group }
     }
 }
 
@@ -63,12 +70,40 @@ fn what_is_out_of_order_twice_or_too_much_is_refused() {
         assert_eq!(refused(&label), Error::Order("handling codes"));
         assert!(label.sorted().check().is_ok());
     }
-    let twice = Label { audience: [bureaus(1), bureaus(1)].concat(), ..label.clone() };
+    let only = |bureaus| Audience::Only(bureaus);
+    let twice = Label { audience: only([bureaus(1), bureaus(1)].concat()), ..label.clone() };
     assert_eq!(refused(&twice), Error::Order("recipients"));
-    assert!(Label { audience: bureaus(AUDIENCE_LIMIT), ..label.clone() }.check().is_ok());
-    let many = Label { audience: bureaus(AUDIENCE_LIMIT + 1), ..label.clone() };
+    assert!(Label { audience: only(bureaus(AUDIENCE_LIMIT)), ..label.clone() }.check().is_ok());
+    let many = Label { audience: only(bureaus(AUDIENCE_LIMIT + 1)), ..label.clone() };
     assert_eq!(refused(&many), Error::Audience);
     assert_eq!(bureaus(9).iter().collect::<BTreeSet<_>>().len(), 9);
+}
+
+/// An audience of nobody keeps everybody out, and is another thing than none. Seen to fail when an empty list is left out.
+#[test]
+fn nobody_is_not_anyone() {
+    let kenya: BureauId = "KE".parse().unwrap();
+    let label = |audience| Label { audience, ..Label::new(Kind::Phone, Tlp::Green) };
+    let (anyone, nobody) = (label(Audience::Anyone), label(Audience::NOBODY));
+    assert_ne!(anyone.canonical(), nobody.canonical());
+    assert_eq!(Label::decode(&nobody.canonical()).as_ref(), Ok(&nobody));
+    assert!(anyone.audience.admits(kenya) && !anyone.audience.names(kenya));
+    assert!(!nobody.audience.admits(kenya));
+    for text in ["anyone", "nobody", "BR FR-LYON"] {
+        assert_eq!(text.parse::<Audience>().unwrap().to_string(), text);
+    }
+    assert_eq!("FR,BR;BR".parse::<Audience>().unwrap().to_string(), "BR FR");
+    for text in ["", " ", ",", "KE somebody", "nobody KE"] {
+        assert!(text.parse::<Audience>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn only_persons_have_an_age_group() {
+    let label = |kind| Label { age_group: Some(AgeGroup::Minor), ..Label::new(kind, Tlp::Green) };
+    assert_eq!(label(Kind::Phone).check(), Err(Error::AgeGroup));
+    assert_eq!(label(Kind::Person).check(), Ok(()));
+    assert_eq!(label(Kind::Person).banner(), "TLP:GREEN MINOR");
 }
 
 #[test]

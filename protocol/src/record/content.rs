@@ -8,7 +8,7 @@ use crate::bureau::{BureauId, SigningKey};
 use crate::codec::{self, Typ, text};
 use crate::label::Label;
 use crate::time::{Day, Timestamp};
-use crate::vocabulary::Grading;
+use crate::vocabulary::Kind;
 
 /// One version of a record, before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,6 @@ pub struct Content {
     pub owner: BureauId,
     /// The label; its kind says which fields there are.
     pub label: Label,
-    /// How reliable it is.
-    pub grading: Option<Grading>,
     /// When the first version was made.
     pub created: Timestamp,
     /// When this version was made.
@@ -66,12 +64,18 @@ impl Content {
         }
     }
 
+    /// The fields of a kind in the order in which a signed record has them.
+    pub fn arranged(kind: Kind, mut fields: Vec<(String, Value)>) -> Vec<(String, Value)> {
+        fields.sort_by_key(|(name, _)| kind::find(kind, name).map(|(_, def)| part::rank(def)));
+        fields
+    }
+
     /// Whether it may be shared: graded, with a retention date, and a person with a subject category (law L13).
     ///
     /// # Errors
     /// [`Error::Draft`] with all that is lacking.
     pub fn check_shareable(&self) -> Result<(), Error> {
-        header::check_shareable(&self.label, self.grading, self.retain_until)
+        header::check_shareable(&self.label, self.retain_until)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::bureau::BureauId;
 use crate::codec;
 use crate::label::Label;
 use crate::time::{Day, Timestamp};
-use crate::vocabulary::{Grading, Kind};
+use crate::vocabulary::Kind;
 
 /// The version of the record format.
 pub(super) const VERSION: u64 = 2;
@@ -23,8 +23,6 @@ pub struct Header {
     pub owner: BureauId,
     /// The label.
     pub label: Label,
-    /// How reliable it is; none in a draft.
-    pub grading: Option<Grading>,
     /// When the first version was made.
     pub created: Timestamp,
     /// When this version was made.
@@ -45,8 +43,6 @@ pub(super) struct Wire {
     pub(super) revision: u32,
     #[n(3)]
     owner: BureauId,
-    #[n(5)]
-    grading: Option<Grading>,
     /// Left out where this is the first version.
     #[n(6)]
     created: Option<Timestamp>,
@@ -66,7 +62,6 @@ impl Header {
             revision: content.revision,
             owner: content.owner,
             label: content.label.clone(),
-            grading: content.grading,
             created: content.created,
             modified: content.modified,
             retain_until: content.retain_until,
@@ -79,7 +74,6 @@ impl Header {
             id: self.id,
             revision: self.revision,
             owner: self.owner,
-            grading: self.grading,
             created: (self.created != self.modified).then_some(self.created),
             modified: self.modified,
             retain_until: self.retain_until,
@@ -96,7 +90,6 @@ impl Header {
             revision: wire.revision,
             owner: wire.owner,
             label: wire.label,
-            grading: wire.grading,
             created: wire.created.unwrap_or(wire.modified),
             modified: wire.modified,
             retain_until: wire.retain_until,
@@ -113,13 +106,13 @@ impl Header {
     /// # Errors
     /// [`Error::Draft`] with all that is lacking.
     pub fn check_shareable(&self) -> Result<(), Error> {
-        check_shareable(&self.label, self.grading, self.retain_until)
+        check_shareable(&self.label, self.retain_until)
     }
 }
 
-pub(super) fn check_shareable(label: &Label, grading: Option<Grading>, retain_until: Option<Day>) -> Result<(), Error> {
+pub(super) fn check_shareable(label: &Label, retain_until: Option<Day>) -> Result<(), Error> {
     let lacks = [
-        (grading.is_none(), "a grading"),
+        (label.grading.is_none(), "a grading"),
         (retain_until.is_none(), "a retention date"),
         (label.kind == Kind::Person && label.category.is_none(), "a subject category"),
     ];

@@ -5,12 +5,17 @@ use minicbor::{Decoder, Encoder};
 
 use super::{Error, FIELDS_LIMIT, FieldDef, FieldType, RecordId, Value, kind};
 use crate::codec::{self, text};
-use crate::vocabulary::{GroupSet, Kind};
+use crate::vocabulary::{Group, GroupSet, Kind};
+
+/// Where a field stands in a record: with its group, references last.
+pub(super) fn rank(def: &FieldDef) -> (Group, bool) {
+    (def.group, def.ty == FieldType::Reference)
+}
 
 /// Sorts fields into parts, and tells the order in which they stand in there.
 pub(super) fn arrange(defs: &[&'static FieldDef]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..defs.len()).collect();
-    let rank = |index: usize| defs.get(index).map(|def| (def.group, def.ty == FieldType::Reference));
+    let rank = |index: usize| defs.get(index).map(|def| rank(def));
     order.sort_by_key(|index| rank(*index));
     let together = |a: &usize, b: &usize| rank(*a) == rank(*b) && rank(*a).is_some_and(|(_, reference)| !reference);
     order.chunk_by(together).map(<[usize]>::to_vec).collect()

@@ -18,12 +18,12 @@ fn ke() -> BureauId {
 
 fn person(fields: Vec<(String, Value)>) -> Content {
     let label = Label { category: Some(SubjectCategory::Suspect), ..Label::new(Kind::Person, Tlp::Amber) };
+    let label = label.graded("B2".parse().unwrap());
     Content {
         id: RecordId::derived(&[1; 32], "test", "1"),
         revision: 1,
         owner: ke(),
         label,
-        grading: Some("B2".parse().unwrap()),
         created: Timestamp::from_ms(1),
         modified: Timestamp::from_ms(2),
         retain_until: Some(Day::from_days(30_000)),

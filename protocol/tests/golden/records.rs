@@ -1,12 +1,12 @@
 //! Records, whole and redacted, and a withdrawal.
 
 use igain_protocol::bureau::SigningKey;
-use igain_protocol::label::Label;
+use igain_protocol::label::{Audience, Label};
 use igain_protocol::record::{
     Content, Error, PartialDate, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
 };
 use igain_protocol::vocabulary::{
-    CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+    AgeGroup, CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
 };
 use serde_json::{Value as Json, json};
 
@@ -28,8 +28,7 @@ fn content(label: Label, fields: Vec<(&str, Value)>) -> Content {
         id: record_id(1),
         revision: 1,
         owner: id("KE"),
-        label,
-        grading: Some("B2".parse().unwrap()),
+        label: Label { grading: label.grading.or(Some("B2".parse().unwrap())), ..label },
         created: at("2026-01-05T00:00:00Z"),
         modified: at("2026-01-05T00:00:00Z"),
         retain_until: Some("2029-01-05".parse().unwrap()),
@@ -45,7 +44,9 @@ fn person() -> Content {
         note: Some("Call before any action".into()),
         category: Some(SubjectCategory::Suspect),
         crime_area: Some(CrimeArea::Cocaine),
-        audience: vec![id("BR"), id("FR")],
+        audience: Audience::Only(vec![id("BR"), id("FR")]),
+        grading: Grading::from_admiralty("C3"),
+        age_group: Some(AgeGroup::Adult),
         ..Label::new(Kind::Person, Tlp::Amber)
     };
     let text = |text: &str| Value::Text(text.into());
@@ -62,8 +63,7 @@ fn person() -> Content {
         ("remarks", text("Seen in Mombasa,\nwith two others.")),
         ("officer", text("Duty office")),
     ];
-    let grading = Grading::from_admiralty("C3");
-    Content { revision: 2, modified: at("2026-02-01T12:30:00Z"), grading, ..content(label, fields) }
+    Content { revision: 2, modified: at("2026-02-01T12:30:00Z"), ..content(label, fields) }
 }
 
 fn event() -> Content {
@@ -74,7 +74,7 @@ fn event() -> Content {
         ("time", Value::Moment(at("2026-01-04T03:15:00Z"))),
         ("position", Value::Position { latitude_e6: -4_043_740, longitude_e6: 39_668_210 }),
     ];
-    content(Label::new(Kind::Event, Tlp::Clear), fields)
+    content(Label { audience: Audience::NOBODY, ..Label::new(Kind::Event, Tlp::Clear) }, fields)
 }
 
 fn link() -> Content {
@@ -106,26 +106,31 @@ fn value(value: &Value) -> Json {
 fn input(record: &Record) -> Json {
     let header = record.header();
     let label = &header.label;
-    let grading = header.grading.unwrap();
+    let grading = label.grading.unwrap();
+    let audience = match &label.audience {
+        Audience::Anyone => Json::Null,
+        Audience::Only(bureaus) => bureaus.iter().map(|bureau| json!(bureau.to_string())).collect(),
+    };
     json!({
         "id": hex(header.id.as_bytes()),
         "revision": header.revision,
         "owner": header.owner.to_string(),
         "label": {
             "kind": label.kind.number(),
-            "caf": label.caf.map(|caf| hex(caf.as_bytes())),
+            "cafs": label.caf.map(|caf| [hex(caf.as_bytes())]),
             "tlp": label.tlp.number(),
             "pap": label.pap.map(Pap::number),
             "handling": label.handling.iter().map(|code| code.number()).collect::<Vec<_>>(),
             "note": label.note,
             "category": label.category.map(SubjectCategory::number),
             "crime_area": label.crime_area.map(CrimeArea::number),
-            "audience": label.audience.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        },
-        "grading": {
-            "reliability": grading.reliability.number(),
-            "accuracy": grading.accuracy.number(),
-            "admiralty": grading.admiralty.map(|given| given.to_string()),
+            "audience": audience,
+            "age_group": label.age_group.map(AgeGroup::number),
+            "grading": {
+                "reliability": grading.reliability.number(),
+                "accuracy": grading.accuracy.number(),
+                "admiralty": grading.admiralty.map(|given| given.to_string()),
+            },
         },
         "created_ms": header.created.as_ms(),
         "modified_ms": header.modified.as_ms(),

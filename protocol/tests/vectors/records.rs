@@ -79,7 +79,7 @@ fn check(vector: &Json) {
     assert_eq!(json(created), input["created_ms"]);
     let names = [
         (0, "kind"),
-        (1, "caf"),
+        (1, "cafs"),
         (2, "tlp"),
         (3, "pap"),
         (4, "handling"),
@@ -87,10 +87,11 @@ fn check(vector: &Json) {
         (6, "category"),
         (7, "crime_area"),
         (8, "audience"),
+        (10, "age_group"),
     ];
     compare(at(&head, 22).unwrap(), &input["label"], &names);
     let names = [(0, "reliability"), (1, "accuracy"), (2, "admiralty")];
-    compare(at(&head, 5).unwrap(), &input["grading"], &names);
+    compare(at(at(&head, 22).unwrap(), 9).unwrap(), &input["label"]["grading"], &names);
     assert_eq!(fields.iter().map(json).collect::<Json>(), input["fields"]);
     assert_eq!(Json::from(redacted), vector["redacted"]);
 }

@@ -11,7 +11,7 @@ use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
 
 use super::bureau::Bureau;
 use super::{Federation, Random};
-use crate::bureau::{card, new_file};
+use crate::bureau::{GRADING, card, new_file};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -155,8 +155,7 @@ impl Federation {
         }
         Draft {
             id: Some(id),
-            label: Label { category, caf, ..Label::new(kind, tlp) },
-            grading: Some("B2".parse().expect("a grading")),
+            label: Label { category, caf, ..Label::new(kind, tlp).graded(GRADING) },
             retain_until: Some(Day::from_days(self.now.day().as_days() + days as u32)),
             fields,
         }

@@ -241,3 +241,32 @@ fn l3_show_and_holders_answer_alike_for_what_is_not_to_be_known() {
         assert_eq!(of(&withdrawn), unknown);
     }
 }
+
+/// A record for nobody leaves its bureau only once somebody is named, and comes back when nobody is. Seen to fail when an
+/// audience of nobody is taken for none.
+#[test]
+fn a_record_for_nobody_stays_at_home() {
+    let bureaus = federation(&["KE", "FR"]);
+    let [ke, fr] = &bureaus[..] else { panic!("two bureaus") };
+    ke.apply(EVERYTHING);
+    let child = ["person", "name=Amina", "--category", "victim", "--age-group", "minor", "--audience", "nobody"];
+    let id = add(ke, &child);
+    let (shown, said) = (ke.json(&["record", "show", &id]), ke.igain(&["record", "show", &id]).out);
+    let label = &shown["records"][0]["label"];
+    assert_eq!((&label["audience"], &label["age_group"]), (&"nobody".into(), &"minor".into()));
+    assert!(said.contains("TLP:GREEN MINOR") && said.contains("only for") && said.contains("nobody"), "{said}");
+    let other = add(ke, &["phone", "number=+254 700 000 002"]);
+    holds(fr, &other);
+    assert_eq!(fr.igain(&["record", "show", &id]).code, Some(4));
+    ke.json(&["record", "revise", &id, "--audience", "BR,FR"]);
+    holds(fr, &id);
+    assert_eq!(fr.json(&["record", "show", &id])["records"][0]["label"]["audience"], "BR FR");
+    ke.json(&["record", "revise", &id, "--audience", "nobody"]);
+    lost(fr, &id);
+    ke.json(&["record", "revise", &id, "--audience", "anyone"]);
+    holds(fr, &id);
+    let refused = ke.igain(&["record", "revise", &id, "--audience", "KE somebody"]);
+    assert!(refused.code == Some(2) && refused.err.contains("`anyone`, or `nobody`"), "{refused:?}");
+    let phone = ke.igain(&["record", "revise", &other, "--age-group", "minor"]);
+    assert!(phone.code != Some(0) && phone.err.contains("only a person"), "{phone:?}");
+}

@@ -334,7 +334,7 @@ fn listed(office: &Office, filter: &Filter, row: &RecordRow) -> Result<Option<Li
         revision: header.revision,
         banner: header.label.banner(),
         label: (&header.label).into(),
-        grading: header.grading.map(Text),
+        grading: header.label.grading.map(Text),
         modified: Text(header.modified),
         age_s: now.ms_since(header.modified) / 1_000,
         retain_until: header.retain_until.map(Text),

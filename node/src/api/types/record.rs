@@ -2,11 +2,11 @@
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
-use igain_protocol::label;
+use igain_protocol::label::{self, Audience};
 use igain_protocol::record::{self, RecordId, Value};
 use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{
-    CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+    AgeGroup, CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +69,12 @@ pub struct Label {
     /// The kind of crime that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crime_area: Option<Text<CrimeArea>>,
-    /// The only bureaus that may have it; empty where it is addressed to nobody in particular.
-    #[serde(default)]
-    pub audience: Vec<Text<BureauId>>,
+    /// How old a person is, as far as protection goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_group: Option<Text<AgeGroup>>,
+    /// The only bureaus that may have it, such as `BR FR`, or `nobody`; left out where policy decides alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Text<Audience>>,
 }
 
 impl From<&label::Label> for Label {
@@ -85,7 +88,8 @@ impl From<&label::Label> for Label {
             note: label.note.clone(),
             category: label.category.map(Text),
             crime_area: label.crime_area.map(Text),
-            audience: label.audience.iter().copied().map(Text).collect(),
+            age_group: label.age_group.map(Text),
+            audience: Some(&label.audience).filter(|who| **who != Audience::Anyone).cloned().map(Text),
         }
     }
 }
@@ -101,7 +105,9 @@ impl From<Label> for label::Label {
             note: label.note,
             category: label.category.map(|category| category.0),
             crime_area: label.crime_area.map(|area| area.0),
-            audience: label.audience.into_iter().map(|bureau| bureau.0).collect(),
+            age_group: label.age_group.map(|group| group.0),
+            audience: label.audience.map(|audience| audience.0).unwrap_or_default(),
+            grading: None,
         };
         plain.sorted()
     }
@@ -154,7 +160,7 @@ impl Record {
             revision: header.revision,
             banner: header.label.banner(),
             label: Label::from(&header.label),
-            grading: header.grading.map(Text),
+            grading: header.label.grading.map(Text),
             created: Text(header.created),
             modified: Text(header.modified),
             stored: Text(hit.stored),
@@ -283,8 +289,10 @@ pub struct Revision {
     pub category: Option<Text<SubjectCategory>>,
     /// Another crime area.
     pub crime_area: Option<Text<CrimeArea>>,
-    /// Another audience.
-    pub audience: Option<Vec<Text<BureauId>>>,
+    /// Another age group.
+    pub age_group: Option<Text<AgeGroup>>,
+    /// Another audience; `anyone` for none.
+    pub audience: Option<Text<Audience>>,
     /// Another grading.
     pub grading: Option<Text<Grading>>,
     /// Another retention date.

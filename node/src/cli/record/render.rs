@@ -63,7 +63,8 @@ pub(in crate::cli) fn record(record: &types::Record, page: &mut Page) {
         ("CAF", label.caf.map(|caf| caf.to_string()).unwrap_or_default()),
         ("category", label.category.map(|category| category.to_string()).unwrap_or_default()),
         ("crime area", label.crime_area.map(|area| area.to_string()).unwrap_or_default()),
-        ("only for", label.audience.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+        ("age group", label.age_group.map(|group| group.to_string()).unwrap_or_default()),
+        ("only for", label.audience.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("keep until", record.retain_until.map(|until| until.to_string()).unwrap_or_default()),
     ]);
     page.blank();

@@ -107,6 +107,7 @@ impl Compiler<'_> {
             note: part(raw.note.as_ref())?,
             category: part(raw.category.as_ref())?,
             crime_area: part(raw.crime_area.as_ref())?,
+            age_group: part(raw.age_group.as_ref())?,
             caf: part(raw.caf.as_ref())?,
             audience: part(raw.audience.as_ref())?,
             grading: part(grading)?,

@@ -65,6 +65,7 @@ pub(super) struct Label {
     pub(super) note: Option<Text>,
     pub(super) category: Option<Text>,
     pub(super) crime_area: Option<Text>,
+    pub(super) age_group: Option<Text>,
     pub(super) caf: Option<Text>,
     pub(super) audience: Option<Text>,
 }

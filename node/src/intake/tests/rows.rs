@@ -204,7 +204,7 @@ fn labels_grading_and_retention_come_from_the_mapping_or_the_row() {
     let [draft] = outcome.drafts.as_slice() else { panic!("{:?}", outcome.drafts) };
     assert_eq!(draft.retain_until.map(|day| day.to_string()).as_deref(), Some("2031-03-01"));
     assert_eq!(
-        (draft.grading.map(|grade| grade.to_string()).as_deref(), draft.label.banner()),
+        (draft.label.grading.map(|grade| grade.to_string()).as_deref(), draft.label.banner()),
         (Some("B2"), "TLP:AMBER".into())
     );
     let columns: Vec<_> = outcome.rejects.iter().map(|reject| (reject.line, reject.column.as_deref())).collect();

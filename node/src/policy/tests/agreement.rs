@@ -1,5 +1,7 @@
 //! Cedar's own answer, the matrix and the explanation agree, and no permit gets past the baseline (L2).
 
+use std::collections::BTreeSet;
+
 use igain_protocol::caf::Role;
 use igain_protocol::vocabulary::{HandlingCode, Pap, SubjectCategory};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -17,7 +19,10 @@ const CONDITIONS: &[&str] = &[
     "resource has category && resource.category == Category::\"victim\"",
     "resource.handling.containsAny([Handling::\"H1\", Handling::\"H2\"])",
     "resource.audience.contains(principal)",
-    "resource.audience.isEmpty() && principal.tags.contains(\"a\")",
+    "resource has reliability && [Reliability::\"A\", Reliability::\"B\"].contains(resource.reliability)",
+    "resource has accuracy && resource.accuracy == Accuracy::\"4\"",
+    "resource has age_group && resource.age_group == AgeGroup::\"minor\"",
+    "!resource.addressed && principal.tags.contains(\"a\")",
     "principal.country == Country::\"FR\"",
     "[Bureau::\"BR\", Bureau::\"FR-LYON\"].contains(principal)",
     "resource has caf && principal.leads.contains(resource.caf.id)",
@@ -80,7 +85,7 @@ fn some_bureau() -> impl Strategy<Value = Bureau> {
 }
 
 fn some_label() -> impl Strategy<Value = Label> {
-    let audience = btree_set(select(vec!["KE", "FR", "BR"]), 0..3);
+    let audience = prop::option::of(btree_set(select(vec!["KE", "FR", "BR"]), 0..3));
     let lists = (select(Kind::ALL), select(Tlp::ALL), prop::option::of(select(Pap::ALL)));
     let category = prop::option::of(select(SubjectCategory::ALL));
     let area = prop::option::of(select(CrimeArea::ALL));
@@ -88,7 +93,8 @@ fn some_label() -> impl Strategy<Value = Label> {
     (lists, category, area, codes, audience, prop::option::of(some_caf())).prop_map(
         |((kind, tlp, pap), category, crime_area, codes, audience, caf)| {
             let codes: Vec<_> = codes.into_iter().collect();
-            let audience = audience.into_iter().map(|id| id.parse().unwrap()).collect();
+            let only = |ids: BTreeSet<&str>| ids.into_iter().map(|id| id.parse().unwrap()).collect();
+            let audience = audience.map_or(Audience::Anyone, only);
             examples::handled(Label { pap, category, crime_area, audience, caf, ..examples::label(kind, tlp) }, &codes)
         },
     )
@@ -161,13 +167,13 @@ proptest! {
     ) {
         let policy = policy(&format!("{OPEN}\n{}", permits.join("\n")));
         let given = policy.entitle_subject(&Subject { label: &label, caf: facts.as_ref(), onward }, &peer, today());
-        let named = label.audience.contains(&peer.id);
+        let named = label.audience.names(peer.id);
         let h2 = label.handling.contains(&HandlingCode::H2);
         let caf_forbids = label.caf.is_some_and(|caf| {
             !peer.cafs.contains(&caf) || !facts.is_some_and(|facts| facts.is_open(today()))
         });
         let forbidden = peer.revoked
-            || (label.tlp == Tlp::Red || !label.audience.is_empty()) && !named
+            || (label.tlp == Tlp::Red || label.audience != Audience::Anyone) && !named
             || caf_forbids
             || onward && (h2 || !matches!(label.tlp, Tlp::Clear | Tlp::Green));
         if forbidden {

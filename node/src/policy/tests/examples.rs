@@ -52,8 +52,7 @@ fn ke_shares_all_with_fr_and_little_with_br() {
     assert_eq!(entitle(&victim, "BR"), set(&[Group::Core]));
     let h2 = handled(suspect.clone(), &[HandlingCode::H2]);
     assert_eq!((entitle(&h2, "FR"), entitle(&h2, "BR")), (all(), none()));
-    let red =
-        Label { audience: vec!["FR".parse().unwrap(), "BR".parse().unwrap()], ..cocaine(Kind::Vehicle, Tlp::Red) };
+    let red = Label { audience: "FR BR".parse().unwrap(), ..cocaine(Kind::Vehicle, Tlp::Red) };
     assert_eq!((entitle(&red, "FR"), entitle(&red, "BR")), (all(), none()));
     assert_eq!(entitle(&label(Kind::Vehicle, Tlp::Green), "FR"), none(), "outside the CAF");
     let why = ke.explain(&h2, Some(&facts), &member("BR"), now).to_string();

@@ -89,10 +89,8 @@ fn labels() -> Vec<(Label, Option<CafFacts>)> {
             label.category = (n % 3 == 0).then(|| SubjectCategory::ALL[n % SubjectCategory::ALL.len()]);
             label.crime_area = Some(CrimeArea::ALL[n % CrimeArea::ALL.len()]);
             if n % 5 == 0 {
-                label.audience =
-                    vec![nth_bureau(n % BUREAUS).parse().unwrap(), nth_bureau(n / 5 % BUREAUS).parse().unwrap()];
-                label.audience.sort();
-                label.audience.dedup();
+                let named = [nth_bureau(n % BUREAUS), nth_bureau(n / 5 % BUREAUS)];
+                label.audience = named.iter().map(|id| id.parse().unwrap()).collect();
             }
             let facts = label.caf.map(|_| CafFacts {
                 crime_area: CrimeArea::ALL[n % CAFS % CrimeArea::ALL.len()],

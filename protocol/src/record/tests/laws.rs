@@ -170,12 +170,13 @@ fn a_draft_cannot_be_shared() {
     };
     assert_eq!(check(&amina()), Ok(()));
     let lacking = |what: &str| Err(Error::Draft(what.into()));
-    assert_eq!(check(&Content { grading: None, ..amina() }), lacking("a grading"));
+    let ungraded = Label { grading: None, ..amina().label };
+    assert_eq!(check(&Content { label: ungraded, ..amina() }), lacking("a grading"));
     assert_eq!(check(&Content { retain_until: None, ..amina() }), lacking("a retention date"));
     let label = Label { category: None, ..amina().label };
     assert_eq!(check(&Content { label: label.clone(), ..amina() }), lacking("a subject category"));
-    let bare = Content { label, grading: None, retain_until: None, ..amina() };
+    let bare = Content { label: Label { grading: None, ..label }, retain_until: None, ..amina() };
     assert_eq!(check(&bare), lacking("a grading and a retention date and a subject category"));
-    let phone = Content { label: Label::new(Kind::Phone, Tlp::Green), ..person(vec![]) };
+    let phone = Content { label: Label::new(Kind::Phone, Tlp::Green).graded("A1".parse().unwrap()), ..person(vec![]) };
     assert_eq!(check(&phone), Ok(()), "only persons have a category");
 }

@@ -9,7 +9,7 @@ use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
 use igain_protocol::sync::{Delivery, End, Hello, Message, Notify};
 use igain_protocol::vocabulary::{GroupSet, Kind, Tlp};
-use igain_tests::bureau::keys;
+use igain_tests::bureau::{GRADING, keys};
 use igain_tests::daemon::PATIENCE;
 
 use super::super::{audited, particular};
@@ -43,8 +43,7 @@ impl Siege {
             id: RecordId::derived(&[1; 32], "hostile", "1"),
             revision: 1,
             owner: self.me(),
-            label: label(),
-            grading: Some("B2".parse().expect("a grading")),
+            label: label().graded(GRADING),
             created: now(),
             modified: now(),
             retain_until: Some(now().day().plus_days(30)),
@@ -176,7 +175,7 @@ fn parcels_that_are_replayed() {
     let record = siege.record(23);
     let first = siege.deliver(&[open_feed(), entries(Position::default(), vec![record.clone()])]);
     let after = Run::new(FEED, 5, Position::default(), vec![record]).to;
-    let recall = siege.deliver(&[entries(after, vec![Entry::Recall(label().digest())])]);
+    let recall = siege.deliver(&[entries(after, vec![Entry::Recall(label().graded(GRADING).digest())])]);
     let anew = siege.deliver(&[Item::Open { feed: FEED, generation: 6 }]);
     let held = |siege: &Siege| {
         let status = siege.ke.json(&["status"]);

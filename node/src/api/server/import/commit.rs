@@ -90,7 +90,6 @@ impl Commit {
         self.batch.push(Draft {
             id: Some(draft.id),
             label: draft.label,
-            grading: draft.grading,
             retain_until: Some(retain_until),
             fields: draft.fields,
         });

@@ -27,8 +27,7 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Dra
     };
     Ok(Draft {
         id,
-        label: Label::from(new.label),
-        grading: new.grading.map(|grading| grading.0),
+        label: Label { grading: new.grading.map(plain), ..Label::from(new.label) },
         retain_until: Some(retain_until),
         fields,
     })
@@ -98,12 +97,13 @@ pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain
         note: revision.note.or_else(|| before.note.clone()),
         category: revision.category.map(plain).or(before.category),
         crime_area: revision.crime_area.map(plain).or(before.crime_area),
-        audience: revision.audience.map_or_else(|| before.audience.clone(), all),
+        audience: revision.audience.map_or_else(|| before.audience.clone(), plain),
+        grading: revision.grading.map(plain).or(before.grading),
+        age_group: revision.age_group.map(plain).or(before.age_group),
     };
     Ok(Draft {
         id: Some(header.id),
         label: label.sorted(),
-        grading: revision.grading.map(plain).or(header.grading),
         retain_until: revision.retain_until.map(plain).or(header.retain_until),
         fields,
     })
