@@ -28,7 +28,7 @@ pub use kind::{field, fields};
 pub use newer::Newer;
 pub use redact::redact_bytes;
 pub use tombstone::Tombstone;
-pub use value::{LINE_LIMIT, NotADate, PartialDate, TEXT_LIMIT, Value};
+pub use value::{CalendarDay, LINE_LIMIT, NotADate, PartialDate, TEXT_LIMIT, Value};
 pub use verify::{Record, Unverified, trusted, verify_batch};
 
 use crate::codec;

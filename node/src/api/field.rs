@@ -104,7 +104,7 @@ mod tests {
         let position = Value::Position { latitude_e6: -1_283_300, longitude_e6: 36_816_700 };
         assert_eq!(read(Kind::Location, "position", "-1.2833, 36.8167"), Ok(position));
         assert_eq!(read(Kind::Link, "from", "key:p1"), Ok(Value::Reference(RecordId::from_bytes([7; 16]))));
-        assert_eq!(read(Kind::Person, "birth-date", "~1971").unwrap().to_string(), "~1971");
+        assert_eq!(read(Kind::Person, "birth-date", "~1971").unwrap().to_string(), "1971~");
         assert_eq!(read(Kind::Phone, "number", " +254 700 1 ").unwrap(), Value::Text("+254 700 1".into()));
     }
 

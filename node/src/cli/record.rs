@@ -80,7 +80,7 @@ A record without grading, or a person without category, is a draft and not share
 
 Examples:
   igain record add phone number='+254 700 000 001' operator=Safaricom --tlp amber --grading B2
-  igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=~1987 --category suspect
+  igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=1987~ --category suspect
   igain record add --file records.json      one, an array, or what `igain record show --json` prints")]
 pub(super) struct Add {
     /// What the record is about: person, phone, vehicle …

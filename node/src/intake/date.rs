@@ -71,22 +71,18 @@ fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 /// `1958 to 1962`, `between 1958 and 1962`, `1958-1962`, `1960s`.
 fn span(text: &str) -> Option<PartialDate> {
     if let Some(decade) = text.strip_suffix("s").or_else(|| text.strip_suffix("'s")) {
-        let year = year(decade.trim_end_matches('\''))?;
-        return Some(PartialDate { until_year: Some(year.checked_add(9)?), ..PartialDate::year(year) });
+        let year = decade.trim_end_matches('\'');
+        return format!("{}X", year.strip_suffix('0').filter(|_| year.len() == 4)?).parse().ok();
     }
     let text = text.strip_prefix("between ").or_else(|| text.strip_prefix("entre ")).unwrap_or(text);
     let separators = [" to ", " and ", " et ", " e ", " a ", "\u{2013}", "/", " - ", "-"];
     let (from, to) = separators.iter().find_map(|separator| text.split_once(separator))?;
     let (from, to) = (single(from.trim(), &[])?, single(to.trim(), &[])?);
-    // `1971-04` is a month and no span; it was read before.
-    match (from.year, to.year) {
-        (first, last) if first == last && from.month == to.month => {
-            Some(PartialDate { day: None, ..PartialDate { month: from.month, ..PartialDate::year(first) } })
-        }
-        (first, last) if first == last => Some(PartialDate::year(first)),
-        (first, last) if first < last => Some(PartialDate { until_year: Some(last), ..PartialDate::year(first) }),
-        _ => None,
-    }
+    let (first, last) = (from.earliest()?, to.latest()?);
+    // From the first to the last day of a month or year is that month or year.
+    let whole = [checked(first.year, None, None), checked(first.year, Some(first.month), None)];
+    let whole = whole.into_iter().flatten().find(|date| (date.earliest(), date.latest()) == (Some(first), Some(last)));
+    whole.or_else(|| from.to(&to))
 }
 
 fn single(text: &str, formats: &[Format]) -> Option<PartialDate> {
@@ -160,8 +156,8 @@ fn month(text: &str) -> Option<u8> {
 
 /// A date that the calendar has.
 fn checked(year: u16, month: Option<u8>, day: Option<u8>) -> Option<PartialDate> {
-    let date = PartialDate { month, day, ..PartialDate::year(year) };
-    date.to_string().parse().ok()
+    let part = |part: Option<u8>| part.map(|part| format!("-{part:02}")).unwrap_or_default();
+    format!("{year:04}{}{}", part(month), part(day)).parse().ok()
 }
 
 /// The order of day, month and year in a file: `%d %m %Y %y %b` and what stands between.
@@ -257,16 +253,18 @@ mod tests {
             ("Sept. 1948", "1948-09"),
             ("14 juil. 1948", "1948-07-14"),
             ("1936", "1936"),
-            ("circa 1965", "~1965"),
-            ("circa 1 Jan 1961", "~1961-01-01"),
-            ("circa Jul 1953", "~1953-07"),
+            ("circa 1965", "1965~"),
+            ("circa 1 Jan 1961", "1961-01-01~"),
+            ("circa Jul 1953", "1953-07~"),
             ("1958 to 1962", "1958/1962"),
+            ("1960s", "196X"),
+            ("1971?", "1971?"),
             ("between 1958 and 1962", "1958/1962"),
-            ("circa 1961-1963", "~1961/1963"),
+            ("circa 1961-1963", "1961~/1963~"),
             ("01 Jan 1957 to 31 Dec 1957", "1957"),
             ("01 Mar 1957 to 31 Mar 1957", "1957-03"),
-            ("25 Sep 1962 to 15 Oct 1964", "1962/1964"),
-            ("late 1960s", "~1960/1969"),
+            ("25 Sep 1962 to 15 Oct 1964", "1962-09-25/1964-10-15"),
+            ("late 1960s", "196X~"),
         ] {
             assert_eq!(parse(text, &[]).map(|date| date.to_string()).as_deref(), Some(date), "{text}");
         }

@@ -2,7 +2,7 @@
 
 use igain_protocol::caf::CafId;
 use igain_protocol::label::Label;
-use igain_protocol::record::PartialDate;
+use igain_protocol::record::{CalendarDay, PartialDate};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Grading, Kind};
 
@@ -131,16 +131,17 @@ fn retain(text: &str, today: Day) -> Result<Day, String> {
         number.trim().parse().ok().filter(|years| *years <= 200)
     };
     let last_day = |date: PartialDate, plus: u16| -> Option<Day> {
-        let year = date.until_year.unwrap_or(date.year).checked_add(plus)?;
-        let month = date.month.unwrap_or(12);
-        let day = |day: u8| format!("{year:04}-{month:02}-{day:02}").parse::<Day>().ok();
-        (0..4).find_map(|shorter| day(date.day.unwrap_or(31) - shorter.min(date.day.unwrap_or(31) - 1)))
+        let CalendarDay { year, month, day } = date.latest()?;
+        let year = year.checked_add(plus)?;
+        let last = |day: u8| format!("{year:04}-{month:02}-{day:02}").parse::<Day>().ok();
+        // The 29th of February is not in every year.
+        last(day).or_else(|| last(day.checked_sub(1)?))
     };
     let found = match (text.split_once('+'), years(text)) {
         (Some((date, plus)), _) => super::date::parse(date, &[]).and_then(|date| last_day(date, years(plus)?)),
         (None, Some(plus)) => {
             let this_year = today.to_string().get(..4).and_then(|year| year.parse().ok());
-            this_year.and_then(|year| last_day(PartialDate::year(year), plus))
+            this_year.and_then(|year| last_day(year, plus))
         }
         (None, None) => super::date::parse(text, &[]).and_then(|date| last_day(date, 0)),
     };

@@ -63,7 +63,7 @@ struct Row {
     #[n(2)]
     generation: Option<u64>,
     #[n(3)]
-    groups: u8,
+    groups: u32,
     #[n(4)]
     ending: Option<bool>,
     #[n(5)]

@@ -58,7 +58,7 @@ impl Shares {
 #[derive(Encode, Decode)]
 struct Row {
     #[n(0)]
-    sets: Vec<(u8, Vec<u64>)>,
+    sets: Vec<(u32, Vec<u64>)>,
     /// Peers that lost the class, and the number of the log at which they did.
     #[n(1)]
     lost: Vec<(PeerNumber, u64)>,

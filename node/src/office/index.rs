@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use igain_protocol::record::{PartialDate, Record, Value};
+use igain_protocol::record::{CalendarDay, PartialDate, Record, Value};
 use igain_protocol::time::Day;
 
 use super::{Error, Office};
@@ -67,8 +67,8 @@ fn happened(record: &Record) -> Option<Day> {
 }
 
 fn first_day(date: &PartialDate) -> Option<Day> {
-    let text = format!("{:04}-{:02}-{:02}", date.year, date.month.unwrap_or(1), date.day.unwrap_or(1));
-    text.parse().ok()
+    let CalendarDay { year, month, day } = date.earliest()?;
+    format!("{year:04}-{month:02}-{day:02}").parse().ok()
 }
 
 /// Keeps the name index in step with the store, on a thread of its own.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-pub use date::{NotADate, PartialDate};
+pub use date::{CalendarDay, NotADate, PartialDate};
 pub(super) use tag::{is_country, is_language};
 
 use super::RecordId;
@@ -93,7 +93,6 @@ impl Value {
                 }
                 Ok(())
             }
-            Self::Date(date) => date.check(),
             Self::Quantity { amount, unit } => {
                 line("the unit", unit, UNIT_LIMIT)?;
                 if is_decimal(amount) {
@@ -107,7 +106,7 @@ impl Value {
                     && (-180_000_000..=180_000_000).contains(longitude_e6);
                 if inside { Ok(()) } else { Err("the position is not on Earth".into()) }
             }
-            Self::Moment(_) | Self::Reference(_) | Self::Flag(_) => Ok(()),
+            Self::Date(_) | Self::Moment(_) | Self::Reference(_) | Self::Flag(_) => Ok(()),
         }
     }
 }
@@ -158,10 +157,7 @@ impl<C> Encode<C> for Value {
             Self::Name { text, lang, script } => {
                 e.array(4)?.u8(0)?.str(text)?.encode_with(lang, ctx)?.encode_with(script, ctx)?.ok()
             }
-            Self::Date(date) => {
-                e.array(6)?.u8(1)?.u16(date.year)?.encode_with(date.month, ctx)?.encode_with(date.day, ctx)?;
-                e.encode_with(date.until_year, ctx)?.bool(date.approximate)?.ok()
-            }
+            Self::Date(date) => e.array(2)?.u8(1)?.str(date.as_str())?.ok(),
             Self::Moment(at) => e.array(2)?.u8(2)?.u64(at.as_ms())?.ok(),
             Self::Quantity { amount, unit } => e.array(3)?.u8(3)?.str(amount)?.str(unit)?.ok(),
             Self::Position { latitude_e6, longitude_e6 } => {
@@ -185,13 +181,10 @@ impl<'b, C> Decode<'b, C> for Value {
             (Some(4), 0) => {
                 Self::Name { text: d.str()?.to_owned(), lang: d.decode_with(ctx)?, script: d.decode_with(ctx)? }
             }
-            (Some(6), 1) => Self::Date(PartialDate {
-                year: d.u16()?,
-                month: d.decode_with(ctx)?,
-                day: d.decode_with(ctx)?,
-                until_year: d.decode_with(ctx)?,
-                approximate: d.bool()?,
-            }),
+            (Some(2), 1) => {
+                let date = PartialDate::read(d.str()?);
+                Self::Date(date.ok_or_else(|| decode::Error::message("not a date").at(at))?)
+            }
             (Some(2), 2) => Self::Moment(Timestamp::from_ms(d.u64()?)),
             (Some(3), 3) => Self::Quantity { amount: d.str()?.to_owned(), unit: d.str()?.to_owned() },
             (Some(3), 4) => Self::Position { latitude_e6: d.i32()?, longitude_e6: d.i32()? },

@@ -19,7 +19,7 @@ closed_list! {
 
 /// A set of disclosure groups. In CBOR a number, bit n for the group with number n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct GroupSet(u8);
+pub struct GroupSet(u32);
 
 impl GroupSet {
     /// No group: nothing may be disclosed.
@@ -28,19 +28,19 @@ impl GroupSet {
     pub const ALL: Self = Self(0b11_1111);
 
     /// The set as a bit mask, bit n for the group with number n.
-    pub const fn bits(self) -> u8 {
+    pub const fn bits(self) -> u32 {
         self.0
     }
 
     /// The set of a bit mask; none where it names a group that does not exist.
-    pub const fn from_bits(bits: u8) -> Option<Self> {
+    pub const fn from_bits(bits: u32) -> Option<Self> {
         if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
     }
 
     /// The groups of a bit mask that are known here.
     #[expect(clippy::cast_possible_truncation, reason = "what is cut off is not known here")]
     pub const fn from_bits_known(bits: u64) -> Self {
-        Self(bits as u8 & Self::ALL.0)
+        Self(bits as u32 & Self::ALL.0)
     }
 
     /// Adds a group.
@@ -124,13 +124,13 @@ impl FromStr for GroupSet {
 
 impl<C> Encode<C> for GroupSet {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.u8(self.0)?.ok()
+        e.u32(self.0)?.ok()
     }
 }
 
 impl<'b, C> Decode<'b, C> for GroupSet {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         let at = d.position();
-        Self::from_bits(d.u8()?).ok_or_else(|| decode::Error::message("unknown disclosure group").at(at))
+        Self::from_bits(d.u32()?).ok_or_else(|| decode::Error::message("unknown disclosure group").at(at))
     }
 }

@@ -3,7 +3,7 @@
 use igain_protocol::bureau::SigningKey;
 use igain_protocol::label::{Audience, Label};
 use igain_protocol::record::{
-    Content, Error, PartialDate, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
+    Content, Error, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
 };
 use igain_protocol::vocabulary::{
     AgeGroup, CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
@@ -21,6 +21,10 @@ fn record_id(n: u8) -> RecordId {
 
 fn name(text: &str, lang: &str, script: &str) -> Value {
     Value::Name { text: text.into(), lang: Some(lang.into()), script: Some(script.into()) }
+}
+
+fn date(text: &str) -> Value {
+    Value::Date(text.parse().unwrap())
 }
 
 fn content(label: Label, fields: Vec<(&str, Value)>) -> Content {
@@ -54,7 +58,7 @@ fn person() -> Content {
         ("name", name("Amina Wanjiru", "sw", "Latn")),
         ("name", name("أمينة وانجيرو", "ar", "Arab")),
         ("alias", Value::name("Mama Pwani")),
-        ("birth-date", Value::Date(PartialDate::month(1984, 3).about())),
+        ("birth-date", date("1984-03~")),
         ("sex", text("female")),
         ("nationality", text("KE")),
         ("role", text("courier")),
@@ -69,8 +73,8 @@ fn person() -> Content {
 fn event() -> Content {
     let fields = vec![
         ("type", Value::Text("seizure".into())),
-        ("date", Value::Date(PartialDate { until_year: Some(2026), ..PartialDate::year(2025) })),
-        ("until", Value::Date(PartialDate::day(2026, 1, 4))),
+        ("date", date("2025-12/2026-01-04?")),
+        ("until", date("[2026-01-04, 202X]")),
         ("time", Value::Moment(at("2026-01-04T03:15:00Z"))),
         ("position", Value::Position { latitude_e6: -4_043_740, longitude_e6: 39_668_210 }),
     ];
@@ -94,7 +98,7 @@ fn value(value: &Value) -> Json {
     match value {
         Value::Text(text) => json!(text),
         Value::Name { text, lang, script } => json!([0, text, lang, script]),
-        Value::Date(date) => json!([1, date.year, date.month, date.day, date.until_year, date.approximate]),
+        Value::Date(date) => json!([1, date.as_str()]),
         Value::Moment(at) => json!([2, at.as_ms()]),
         Value::Quantity { amount, unit } => json!([3, amount, unit]),
         Value::Position { latitude_e6, longitude_e6 } => json!([4, latitude_e6, longitude_e6]),

@@ -46,7 +46,7 @@ fn a_record_is_added_shown_revised_and_withdrawn() {
         "suspect",
         "Amina Wanjiru",
         "أمينة وانجيرو",
-        "~1987",
+        "1987~",
         "keep until",
     ] {
         assert!(shown.contains(word), "{word}: {shown}");

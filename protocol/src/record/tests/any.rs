@@ -21,8 +21,8 @@ fn value(ty: FieldType) -> BoxedStrategy<Value> {
             .boxed(),
         FieldType::Date => (1..=9999_u16, 1..=12_u8, 1..=28_u8, any::<bool>())
             .prop_map(|(year, month, day, about)| {
-                let date = PartialDate::day(year, month, day);
-                Value::Date(if about { PartialDate::year(year).about() } else { date })
+                let date: PartialDate = format!("{year:04}-{month:02}-{day:02}").parse().unwrap();
+                Value::Date(if about { date.about() } else { date })
             })
             .boxed(),
         FieldType::Moment => any::<u64>().prop_map(|ms| Value::Moment(Timestamp::from_ms(ms))).boxed(),
@@ -63,5 +63,5 @@ pub(super) fn content() -> impl Strategy<Value = Content> {
 
 /// Any set of groups.
 pub(super) fn groups() -> impl Strategy<Value = GroupSet> {
-    (0..64_u8).prop_map(|bits| GroupSet::from_bits(bits).unwrap())
+    (0..64_u32).prop_map(|bits| GroupSet::from_bits(bits).unwrap())
 }

@@ -90,7 +90,8 @@ fn fields_that_say_what_may_not_be_are_refused() {
         [vec![0x82, 0x78, 3], b"sex".to_vec(), codec::encode(&"male")].concat(),
         part("birth-date", &(1_u8, 1984_u16)),
         part("birth-date", &(9_u8, 1984_u16)),
-        part("birth-date", &(1_u8, 1984_u16, 300_u16, None::<u8>, None::<u8>, false)),
+        part("birth-date", &(1_u8, "1984-13")),
+        part("birth-date", &(1_u8, "~1984")),
         vec![0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
     ];
     for bytes in malformed {

@@ -1,106 +1,197 @@
-//! Dates as precise as they are known.
+//! Dates as precise and as sure as they are known: a subset of EDTF (ISO 8601-2, level 1, and one of several).
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::codec::text;
 
-/// A date of which perhaps only the year, or the year and month, are known; or the first and last year of a span.
-///
-/// Written `1971`, `1971-04`, `1971-04-30`, `~1971` where it is known only about, `1970/1972` for a span.
+/// Most dates of which one may be meant.
+const CHOICES: usize = 8;
+
+/// A day of the calendar, which is the Gregorian one in all years. Later days are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartialDate {
-    /// The year, 1 to 9999.
+pub struct CalendarDay {
+    /// 1 to 9999.
     pub year: u16,
-    /// The month, 1 to 12.
-    pub month: Option<u8>,
-    /// The day of the month; only with a month.
-    pub day: Option<u8>,
-    /// The last year of a span that begins with `year`.
-    pub until_year: Option<u16>,
-    /// Known only about.
-    pub approximate: bool,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+}
+
+/// A date, or a stretch of time, as it is known.
+///
+/// Written in EDTF: `1971`, `1971-04`, `1971-04-30`; `1971?` unsure, `1971~` about, `1971%` both; `197X`, `19XX`, `1971-XX`,
+/// `1971-04-XX` in part unknown; `1971-21` to `1971-24` spring to winter; `1970/1972-05` from and to, `1970/..` without end,
+/// `1970/` with an end that is not known; `[1970, 1972]` one of these.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartialDate {
+    text: String,
+    earliest: Option<CalendarDay>,
+    latest: Option<CalendarDay>,
 }
 
 impl PartialDate {
-    /// A whole year.
-    pub const fn year(year: u16) -> Self {
-        Self { year, month: None, day: None, until_year: None, approximate: false }
+    /// The first day that it may mean; none where it has no beginning, or nobody knows it.
+    pub const fn earliest(&self) -> Option<CalendarDay> {
+        self.earliest
     }
 
-    /// A month of a year.
-    pub const fn month(year: u16, month: u8) -> Self {
-        Self { month: Some(month), ..Self::year(year) }
+    /// The last day that it may mean; none where it has no end, or nobody knows it.
+    pub const fn latest(&self) -> Option<CalendarDay> {
+        self.latest
     }
 
-    /// One day.
-    pub const fn day(year: u16, month: u8, day: u8) -> Self {
-        Self { day: Some(day), ..Self::month(year, month) }
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The stretch from the beginning of this to the end of another; none where they are the wrong way round, or are no
+    /// single dates.
+    pub fn to(&self, end: &Self) -> Option<Self> {
+        Self::read(&format!("{}/{}", self.text, end.text))
     }
 
     /// The date, known only about.
     #[must_use]
-    pub const fn about(self) -> Self {
-        Self { approximate: true, ..self }
+    pub fn about(&self) -> Self {
+        let qualified = |point: &str| match point.as_bytes().last() {
+            None | Some(b'.' | b'~' | b'%') => point.to_owned(),
+            Some(b'?') => format!("{}%", point.trim_end_matches('?')),
+            Some(_) => format!("{point}~"),
+        };
+        let parts: Vec<String> = if let Some(choices) = choices(&self.text) {
+            vec![format!("[{}]", choices.map(qualified).collect::<Vec<_>>().join(", "))]
+        } else {
+            self.text.split('/').map(qualified).collect()
+        };
+        Self::read(&parts.join("/")).unwrap_or_else(|| self.clone())
     }
 
-    /// Whether there is such a date.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let whole = self.day.is_none() || self.month.is_some();
-        let span = self.until_year.is_none_or(|until| self.month.is_none() && (self.year..=9999).contains(&until));
-        let date = || {
-            let year = i16::try_from(self.year).ok()?;
-            let month = i8::try_from(self.month.unwrap_or(1)).ok()?;
-            let day = i8::try_from(self.day.unwrap_or(1)).ok()?;
-            jiff::civil::Date::new(year, month, day).ok()
-        };
-        if whole && span && (1..=9999).contains(&self.year) && date().is_some() {
-            Ok(())
+    /// Reads what is written exactly so.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (earliest, latest) = if let Some(choices) = choices(text) {
+            let points: Vec<_> = choices.map(point).collect::<Option<_>>()?;
+            if !(2..=CHOICES).contains(&points.len()) {
+                return None;
+            }
+            (points.iter().map(|(first, _)| *first).min(), points.iter().map(|(_, last)| *last).max())
+        } else if let Some((from, to)) = text.split_once('/') {
+            let (from, to) = (edge(from)?, edge(to)?);
+            if from.zip(to).is_some_and(|((first, _), (_, last))| first > last) || (from, to) == (None, None) {
+                return None;
+            }
+            (from.map(|(first, _)| first), to.map(|(_, last)| last))
         } else {
-            Err(format!("`{self}` is not a date"))
-        }
+            let (first, last) = point(text)?;
+            (Some(first), Some(last))
+        };
+        Some(Self { text: text.to_owned(), earliest, latest })
     }
+}
+
+type Days = (CalendarDay, CalendarDay);
+
+/// The parts of `[a, b]`.
+fn choices(text: &str) -> Option<std::str::Split<'_, &'static str>> {
+    Some(text.strip_prefix('[')?.strip_suffix(']')?.split(", "))
+}
+
+/// One end of a stretch: a date, or none.
+#[expect(clippy::option_option, reason = "an end that is open is not one that cannot be read")]
+fn edge(text: &str) -> Option<Option<Days>> {
+    match text {
+        "" | ".." => Some(None),
+        text => point(text).map(Some),
+    }
+}
+
+/// The first and the last day of a single date.
+fn point(text: &str) -> Option<Days> {
+    let bare = text.strip_suffix(['?', '~', '%']).unwrap_or(text);
+    let mut parts = bare.split('-');
+    let (year, month, day) = (parts.next()?, parts.next(), parts.next());
+    if parts.next().is_some() {
+        return None;
+    }
+    let (first_year, last_year) = years(year)?;
+    let whole = first_year == last_year;
+    let (first_month, last_month) = match month {
+        None => (1, 12),
+        Some(_) if !whole => return None,
+        Some("XX") => (1, 12),
+        Some(month) => months(two(month)?, day.is_none())?,
+    };
+    let last_of = |year, month| calendar(year, month, 1).map(|date| date.days_in_month().unsigned_abs());
+    let (first_day, last_day) = match day {
+        None => (1, last_of(last_year, last_month)?),
+        Some("XX") => (1, last_of(last_year, last_month)?),
+        Some(_) if month == Some("XX") => return None,
+        Some(day) => (two(day)?, two(day)?),
+    };
+    let day = |year, month, day| calendar(year, month, day).map(|_| CalendarDay { year, month, day });
+    Some((day(first_year, first_month, first_day)?, day(last_year, last_month, last_day)?))
+}
+
+/// The years of four digits, of which the last one or two may be unknown.
+fn years(text: &str) -> Option<(u16, u16)> {
+    let known = text.trim_end_matches('X');
+    let unknown = text.len().checked_sub(known.len())?;
+    let number = |fill: &str| digits(&format!("{known}{}", fill.repeat(unknown))).filter(|_| text.len() == 4);
+    let years = (number("0")?, number("9")?);
+    (unknown <= 2 && years.0 > 0).then_some(years)
+}
+
+/// The first and last month of a month, or of a season, quarter or half of the year, which have no days.
+const fn months(number: u8, whole: bool) -> Option<(u8, u8)> {
+    match number {
+        1..=12 => Some((number, number)),
+        // Which months a season has depends on the hemisphere, and on who asks.
+        21..=32 if whole => Some((1, 12)),
+        33..=36 if whole => Some((3 * (number - 33) + 1, 3 * (number - 33) + 3)),
+        37..=39 if whole => Some((4 * (number - 37) + 1, 4 * (number - 37) + 4)),
+        40..=41 if whole => Some((6 * (number - 40) + 1, 6 * (number - 40) + 6)),
+        _ => None,
+    }
+}
+
+fn two(text: &str) -> Option<u8> {
+    digits(text).filter(|_| text.len() == 2).and_then(|number| u8::try_from(number).ok())
+}
+
+fn digits(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn calendar(year: u16, month: u8, day: u8) -> Option<jiff::civil::Date> {
+    jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 impl fmt::Display for PartialDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.approximate {
-            f.write_str("~")?;
-        }
-        write!(f, "{:04}", self.year)?;
-        self.month.map_or(Ok(()), |month| write!(f, "-{month:02}"))?;
-        self.day.map_or(Ok(()), |day| write!(f, "-{day:02}"))?;
-        self.until_year.map_or(Ok(()), |until| write!(f, "/{until:04}"))
+        f.pad(&self.text)
     }
 }
 
 /// A text that is no date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a date. Write it like 1971, 1971-04, 1971-04-30, ~1971 or 1970/1972")]
+#[error(
+    "`{0}` is not a date. Write it like 1971, 1971-04, 1971-04-30, 1971~ (about), 1971? (unsure), 197X or 1970/1972"
+)]
 pub struct NotADate(String);
 
 impl FromStr for PartialDate {
     type Err = NotADate;
 
-    fn from_str(text: &str) -> Result<Self, NotADate> {
-        let bad = || NotADate(text::shorten(text));
-        let (approximate, rest) = text.trim().strip_prefix('~').map_or((false, text.trim()), |rest| (true, rest));
-        let (rest, until) = rest.split_once('/').map_or((rest, None), |(rest, until)| (rest, Some(until)));
-        let mut parts = rest.split('-');
-        let year = parts.next().unwrap_or_default();
-        let number = |part: &str, digits: usize| {
-            let plain = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
-            plain.then(|| part.parse::<u16>().ok()).flatten().ok_or_else(bad)
+    /// Reads EDTF, and `~1971` for `1971~`.
+    fn from_str(given: &str) -> Result<Self, NotADate> {
+        let bare = given.trim();
+        let date = match bare.strip_prefix('~') {
+            Some(bare) => Self::read(bare).map(|date| date.about()),
+            None => Self::read(bare),
         };
-        let short = |part: &str| number(part, 2).and_then(|number| u8::try_from(number).map_err(|_| bad()));
-        let date = Self {
-            year: number(year, 4)?,
-            month: parts.next().map(short).transpose()?,
-            day: parts.next().map(short).transpose()?,
-            until_year: until.map(|until| number(until, 4)).transpose()?,
-            approximate,
-        };
-        if parts.next().is_some() || date.check().is_err() { Err(bad()) } else { Ok(date) }
+        date.ok_or_else(|| NotADate(text::shorten(given)))
     }
 }
 
@@ -108,15 +199,69 @@ impl FromStr for PartialDate {
 mod tests {
     use super::*;
 
+    fn day(text: &str) -> CalendarDay {
+        text.parse::<PartialDate>().unwrap().earliest().unwrap()
+    }
+
+    /// The examples of EDTF's levels 0 and 1 that a calendar of four digits has, and one-of from level 2.
     #[test]
-    fn dates_keep_their_precision() {
-        for text in ["1971", "1971-04", "1971-04-30", "~1971", "~1971-04", "1970/1972", "2024-02-29", "9999-12-31"] {
+    fn dates_keep_their_precision_and_mean_a_stretch() {
+        for (text, first, last) in [
+            ("1971", "1971-01-01", "1971-12-31"),
+            ("1971-02", "1971-02-01", "1971-02-28"),
+            ("2024-02", "2024-02-01", "2024-02-29"),
+            ("1971-04-30", "1971-04-30", "1971-04-30"),
+            ("1971~", "1971-01-01", "1971-12-31"),
+            ("1971-04?", "1971-04-01", "1971-04-30"),
+            ("1971-04-30%", "1971-04-30", "1971-04-30"),
+            ("197X", "1970-01-01", "1979-12-31"),
+            ("19XX", "1900-01-01", "1999-12-31"),
+            ("1971-XX", "1971-01-01", "1971-12-31"),
+            ("1971-XX-XX", "1971-01-01", "1971-12-31"),
+            ("1971-04-XX", "1971-04-01", "1971-04-30"),
+            ("1971-21", "1971-01-01", "1971-12-31"),
+            ("1971-34", "1971-04-01", "1971-06-30"),
+            ("1971-39", "1971-09-01", "1971-12-31"),
+            ("1971-41~", "1971-07-01", "1971-12-31"),
+            ("1970/1972", "1970-01-01", "1972-12-31"),
+            ("1970-05-02/1970-05", "1970-05-02", "1970-05-31"),
+            ("1970~/1972-06?", "1970-01-01", "1972-06-30"),
+            ("[1970, 1972-06]", "1970-01-01", "1972-06-30"),
+            ("9999-12-31", "9999-12-31", "9999-12-31"),
+            ("0001", "0001-01-01", "0001-12-31"),
+        ] {
             let date: PartialDate = text.parse().unwrap();
             assert_eq!(date.to_string(), text);
-            assert_eq!(date.check(), Ok(()));
+            assert_eq!((date.earliest(), date.latest()), (Some(day(first)), Some(day(last))), "{text}");
         }
-        assert_eq!("1971-04-30".parse(), Ok(PartialDate::day(1971, 4, 30)));
-        assert_eq!(" ~1971-04 ".parse(), Ok(PartialDate::month(1971, 4).about()));
+        for (text, first, last) in [
+            ("1970/..", Some("1970-01-01"), None),
+            ("../1970-05", None, Some("1970-05-31")),
+            ("1970/", Some("1970-01-01"), None),
+            ("/1970", None, Some("1970-12-31")),
+        ] {
+            let date: PartialDate = text.parse().unwrap();
+            assert_eq!((date.earliest(), date.latest()), (first.map(day), last.map(day)), "{text}");
+            assert_eq!(date.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn about_is_said_of_each_part() {
+        for (text, about) in [
+            ("1971", "1971~"),
+            ("1971?", "1971%"),
+            ("1971%", "1971%"),
+            ("1970/1972-06", "1970~/1972-06~"),
+            ("1970/..", "1970~/.."),
+            ("1970/", "1970~/"),
+            ("[1970, 1972?]", "[1970~, 1972%]"),
+        ] {
+            let date: PartialDate = text.parse().unwrap();
+            assert_eq!(date.about().to_string(), about);
+        }
+        assert_eq!(" ~1971-04 ".parse::<PartialDate>().unwrap().to_string(), "1971-04~");
+        assert_eq!("~1970/1972".parse::<PartialDate>().unwrap().to_string(), "1970~/1972~");
     }
 
     #[test]
@@ -127,6 +272,7 @@ mod tests {
             "yesterday",
             "71",
             "0000",
+            "00XX",
             "10000",
             "1971-13",
             "1971-00",
@@ -136,16 +282,38 @@ mod tests {
             "1971-04-30-1",
             "1971-",
             "+971",
+            "-971",
             "1971-+4",
             "1972/1970",
-            "1970-01/1972",
             "1970/72",
-            "1970/",
+            "../..",
+            "/",
+            "..",
+            "1XXX",
+            "XXXX",
+            "X971",
+            "197X-04",
+            "1971-XX-04",
+            "1971-21-04",
+            "1971-20",
+            "1971-42",
+            "1971??",
+            "1971~?",
+            "[1970]",
+            "[1970,1972]",
+            "[]",
+            "[1970, 1972",
+            "[1970/1971, 1972]",
+            "1970/1971/1972",
+            "1971-04-30T10:00",
+            "[1, 2]",
+            "[1970, 1971, 1972, 1973, 1974, 1975, 1976, 1977, 1978]",
+            "1971 ",
+            "۱۹۷۱",
         ];
         for text in bad {
-            assert!(text.parse::<PartialDate>().is_err(), "{text}");
+            assert_eq!(PartialDate::read(text), None, "{text}");
         }
-        assert!(PartialDate { day: Some(1), ..PartialDate::year(1971) }.check().is_err(), "a day without a month");
-        assert!(PartialDate::month(1971, 200).check().is_err());
+        assert!("yesterday".parse::<PartialDate>().unwrap_err().to_string().contains("1970/1972"));
     }
 }
