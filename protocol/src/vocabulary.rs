@@ -4,6 +4,7 @@
 mod age_group;
 mod category;
 mod crime_area;
+mod doubt;
 mod grading;
 mod group;
 mod handling;
@@ -15,6 +16,7 @@ mod scheme;
 pub use age_group::AgeGroup;
 pub use category::SubjectCategory;
 pub use crime_area::CrimeArea;
+pub use doubt::Doubt;
 pub use grading::{Accuracy, Admiralty, Grading, Reliability};
 pub use group::{Group, GroupSet};
 pub use handling::{HandlingCode, Pap, Tlp};

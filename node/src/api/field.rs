@@ -1,12 +1,12 @@
 //! Values of fields from the text that people write.
 
-use igain_protocol::record::{self, FieldType, RecordId, Value};
-use igain_protocol::vocabulary::Kind;
+use igain_protocol::record::{self, FieldDef, FieldType, RecordId, Value};
+use igain_protocol::vocabulary::{Doubt, Kind};
 
 use super::types::Field;
 use crate::text;
 
-/// The name and value of a field of a record of `kind`. `refer` finds the record that a reference names by key.
+/// The name and value of a field of a record of `kind`, doubtful where it says so. `refer` finds the record that a reference names by key.
 ///
 /// # Errors
 /// What its type demands.
@@ -17,9 +17,20 @@ pub fn read_field(
 ) -> Result<(String, Value), record::Error> {
     let unknown = || record::Error::UnknownField { kind, field: field.name.chars().take(64).collect() };
     let def = record::field(kind, &field.name).ok_or_else(unknown)?;
+    let value = match field.doubt.map(|doubt| doubt.0) {
+        None => typed(def, field, refer)?,
+        Some(doubt @ Doubt::Unsure) => typed(def, field, refer)?.doubted(doubt),
+        Some(doubt) => Value::Text(field.value.trim().to_owned()).doubted(doubt),
+    };
+    def.check(&value)?;
+    Ok((def.name.to_owned(), value))
+}
+
+/// The value that a text says, as its field has it.
+fn typed(def: &FieldDef, field: &Field, refer: &dyn Fn(&str) -> Option<RecordId>) -> Result<Value, record::Error> {
     let refused = |why: String| record::Error::Value { field: def.name.into(), why };
     let given = field.value.trim();
-    let value = match def.ty {
+    Ok(match def.ty {
         FieldType::Text | FieldType::Country | FieldType::Language | FieldType::Code(_) | FieldType::Identifier(_) => {
             Value::Text(given.to_owned())
         }
@@ -48,9 +59,7 @@ pub fn read_field(
             "no" | "false" => Value::Flag(false),
             _ => return Err(refused(written(given, "yes or no"))),
         },
-    };
-    def.check(&value)?;
-    Ok((def.name.to_owned(), value))
+    })
 }
 
 /// The script in which a name is written, where it tells.
@@ -90,9 +99,11 @@ fn millionths(text: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::types::Text;
 
     fn read(kind: Kind, name: &str, value: &str) -> Result<Value, String> {
-        let field = Field { name: name.into(), value: value.into(), lang: None, script: None, group: None };
+        let field =
+            Field { name: name.into(), value: value.into(), lang: None, script: None, doubt: None, group: None };
         let known = |key: &str| (key == "p1").then(|| RecordId::from_bytes([7; 16]));
         read_field(kind, &field, &known).map(|(_, value)| value).map_err(|error| error.to_string())
     }
@@ -106,6 +117,19 @@ mod tests {
         assert_eq!(read(Kind::Link, "from", "key:p1"), Ok(Value::Reference(RecordId::from_bytes([7; 16]))));
         assert_eq!(read(Kind::Person, "birth-date", "~1971").unwrap().to_string(), "1971~");
         assert_eq!(read(Kind::Phone, "number", " +254 700 1 ").unwrap(), Value::Text("+254 700 1".into()));
+    }
+
+    #[test]
+    fn what_is_doubtful_is_kept_as_it_was_given() {
+        let read = |value: &str, doubt| {
+            let (name, doubt) = ("birth-date".to_owned(), Some(Text(doubt)));
+            let field = Field { name, value: value.into(), lang: None, script: None, doubt, group: None };
+            read_field(Kind::Person, &field, &|_| None).map(|(_, value)| value)
+        };
+        let kept = read(" 03/04/1960 ", Doubt::Ambiguous).unwrap();
+        assert_eq!(kept, Value::Text("03/04/1960".into()).doubted(Doubt::Ambiguous));
+        assert!(read("03/04/1960", Doubt::Unsure).is_err());
+        assert_eq!(read("1960", Doubt::Unsure).unwrap().doubt(), Some(Doubt::Unsure));
     }
 
     #[test]

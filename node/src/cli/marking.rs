@@ -4,7 +4,7 @@ use clap::Args;
 use igain_protocol::caf::CafId;
 use igain_protocol::label::Audience;
 use igain_protocol::time::Day;
-use igain_protocol::vocabulary::{AgeGroup, CrimeArea, Grading, HandlingCode, Pap, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{AgeGroup, CrimeArea, Doubt, Grading, HandlingCode, Pap, SubjectCategory, Tlp};
 
 use crate::api::types::{Field, Text};
 
@@ -46,10 +46,16 @@ pub(super) struct Marking {
     pub(super) retain_until: Option<Day>,
 }
 
-/// A field as it is typed: `name=value`, or `name@ar=value` for a name in a language.
+/// A field as it is typed: `name=value`, `name@ar=value` for a name in a language, `name?=value` for what is unsure, and
+/// `name??=value` for what nobody can read, which is kept as it is.
 pub(super) fn field(text: &str) -> Result<Field, String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| format!("`{text}` is no field. Write it like name=value"))?;
+    let (name, doubt) = match (name.strip_suffix("??"), name.strip_suffix('?')) {
+        (Some(name), _) => (name, Some(Text(Doubt::Unread))),
+        (None, Some(name)) => (name, Some(Text(Doubt::Unsure))),
+        (None, None) => (name, None),
+    };
     let (name, tag) = name.split_once('@').map_or((name, None), |(name, tag)| (name, Some(tag)));
     if name.trim().is_empty() {
         return Err(format!("`{text}` names no field. Write it like name=value"));
@@ -60,6 +66,7 @@ pub(super) fn field(text: &str) -> Result<Field, String> {
         value: value.to_owned(),
         lang: tag.map(str::to_owned),
         script,
+        doubt,
         group: None,
     })
 }
@@ -79,7 +86,10 @@ mod tests {
         assert_eq!((plain.name.as_str(), plain.value.as_str(), plain.lang), ("number", "+254 700=1", None));
         let name = field("name@sr-Cyrl=Петар").unwrap();
         assert_eq!((name.lang.as_deref(), name.script.as_deref()), (Some("sr-Cyrl"), Some("Cyrl")));
-        assert!(field("number").is_err());
+        let doubt = |text| field(text).map(|field| (field.name, field.doubt.map(|doubt| doubt.0)));
+        assert_eq!(doubt("birth-date?=1971"), Ok(("birth-date".into(), Some(Doubt::Unsure))));
+        assert_eq!(doubt("name@ar??=x"), Ok(("name".into(), Some(Doubt::Unread))));
+        assert!(field("number").is_err() && field("?=x").is_err());
         assert!(field("=x").is_err());
     }
 }

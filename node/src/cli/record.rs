@@ -76,6 +76,8 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Fields are written name=value; a name may say its language, name@ar=…. `igain record schema KIND` lists them. \
+Write name?=value for what is unsure, and name??=value for what nobody can read: it is kept as it is given. \
+Dates are 1971, 1971-04, 1971-04-30, 1971~ (about), 197X, 1970/1972. \
 A record without grading, or a person without category, is a draft and not shared.
 
 Examples:

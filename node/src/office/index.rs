@@ -19,7 +19,7 @@ pub(super) fn identifiers(secret: &[u8; 32], record: &Record) -> Vec<IdentifierK
     let region = record.header().owner;
     let mut keys = Vec::new();
     for (def, value) in record.fields() {
-        let (Some(scheme), Value::Text(raw)) = (def.identifier(), value) else { continue };
+        let (Some(scheme), Some(raw)) = (def.identifier(), value.as_text()) else { continue };
         let forms = text::identifier::index_forms(scheme, raw, Some(region.country()));
         keys.extend(forms.iter().map(|form| IdentifierKey::new(secret, scheme, form)));
     }
@@ -31,7 +31,7 @@ pub(super) fn identifiers(secret: &[u8; 32], record: &Record) -> Vec<IdentifierK
 /// What the name index holds of a record.
 fn doc(record: &Record) -> Doc {
     let header = record.header();
-    let names = record.fields().filter_map(|(_, value)| match value {
+    let names = record.fields().filter_map(|(_, value)| match value.known()? {
         Value::Name { text, .. } => Some(text.as_str()),
         _ => None,
     });
@@ -60,7 +60,7 @@ pub(super) fn day(record: &Record) -> Day {
 }
 
 fn happened(record: &Record) -> Option<Day> {
-    record.fields().find_map(|(def, value)| match value {
+    record.fields().find_map(|(def, value)| match value.known()? {
         Value::Date(date) if def.name == "date" => first_day(date),
         _ => None,
     })

@@ -2,7 +2,7 @@
 
 use super::value::Value;
 use super::{Error, value};
-use crate::vocabulary::{Group, Scheme};
+use crate::vocabulary::{Doubt, Group, Scheme};
 
 /// What values a field takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,14 @@ impl FieldDef {
         let refused = |why: String| Error::Value { field: self.name.into(), why };
         value.check().map_err(refused)?;
         match (self.ty, value) {
+            (FieldType::Reference, Value::Doubtful { .. }) => {
+                Err(refused("it takes a record id, without a doubt".into()))
+            }
+            (_, Value::Doubtful { doubt: Doubt::Unsure, value }) => self.check(value),
+            (_, Value::Doubtful { value, .. }) => match **value {
+                Value::Text(ref text) => value::line("what was given", text, value::LINE_LIMIT).map_err(refused),
+                _ => Err(refused("what stands as it was given is a text".into())),
+            },
             (FieldType::Identifier(_), Value::Text(text)) => {
                 value::line("the identifier", text, value::LINE_LIMIT).map_err(refused)
             }

@@ -6,7 +6,7 @@ use super::*;
 use crate::bureau::{BureauId, SigningKey};
 use crate::label::Label;
 use crate::time::{Day, Timestamp};
-use crate::vocabulary::{Group, GroupSet, SubjectCategory, Tlp};
+use crate::vocabulary::{Doubt, Group, GroupSet, SubjectCategory, Tlp};
 
 fn key() -> SigningKey {
     SigningKey::from_seed([7; 32])
@@ -130,6 +130,32 @@ fn content_that_its_kind_does_not_take_is_refused() {
     assert_eq!(person(vec![text("sex", "male"), text("sex", "male")]).check(), Err(Error::Repeated("sex")));
     assert_eq!(Content { revision: 0, ..amina() }.check(), Err(Error::Revision));
     assert_eq!(person(vec![text("role", "courier"); FIELDS_LIMIT + 1]).check(), Err(Error::TooManyFields));
+}
+
+/// What nobody could read is kept as it was given, in any field but a reference; what is only unsure must be a value.
+#[test]
+fn any_value_may_be_doubtful() {
+    let with = |name: &str, value: Value| person(vec![(name.into(), value)]).check();
+    let given = |text: &str| Value::Text(text.into());
+    for doubt in [Doubt::Unread, Doubt::Ambiguous] {
+        assert_eq!(with("birth-date", given("03/04/1960").doubted(doubt)), Ok(()));
+        assert_eq!(with("height", given("5'7").doubted(doubt)), Ok(()));
+        assert!(with("birth-date", given("two\nlines").doubted(doubt)).is_err());
+        assert!(with("birth-date", Value::Flag(true).doubted(doubt)).is_err());
+        assert_eq!(given("03/04/1960").doubted(doubt).as_text(), None, "it is not to be found by");
+    }
+    assert_eq!(with("sex", given("male").doubted(Doubt::Unsure)), Ok(()));
+    assert!(with("sex", given("mail").doubted(Doubt::Unsure)).is_err());
+    assert!(with("sex", given("male").doubted(Doubt::Unsure).doubted(Doubt::Unsure)).is_err());
+    assert_eq!(given("male").doubted(Doubt::Unsure).as_text(), Some("male"));
+    let link = |value: Value| {
+        let label = Label::new(Kind::Link, Tlp::Green);
+        Content { label, ..person(vec![("from".into(), value)]) }.check()
+    };
+    let id = RecordId::from_bytes([1; 16]);
+    assert!(
+        link(Value::Reference(id).doubted(Doubt::Unsure)).is_err() && link(given("x").doubted(Doubt::Unread)).is_err()
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(super) use tag::{is_country, is_language};
 use super::RecordId;
 use crate::codec::text;
 use crate::time::Timestamp;
+use crate::vocabulary::Doubt;
 
 /// Most bytes of a text: some eight pages. What is longer is a report, and belongs into several fields or records.
 pub const TEXT_LIMIT: usize = 16 * 1024;
@@ -63,6 +64,13 @@ pub enum Value {
     Reference(RecordId),
     /// Yes or no.
     Flag(bool),
+    /// A value that is doubtful; no reference, and not doubtful twice.
+    Doubtful {
+        /// What about it is.
+        doubt: Doubt,
+        /// The value, or the text that was given in its place.
+        value: Box<Value>,
+    },
 }
 
 impl Value {
@@ -71,9 +79,32 @@ impl Value {
         Self::Name { text: text.into(), lang: None, script: None }
     }
 
-    /// The text of a text or name.
-    pub fn as_text(&self) -> Option<&str> {
+    /// The value, marked as doubtful.
+    #[must_use]
+    pub fn doubted(self, doubt: Doubt) -> Self {
+        Self::Doubtful { doubt, value: Box::new(self) }
+    }
+
+    /// What is doubtful about it.
+    pub const fn doubt(&self) -> Option<Doubt> {
         match self {
+            Self::Doubtful { doubt, .. } => Some(*doubt),
+            _ => None,
+        }
+    }
+
+    /// What it says, where that is known: the value without a mark of doubt, but for what stands as it was given.
+    pub fn known(&self) -> Option<&Self> {
+        match self {
+            Self::Doubtful { doubt: Doubt::Unsure, value } => Some(value),
+            Self::Doubtful { .. } => None,
+            value => Some(value),
+        }
+    }
+
+    /// The text of a text or name, where it is known what it means.
+    pub fn as_text(&self) -> Option<&str> {
+        match self.known()? {
             Self::Text(text) | Self::Name { text, .. } => Some(text),
             _ => None,
         }
@@ -106,6 +137,10 @@ impl Value {
                     && (-180_000_000..=180_000_000).contains(longitude_e6);
                 if inside { Ok(()) } else { Err("the position is not on Earth".into()) }
             }
+            Self::Doubtful { value, .. } => match **value {
+                Self::Doubtful { .. } | Self::Reference(_) => Err("this cannot be doubtful".into()),
+                ref value => value.check(),
+            },
             Self::Date(_) | Self::Moment(_) | Self::Reference(_) | Self::Flag(_) => Ok(()),
         }
     }
@@ -130,6 +165,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) | Self::Name { text, .. } => f.pad(text),
+            Self::Doubtful { value, .. } => value.fmt(f),
             Self::Date(date) => write!(f, "{date}"),
             Self::Moment(at) => write!(f, "{at}"),
             Self::Quantity { amount, unit } => write!(f, "{amount} {unit}"),
@@ -163,6 +199,9 @@ impl<C> Encode<C> for Value {
             Self::Position { latitude_e6, longitude_e6 } => {
                 e.array(3)?.u8(4)?.i32(*latitude_e6)?.i32(*longitude_e6)?.ok()
             }
+            Self::Doubtful { doubt, value } => {
+                e.array(3)?.u8(6)?.encode_with(doubt, ctx)?.encode_with(value, ctx)?.ok()
+            }
             Self::Reference(id) => e.array(2)?.u8(5)?.bytes(id.as_bytes())?.ok(),
         }
     }
@@ -189,6 +228,7 @@ impl<'b, C> Decode<'b, C> for Value {
             (Some(3), 3) => Self::Quantity { amount: d.str()?.to_owned(), unit: d.str()?.to_owned() },
             (Some(3), 4) => Self::Position { latitude_e6: d.i32()?, longitude_e6: d.i32()? },
             (Some(2), 5) => Self::Reference(d.decode_with(ctx)?),
+            (Some(3), 6) => Self::Doubtful { doubt: d.decode_with(ctx)?, value: d.decode_with(ctx)? },
             _ => return Err(decode::Error::message("unknown kind of value").at(at)),
         })
     }

@@ -6,7 +6,7 @@ use igain_protocol::record::{
     Content, Error, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
 };
 use igain_protocol::vocabulary::{
-    AgeGroup, CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+    AgeGroup, CrimeArea, Doubt, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
 };
 use serde_json::{Value as Json, json};
 
@@ -61,9 +61,10 @@ fn person() -> Content {
         ("birth-date", date("1984-03~")),
         ("sex", text("female")),
         ("nationality", text("KE")),
+        ("nationality", text("Somali?").doubted(Doubt::Unread)),
         ("role", text("courier")),
         ("height", Value::Quantity { amount: "1.68".into(), unit: "m".into() }),
-        ("passport", text("BK0012345")),
+        ("passport", text("BK0012345").doubted(Doubt::Unsure)),
         ("remarks", text("Seen in Mombasa,\nwith two others.")),
         ("officer", text("Duty office")),
     ];
@@ -94,8 +95,8 @@ fn signed(content: &Content) -> Record {
     sign(content, &SaltKey::new(KE_SALT), &ke()).unwrap()
 }
 
-fn value(value: &Value) -> Json {
-    match value {
+fn value(given: &Value) -> Json {
+    match given {
         Value::Text(text) => json!(text),
         Value::Name { text, lang, script } => json!([0, text, lang, script]),
         Value::Date(date) => json!([1, date.as_str()]),
@@ -104,6 +105,7 @@ fn value(value: &Value) -> Json {
         Value::Position { latitude_e6, longitude_e6 } => json!([4, latitude_e6, longitude_e6]),
         Value::Reference(id) => json!([5, hex(id.as_bytes())]),
         Value::Flag(flag) => json!(flag),
+        Value::Doubtful { doubt, value: of } => json!([6, doubt.number(), value(of)]),
     }
 }
 

@@ -104,7 +104,14 @@ fn remarks(nth: usize, bytes: usize) -> String {
 
 /// One more record, as somebody adds it by hand.
 pub(super) fn by_hand(nth: usize) -> NewRecord {
-    let field = |name: &str, value: String| Field { name: name.into(), value, lang: None, script: None, group: None };
+    let field = |name: &str, value: String| Field {
+        name: name.into(),
+        value,
+        lang: None,
+        script: None,
+        doubt: None,
+        group: None,
+    };
     NewRecord {
         id: None,
         key: None,

@@ -6,7 +6,7 @@ use igain_protocol::label::{self, Audience};
 use igain_protocol::record::{self, RecordId, Value};
 use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{
-    AgeGroup, CrimeArea, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
+    AgeGroup, CrimeArea, Doubt, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct Field {
     /// The script of a name (ISO 15924).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
+    /// What is doubtful about it; what is unread or ambiguous is written as it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Text<Doubt>>,
     /// The group with which it is disclosed; passed over in what is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Text<Group>>,
@@ -35,11 +38,12 @@ pub struct Field {
 impl Field {
     /// A field of a record.
     pub fn new(def: &record::FieldDef, value: &Value) -> Self {
-        let (lang, script) = match value {
-            Value::Name { lang, script, .. } => (lang.clone(), script.clone()),
+        let (lang, script) = match value.known() {
+            Some(Value::Name { lang, script, .. }) => (lang.clone(), script.clone()),
             _ => (None, None),
         };
-        Self { name: def.name.to_owned(), value: value.to_string(), lang, script, group: Some(Text(def.group)) }
+        let (doubt, group) = (value.doubt().map(Text), Some(Text(def.group)));
+        Self { name: def.name.to_owned(), value: value.to_string(), lang, script, doubt, group }
     }
 }
 

@@ -79,7 +79,8 @@ fn row(field: &Field) -> (String, String) {
         _ => String::new(),
     };
     let lines: Vec<String> = field.value.lines().map(one_line).collect();
-    (format!("{}{tag}", field.name), lines.join("\n"))
+    let doubt = field.doubt.map(|doubt| format!("  ({doubt})")).unwrap_or_default();
+    (format!("{}{tag}", field.name), lines.join("\n") + &doubt)
 }
 
 pub(super) fn records(records: &types::Records, page: &mut Page) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::vocabulary::Kind;
+use crate::vocabulary::{Doubt, Kind};
 
 /// Long enough that it does not occur by chance.
 const TOKEN: &str = "[a-zA-Z0-9éß]{12}";
@@ -42,7 +42,11 @@ fn value(ty: FieldType) -> BoxedStrategy<Value> {
 
 /// A record of any kind, with up to 20 of its fields, in any order, those that may be there twice perhaps twice.
 pub(super) fn content() -> impl Strategy<Value = Content> {
-    let field = |def: &'static FieldDef| value(def.ty).prop_map(move |value| (def, value));
+    let field = |def: &'static FieldDef| {
+        let unsure = prop::bool::weighted(if def.ty == FieldType::Reference { 0.0 } else { 0.1 });
+        (value(def.ty), unsure)
+            .prop_map(move |(value, unsure)| (def, if unsure { value.doubted(Doubt::Unsure) } else { value }))
+    };
     let drawn = select(Kind::ALL).prop_flat_map(move |kind| {
         let fields = (0..fields(kind).len()).prop_flat_map(move |place| field(&fields(kind)[place]));
         (Just(kind), prop::collection::vec(fields, 0..20))
