@@ -134,10 +134,11 @@ mod tests {
     use super::super::{Letter, LetterKind};
     use super::*;
     use crate::bureau::SigningKey;
+    use crate::caf::CafId;
     use crate::label::{Label, LabelDigest};
-    use crate::record::{Content, RecordId, SaltKey};
-    use crate::time::Timestamp;
-    use crate::vocabulary::{GroupSet, Kind, Tlp};
+    use crate::record::{Content, RecordId, SaltKey, Value};
+    use crate::time::{Day, Timestamp};
+    use crate::vocabulary::{GroupSet, Kind, SubjectCategory, Tlp};
 
     fn put(record: u8) -> Entry {
         Entry::Put { groups: GroupSet::ALL, record: vec![record] }
@@ -201,6 +202,64 @@ mod tests {
         let framing = codec::encode(&Item::Run(Run { entries: vec![Entry::Complete], ..run.clone() })).len() - 2;
         assert_eq!(bytes.len(), framing + alone - 2 * (9 + label));
         assert_eq!(codec::decode::<Item>(&bytes), Ok(Item::Run(run)));
+    }
+
+    /// What a record costs beside what somebody wrote into it: a person of 20 fields, in a file, behind another one. Seen to
+    /// fail with a salt for each field.
+    #[test]
+    fn a_record_takes_little_more_than_what_it_says() {
+        let text = |name: &str, bytes: usize| (name.to_owned(), Value::Text("x".repeat(bytes)));
+        let name = |name: &str, text: &str| (name.to_owned(), Value::name(text));
+        let fields = vec![
+            name("name", "Amina Wanjiru Kamau"),
+            name("name", "أمينة وانجيرو كاماو"),
+            name("alias", "Mama Pwani"),
+            ("birth-date".to_owned(), Value::Date("1984-03-17".parse().unwrap())),
+            text("sex", 6),
+            text("nationality", 2),
+            text("birth-place", 14),
+            text("role", 21),
+            text("address", 44),
+            text("passport", 9),
+            text("national-id", 8),
+            text("phone", 16),
+            text("remarks", 300),
+            text("case-number", 16),
+            text("source-id", 12),
+            text("source", 30),
+            text("source-reference", 20),
+            text("officer", 36),
+            text("officer-contact", 40),
+        ];
+        let said: usize = fields.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+        let mut fields = [fields, vec![text("remarks", 866 - said - "remarks".len())]].concat();
+        for (name, value) in &mut fields {
+            // Of a code or country, only some are taken.
+            match name.as_str() {
+                "sex" => *value = Value::Text("female".into()),
+                "nationality" => *value = Value::Text("KE".into()),
+                _ => {}
+            }
+        }
+        let label = Label { caf: Some(CafId::from_bytes([9; 16])), ..Label::new(Kind::Person, Tlp::Amber) };
+        let label = Label { category: Some(SubjectCategory::Suspect), ..label }.graded("B2".parse().unwrap());
+        let record = |nth: u8| {
+            let content = Content {
+                id: RecordId::from_bytes([nth; 16]),
+                revision: 1,
+                owner: "KE".parse().unwrap(),
+                label: label.clone(),
+                created: Timestamp::from_ms(1_795_000_000_000),
+                modified: Timestamp::from_ms(1_795_000_000_000),
+                retain_until: Some(Day::from_days(25_000)),
+                fields: fields.clone(),
+            };
+            let record = record::sign(&content, &SaltKey::new([2; 32]), &SigningKey::from_seed([1; 32])).unwrap();
+            Entry::Put { groups: GroupSet::ALL, record: record.as_bytes().to_vec() }
+        };
+        let of = |entries| codec::encode(&Item::Run(run(entries))).len();
+        let bytes = of(vec![record(1), record(2)]) - of(vec![record(1)]);
+        assert!((1_000..=1_090).contains(&bytes), "{bytes}");
     }
 
     #[test]
