@@ -24,7 +24,7 @@ pub(crate) use envelope::{is_short, lengthened, shortened, split};
 pub use field::{FieldDef, FieldType};
 pub use header::Header;
 pub use id::{NotAnId, RecordId};
-pub use kind::{field, fields};
+pub use kind::{field, fields, number};
 pub use newer::Newer;
 pub use redact::redact_bytes;
 pub use tombstone::Tombstone;

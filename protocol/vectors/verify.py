@@ -230,6 +230,12 @@ def check_record(vector):
     expect(redacted, vector["redacted"], "redacted")
 
 
+def check_fields(vector):
+    for kind in vector["kinds"]:
+        numbers = [field["number"] for field in kind["fields"]]
+        refuse(len(set(numbers)) != len(numbers), f"two fields of {kind['name']} with one number")
+
+
 def check_refused_records(vector):
     for case in vector["cases"]:
         try:
@@ -254,6 +260,7 @@ CHECKS = {
     "record": check_record,
     "redacted": check_record,
     "refused-records": check_refused_records,
+    "fields": check_fields,
     "tombstone": check_tombstone,
 }
 

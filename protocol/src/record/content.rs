@@ -3,7 +3,7 @@
 use super::envelope::{self, Envelope, Rest};
 use super::header::{self, Header};
 use super::kind::{self, Seen};
-use super::{Error, FIELDS_LIMIT, FieldDef, RECORD_LIMIT, Record, RecordId, SaltKey, Value, part};
+use super::{Error, FIELDS_LIMIT, RECORD_LIMIT, Record, RecordId, SaltKey, Value, part};
 use crate::bureau::{BureauId, SigningKey};
 use crate::codec::{self, Typ, text};
 use crate::label::Label;
@@ -41,7 +41,7 @@ impl Content {
     }
 
     /// What each field is, once all of them have been checked.
-    fn checked_fields(&self) -> Result<Vec<&'static FieldDef>, Error> {
+    fn checked_fields(&self) -> Result<Vec<part::Placed>, Error> {
         self.label.check()?;
         if self.revision == 0 {
             return Err(Error::Revision);
@@ -53,13 +53,13 @@ impl Content {
         self.fields.iter().map(|(name, value)| self.checked_field(&mut seen, name, value)).collect()
     }
 
-    fn checked_field(&self, seen: &mut Seen, name: &str, value: &Value) -> Result<&'static FieldDef, Error> {
+    fn checked_field(&self, seen: &mut Seen, name: &str, value: &Value) -> Result<part::Placed, Error> {
         let kind = self.label.kind;
         let found = kind::find(kind, name);
         let (place, def) = found.ok_or_else(|| Error::UnknownField { kind, field: text::shorten(name) })?;
         def.check(value)?;
         match seen.admits(place, def) {
-            true => Ok(def),
+            true => Ok((place, def)),
             false => Err(Error::Repeated(def.name)),
         }
     }
@@ -87,9 +87,16 @@ impl Content {
 pub fn sign(content: &Content, salts: &SaltKey, key: &SigningKey) -> Result<Record, Error> {
     let defs = content.checked_fields()?;
     let order = part::arrange(&defs);
-    let field = |index: &usize| content.fields.get(*index);
-    let parts: Vec<Vec<u8>> =
-        order.iter().map(|part| part::encode(part.iter().filter_map(field).collect::<Vec<_>>().into_iter())).collect();
+    let kind = content.label.kind;
+    let field = |index: &usize| {
+        let ((place, def), (_, value)) = defs.get(*index).zip(content.fields.get(*index))?;
+        Some((kind::number_of(kind, *place), *def, value))
+    };
+    let part = |part: &Vec<usize>| {
+        let fields: Vec<_> = part.iter().filter_map(field).map(|(number, _, value)| (number, value)).collect();
+        part::encode(fields.into_iter())
+    };
+    let parts: Vec<Vec<u8>> = order.iter().map(part).collect();
     let rest = Rest::Nothing(salts.seed(content.id, content.revision, &parts));
     let header = Header::of(content);
     let label = header.label.canonical();
@@ -108,7 +115,6 @@ pub fn sign(content: &Content, salts: &SaltKey, key: &SigningKey) -> Result<Reco
     }
     envelope.signature = codec::sign_apart(Typ::Record, &envelope.payload()?, key);
     let bytes = envelope.encode(&parts, &envelope.rest);
-    let fields = order.iter().flatten();
-    let fields = fields.filter_map(|index| Some((*defs.get(*index)?, field(index)?.1.clone()))).collect();
+    let fields = order.iter().flatten().filter_map(field).map(|(_, def, value)| (def, value.clone())).collect();
     Ok(Record::new(header, fields, false, bytes))
 }

@@ -43,6 +43,34 @@ pub fn field(kind: Kind, name: &str) -> Option<&'static FieldDef> {
     fields(kind).iter().find(|field| field.name == name)
 }
 
+/// Fields that every kind has have the numbers below this.
+const COMMON_LIMIT: usize = 16;
+/// How many there are; they stand last.
+const COMMON: usize = 7;
+
+/// The number that stands for a field of a kind on the wire; none where the kind has no such field. It is made from the
+/// place of the field, so that fields are added behind those of their sort, and stay for ever.
+pub fn number(kind: Kind, name: &str) -> Option<u64> {
+    find(kind, name).map(|(place, _)| number_of(kind, place))
+}
+
+/// The number of the field at a place.
+pub(super) const fn number_of(kind: Kind, place: usize) -> u64 {
+    let own = fields(kind).len() - COMMON;
+    (if place < own { COMMON_LIMIT + place } else { place - own }) as u64
+}
+
+/// The field of a kind with a number, and its place.
+pub(super) fn numbered(kind: Kind, number: u64) -> Option<(usize, &'static FieldDef)> {
+    let number = usize::try_from(number).ok()?;
+    let own = fields(kind).len() - COMMON;
+    let place = match number.checked_sub(COMMON_LIMIT) {
+        Some(place) => Some(place).filter(|place| *place < own)?,
+        None => own + number,
+    };
+    fields(kind).get(place).map(|def| (place, def))
+}
+
 /// One field of a kind, and its place among them.
 pub(super) fn find(kind: Kind, name: &str) -> Option<(usize, &'static FieldDef)> {
     fields(kind).iter().enumerate().find(|(_, field)| field.name == name)
@@ -122,6 +150,23 @@ mod tests {
             assert!(names.len() <= 64, "{kind} has more fields than `Seen` has bits");
             for field in fields(*kind) {
                 assert_eq!(field.identifier().is_some(), field.group == Group::Identifiers, "{kind} {}", field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn each_field_has_one_number() {
+        let common: Vec<_> = fields(Kind::Phone).iter().rev().take(COMMON).map(|field| field.name).collect();
+        for kind in Kind::ALL {
+            let named = |field: &FieldDef| number(*kind, field.name).unwrap();
+            let numbers: BTreeSet<_> = fields(*kind).iter().map(named).collect();
+            assert_eq!(numbers.len(), fields(*kind).len(), "{kind}");
+            for field in fields(*kind) {
+                assert_eq!(numbered(*kind, named(field)).map(|(_, found)| found.name), Some(field.name));
+                assert_eq!(common.contains(&field.name), named(field) < COMMON_LIMIT as u64, "{kind} {}", field.name);
+            }
+            for none in [COMMON as u64, 15, 16 + fields(*kind).len() as u64, u64::MAX] {
+                assert!(numbered(*kind, none).is_none(), "{kind} {none}");
             }
         }
     }

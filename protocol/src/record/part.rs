@@ -1,5 +1,5 @@
-//! The parts of a record: the fields that are disclosed or withheld together. A part is an array of names and values, by
-//! turns; the fields of one disclosure group are one, and each reference is one of its own.
+//! The parts of a record: the fields that are disclosed or withheld together. A part is an array of numbers of fields
+//! and their values, by turns; the fields of one disclosure group are one, and each reference is one of its own.
 
 use minicbor::{Decoder, Encoder};
 
@@ -12,22 +12,25 @@ pub(super) fn rank(def: &FieldDef) -> (Group, bool) {
     (def.group, def.ty == FieldType::Reference)
 }
 
+/// A field of a kind: its place among the fields of the kind, and what it is.
+pub(super) type Placed = (usize, &'static FieldDef);
+
 /// Sorts fields into parts, and tells the order in which they stand in there.
-pub(super) fn arrange(defs: &[&'static FieldDef]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..defs.len()).collect();
-    let rank = |index: usize| defs.get(index).map(|def| rank(def));
+pub(super) fn arrange(fields: &[Placed]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..fields.len()).collect();
+    let rank = |index: usize| fields.get(index).map(|(_, def)| rank(def));
     order.sort_by_key(|index| rank(*index));
     let together = |a: &usize, b: &usize| rank(*a) == rank(*b) && rank(*a).is_some_and(|(_, reference)| !reference);
     order.chunk_by(together).map(<[usize]>::to_vec).collect()
 }
 
-/// The bytes of a part with these fields.
-pub(super) fn encode<'a>(fields: impl ExactSizeIterator<Item = &'a (String, Value)>) -> Vec<u8> {
+/// The bytes of a part with these fields, of which each is given by its number and value.
+pub(super) fn encode<'a>(fields: impl ExactSizeIterator<Item = (u64, &'a Value)>) -> Vec<u8> {
     let mut e = Encoder::new(Vec::with_capacity(128));
     let written: Result<(), minicbor::encode::Error<std::convert::Infallible>> = (|| {
         e.array(2 * fields.len() as u64)?;
-        for (name, value) in fields {
-            e.str(name)?.encode(value)?;
+        for (number, value) in fields {
+            e.u64(number)?.encode(value)?;
         }
         Ok(())
     })();
@@ -35,15 +38,15 @@ pub(super) fn encode<'a>(fields: impl ExactSizeIterator<Item = &'a (String, Valu
     e.into_writer()
 }
 
-/// A field of a kind: its place among the fields of the kind, what it is, and its value.
+/// A field of a part: its place among the fields of the kind, what it is, and its value.
 pub(super) type Field = (usize, &'static FieldDef, Value);
 
 /// Reads the fields of a part.
 pub(super) fn decode(part: &[u8], kind: Kind) -> Result<Vec<Field>, Error> {
     let Pairs(pairs) = codec::decode(part)?;
-    let known = |(name, value)| {
-        let (place, def) =
-            kind::find(kind, name).ok_or_else(|| Error::UnknownField { kind, field: text::shorten(name) })?;
+    let known = |(number, value): (u64, Value)| {
+        let unknown = || Error::UnknownField { kind, field: number.to_string() };
+        let (place, def) = kind::numbered(kind, number).ok_or_else(unknown)?;
         Ok((place, def, value))
     };
     pairs.into_iter().map(known).collect()
@@ -59,8 +62,8 @@ pub(super) fn may_disclose(
 ) -> Result<bool, Error> {
     let mut d = Decoder::new(part);
     for _ in 0..count(&mut d).map_err(malformed)? {
-        let name = d.str().map_err(malformed)?;
-        let may = match kind::find(kind, name) {
+        let number = d.u64().map_err(malformed)?;
+        let may = match kind::numbered(kind, number) {
             Some((_, def)) if !groups.contains(def.group) => false,
             Some((_, def)) if def.ty == FieldType::Reference => match d.decode().map_err(malformed)? {
                 Value::Reference(id) => may_refer(id),
@@ -76,12 +79,12 @@ pub(super) fn may_disclose(
     Ok(true)
 }
 
-struct Pairs<'b>(Vec<(&'b str, Value)>);
+struct Pairs(Vec<(u64, Value)>);
 
-impl<'b> minicbor::Decode<'b, ()> for Pairs<'b> {
+impl<'b> minicbor::Decode<'b, ()> for Pairs {
     fn decode(d: &mut Decoder<'b>, _: &mut ()) -> Result<Self, minicbor::decode::Error> {
         let count = count(d)?;
-        (0..count).map(|_| Ok((d.str()?, d.decode()?))).collect::<Result<_, _>>().map(Self)
+        (0..count).map(|_| Ok((d.u64()?, d.decode()?))).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -90,7 +93,7 @@ fn count(d: &mut Decoder<'_>) -> Result<usize, minicbor::decode::Error> {
     let items = d.array()?.and_then(|items| usize::try_from(items).ok()).filter(|items| *items <= 2 * FIELDS_LIMIT);
     match items {
         Some(items) if items > 0 && items % 2 == 0 => Ok(items / 2),
-        _ => Err(minicbor::decode::Error::message("a part is no array of names and values").at(d.position())),
+        _ => Err(minicbor::decode::Error::message("a part is no array of numbers and values").at(d.position())),
     }
 }
 

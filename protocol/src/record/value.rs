@@ -191,7 +191,13 @@ impl<C> Encode<C> for Value {
             Self::Text(text) => e.str(text)?.ok(),
             Self::Flag(flag) => e.bool(*flag)?.ok(),
             Self::Name { text, lang, script } => {
-                e.array(4)?.u8(0)?.str(text)?.encode_with(lang, ctx)?.encode_with(script, ctx)?.ok()
+                // What nobody knows is left out at the end.
+                let known = if script.is_some() { 2 } else { u64::from(lang.is_some()) };
+                e.array(2 + known)?.u8(0)?.str(text)?;
+                if known > 0 {
+                    e.encode_with(lang, ctx)?;
+                }
+                if known > 1 { e.encode_with(script, ctx)?.ok() } else { Ok(()) }
             }
             Self::Date(date) => e.array(2)?.u8(1)?.str(date.as_str())?.ok(),
             Self::Moment(at) => e.array(2)?.u8(2)?.u64(at.as_ms())?.ok(),
@@ -217,8 +223,14 @@ impl<'b, C> Decode<'b, C> for Value {
         }
         let at = d.position();
         Ok(match (d.array()?, d.u8()?) {
-            (Some(4), 0) => {
-                Self::Name { text: d.str()?.to_owned(), lang: d.decode_with(ctx)?, script: d.decode_with(ctx)? }
+            (Some(parts @ 2..=4), 0) => {
+                let text = d.str()?.to_owned();
+                let lang: Option<String> = if parts > 2 { d.decode_with(ctx)? } else { None };
+                let script: Option<String> = if parts > 3 { d.decode_with(ctx)? } else { None };
+                if (parts == 3 && lang.is_none()) || (parts == 4 && script.is_none()) {
+                    return Err(decode::Error::message("a name with nothing at its end").at(at));
+                }
+                Self::Name { text, lang, script }
             }
             (Some(2), 1) => {
                 let date = PartialDate::read(d.str()?);

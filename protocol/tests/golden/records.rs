@@ -3,7 +3,8 @@
 use igain_protocol::bureau::SigningKey;
 use igain_protocol::label::{Audience, Label};
 use igain_protocol::record::{
-    Content, Error, Record, RecordId, SaltKey, Tombstone, Unverified, Value, redact_bytes, sign,
+    Content, Error, FieldDef, FieldType, Record, RecordId, SaltKey, Tombstone, Unverified, Value, fields, number,
+    redact_bytes, sign,
 };
 use igain_protocol::vocabulary::{
     AgeGroup, CrimeArea, Doubt, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
@@ -98,6 +99,8 @@ fn signed(content: &Content) -> Record {
 fn value(given: &Value) -> Json {
     match given {
         Value::Text(text) => json!(text),
+        Value::Name { text, lang: None, script: None } => json!([0, text]),
+        Value::Name { text, lang, script: None } => json!([0, text, lang]),
         Value::Name { text, lang, script } => json!([0, text, lang, script]),
         Value::Date(date) => json!([1, date.as_str()]),
         Value::Moment(at) => json!([2, at.as_ms()]),
@@ -141,7 +144,7 @@ fn input(record: &Record) -> Json {
         "created_ms": header.created.as_ms(),
         "modified_ms": header.modified.as_ms(),
         "retain_until_days": header.retain_until.unwrap().as_days(),
-        "fields": record.fields().map(|(def, given)| json!([def.name, value(given)])).collect::<Vec<_>>(),
+        "fields": record.fields().map(|(def, given)| json!([number(label.kind, def.name), value(given)])).collect::<Vec<_>>(),
     })
 }
 
@@ -154,6 +157,28 @@ fn check_record(file: &str, description: &str, bytes: &[u8]) {
         file,
         &json!({ "name": file, "description": description, "keys": keys, "input": input, "redacted": redacted, "bytes": hex(bytes) }),
     );
+}
+
+/// Every field that a record can have, for whoever reads and writes without this crate.
+#[test]
+fn the_fields_are_as_they_were() {
+    let field = |kind: Kind, def: &FieldDef| {
+        let codes = if let FieldType::Code(codes) = def.ty { json!(codes) } else { Json::Null };
+        json!({
+            "number": number(kind, def.name),
+            "name": def.name,
+            "type": def.identifier().map_or(def.ty.name(), |_| "identifier"),
+            "codes": codes,
+            "group": def.group.number(),
+            "many": def.many,
+        })
+    };
+    let kinds = Kind::ALL.iter().map(|kind| {
+        let fields: Vec<_> = fields(*kind).iter().map(|def| field(*kind, def)).collect();
+        json!({ "number": kind.number(), "name": kind.code(), "fields": fields })
+    });
+    let description = "The fields of each kind of record";
+    check("fields", &json!({ "name": "fields", "description": description, "kinds": kinds.collect::<Vec<_>>() }));
 }
 
 #[test]
@@ -217,13 +242,14 @@ fn the_refused_records_are_as_they_were() {
     let mut short = redacted[..last].to_vec();
     short[first - 1] -= 1;
     let earlier = signed(&Content { revision: 1, ..person() }).as_bytes().to_vec();
+    let alias = |field| [&[number(Kind::Person, field).unwrap() as u8], &b"\x82\x00\x6aMama Pwani"[..]].concat();
     let signature = |record: &[u8]| {
         let at = record.windows(2).position(|window| window == b"\x58\x40").unwrap();
         record[at..at + 66].to_vec()
     };
     let cases = [
         ("value", "another value in a field", spliced(&good, b"BK0012345", b"BK0012346")),
-        ("name", "another name of a field", spliced(&good, b"\x65alias", b"\x65aliaz")),
+        ("field", "the number of another field", spliced(&good, &alias("alias"), &alias("name"))),
         ("head", "another handling note in the head", spliced(&good, b"Call before", b"Call betore")),
         ("signature", "the signature of another revision", spliced(&good, &signature(&good), &signature(&earlier))),
         ("order", "digests out of order", disorder),
