@@ -89,6 +89,10 @@ impl Unverified {
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let envelope = Envelope::decode(bytes)?;
         let header = Header::decode(&envelope.described()?)?;
+        if header.label.canonical() != envelope.label {
+            // What is not known of a label may restrict, and the owner recalls the whole of it.
+            return Err(codec::Error::Content("its label says something that is not known here".into()).into());
+        }
         let claim = envelope.claim()?;
         let mut seen = Seen::default();
         let mut fields = Fields::new();
