@@ -39,8 +39,7 @@ fn told(lines: &[Value], what: &str) -> Vec<Value> {
     lines.iter().filter(|line| !line[what].is_null()).cloned().collect()
 }
 
-/// Seen to fail when a record left out what the one before it did not say, and when the salts were drawn otherwise than the
-/// text has it.
+/// Seen to fail when the salts were drawn otherwise than the text has it.
 #[test]
 fn a_stranger_follows_a_node_by_the_text_alone() {
     let Some(python) = python() else {

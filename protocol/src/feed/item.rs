@@ -205,7 +205,7 @@ mod tests {
     }
 
     /// What a record costs beside what somebody wrote into it: a person of eight fields with values of 866 bytes, in a file,
-    /// behind another one. Seen to fail with a salt for each field.
+    /// behind another one. Seen to fail when key and label travel with each record.
     #[test]
     fn a_record_takes_little_more_than_what_it_says() {
         let text = |name: &str, value: &str| (name.to_owned(), Value::Text(value.into()));
