@@ -241,6 +241,27 @@ mod tests {
         assert!((1_000..=1_050).contains(&bytes), "{bytes}");
     }
 
+    /// L16: what many short records grow to is bounded. Seen to fail when a label of any length was shared by records of any
+    /// length.
+    #[test]
+    fn a_run_does_not_grow_without_bound() {
+        let record = |label: usize| {
+            let mut e = Encoder::new(vec![0x86]);
+            e.bytes(&[0; 8]).unwrap().bytes(&vec![7; label]).unwrap().bytes(&[0; 80]).unwrap();
+            Entry::Put { groups: GroupSet::ALL, record: e.into_writer() }
+        };
+        let short = |bytes: usize| {
+            let record = [vec![0x84], vec![0x40; bytes]].concat();
+            Entry::Put { groups: GroupSet::ALL, record }
+        };
+        let read = |entries| codec::decode::<Item>(&codec::encode(&Item::Run(run(entries))));
+        assert!(read(vec![record(8_000), short(80)]).is_ok());
+        assert!(read(vec![record(8_000), short(5)]).is_err());
+        assert!(read(vec![record(9_000), short(80)]).is_err());
+        let alike = vec![record(9_000), record(9_000)];
+        assert_eq!(read(alike.clone()), Ok(Item::Run(run(alike))), "it is said in each");
+    }
+
     #[test]
     fn a_record_that_leaves_out_what_nobody_said_is_refused() {
         let bytes = codec::encode(&Item::Run(run(vec![Entry::Complete, put(0x84)])));

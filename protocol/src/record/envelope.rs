@@ -22,6 +22,12 @@ const WHOLE: u8 = 0x86;
 /// The head of one that leaves out what it shares with the record before.
 const SHORT: u8 = 0x84;
 
+/// Most bytes that a record may share with the one before: more than the longest label takes with the key. What is longer is
+/// said in each record.
+const SHARED_LIMIT: usize = 8 * 1024;
+/// What follows in a record has at least its signature, so that what many short ones grow to is bounded by what came.
+const OWN_LEAST: usize = 66;
+
 /// The keys of label and root in what is signed: the last two of one byte, all others stand before.
 pub(super) const LABEL: u8 = 22;
 const ROOT: u8 = 23;
@@ -177,13 +183,14 @@ pub(super) fn head_of(described: &[u8], label: &[u8]) -> Vec<u8> {
     head
 }
 
-/// What a record may share with the one before, its key and label, and all behind; none where the bytes are no record.
+/// What a record may share with the one before, its key and label, and all behind; none where the bytes are no record, or
+/// that is too long to be shared.
 pub(crate) fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
     let (head, rest) = record.split_first()?;
     let mut d = Decoder::new(rest);
     d.bytes().ok().filter(|_| *head == WHOLE)?;
     d.skip().ok()?;
-    rest.split_at_checked(d.position())
+    rest.split_at_checked(d.position()).filter(|(shared, _)| shared.len() <= SHARED_LIMIT)
 }
 
 /// The bytes of a record of which `own` is all behind what it shares with the one before.
@@ -193,7 +200,7 @@ pub(crate) fn shortened(own: &[u8]) -> Vec<u8> {
 
 /// The whole record of one that was shortened; none where it was not.
 pub(crate) fn lengthened(record: &[u8], shared: &[u8]) -> Option<Vec<u8>> {
-    let own = record.strip_prefix(&[SHORT])?;
+    let own = record.strip_prefix(&[SHORT]).filter(|own| own.len() >= OWN_LEAST)?;
     Some([&[WHOLE], shared, own].concat())
 }
 
