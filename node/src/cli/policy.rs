@@ -1,5 +1,7 @@
 //! `igain policy`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +32,7 @@ pub(super) enum Policy {
     },
     /// Say which bureaus would gain or lose what, before anything changes
     #[command(after_help = "\
-A line is one bureau and the records of one label: + it gains, - it loses, ± both. GROUPS are the groups of fields that \
+A line is one bureau and records that are marked alike: + it gains, - it loses, ± both. GROUPS are the groups of fields that \
 it would get or lose, BECAUSE the rules that decide.
 
 Examples:
@@ -162,11 +164,11 @@ fn render(change: &PolicyChange, page: &mut Page) {
     };
     let groups =
         |sign: &str, groups: GroupSet| if groups.is_empty() { String::new() } else { format!("{sign}{groups}") };
-    let row = |row: &PlanRow| {
+    let row = |row: &PlanRow, records: u64| {
         [
             sign(row).to_owned(),
             row.peer.to_string(),
-            count(row.records),
+            count(records),
             subject(&row.label),
             row.banner.clone(),
             [groups("+", row.gained.0), groups("-", row.lost.0)].join(" ").trim().to_owned(),
@@ -174,7 +176,21 @@ fn render(change: &PolicyChange, page: &mut Page) {
             row.because.join(", "),
         ]
     };
-    let rows: Vec<_> = change.changes.iter().map(row).collect();
+    // Labels that differ in what is not shown here, and fare alike, are one line.
+    let mut rows: Vec<(&PlanRow, u64)> = Vec::new();
+    let mut lines: HashMap<[String; 8], usize> = HashMap::new();
+    for change in &change.changes {
+        match lines.entry(row(change, 0)) {
+            Entry::Occupied(known) => {
+                rows.iter_mut().skip(*known.get()).take(1).for_each(|row| row.1 += change.records)
+            }
+            Entry::Vacant(free) => {
+                free.insert(rows.len());
+                rows.push((change, change.records));
+            }
+        }
+    }
+    let rows: Vec<_> = rows.into_iter().map(|(change, records)| row(change, records)).collect();
     page.table(["", "BUREAU", "RECORDS", "KIND", "HANDLING", "GROUPS", "CAF", "BECAUSE"], &rows);
     page.blank();
     let sum =

@@ -146,3 +146,22 @@ fn show_prints_the_policy_in_force_and_the_rules_that_come_before_it() {
     ke.write("data/policy.cedar", EVERYTHING);
     assert!(ke.igain(&["policy", "show"]).out.contains("says something else"));
 }
+
+/// A plan is read by people: records that differ in their grading alone, and fare alike, are one line of it. Seen to fail when
+/// each label was a line.
+#[test]
+fn a_plan_has_one_line_for_what_reads_alike() {
+    let bureaus = federation(&["KE", "FR"]);
+    let ke = &bureaus[0];
+    for (number, grading) in [("1", "A1"), ("2", "B2"), ("3", "C3")] {
+        let number = format!("number=+254 700 000 00{number}");
+        ke.json(&["record", "add", "phone", &number, "--tlp", "green", "--grading", grading]);
+    }
+    ke.write("all.cedar", EVERYTHING);
+    let shown = ke.igain(&["policy", "plan", "all.cedar"]).out;
+    assert_eq!(shown.lines().filter(|line| line.starts_with('+')).count(), 1, "{shown}");
+    assert!(shown.contains("More of 3 records would be given"), "{shown}");
+    let plan = ke.json(&["policy", "plan", "all.cedar"]);
+    let gradings: Vec<_> = list(&plan["changes"]).iter().map(|row| row["grading"].clone()).collect();
+    assert_eq!(gradings, ["A1", "B2", "C3"], "{plan}");
+}

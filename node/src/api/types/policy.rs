@@ -2,7 +2,7 @@
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::record::RecordId;
-use igain_protocol::vocabulary::{Group, GroupSet};
+use igain_protocol::vocabulary::{Grading, Group, GroupSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Label, Text};
@@ -51,6 +51,9 @@ pub struct PlanRow {
     pub peer: Text<BureauId>,
     /// The label of the class.
     pub label: Label,
+    /// How reliable its records are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grading: Option<Text<Grading>>,
     /// The label in short.
     pub banner: String,
     /// The groups of fields that it gets besides.
@@ -90,6 +93,9 @@ pub struct Explanation {
     pub peer: Text<BureauId>,
     /// The record's label.
     pub label: Label,
+    /// How reliable it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grading: Option<Text<Grading>>,
     /// The label in short.
     pub banner: String,
     /// The groups that it gets.
@@ -133,6 +139,7 @@ impl From<office::PlanRow> for PlanRow {
         Self {
             peer: Text(row.peer),
             label: Label::from(&row.label),
+            grading: row.label.grading.map(Text),
             banner: row.label.banner(),
             gained: Text(row.gained),
             lost: Text(row.lost),
@@ -165,6 +172,7 @@ impl Explanation {
             record: Text(record),
             peer: Text(explanation.bureau),
             label: Label::from(label),
+            grading: label.grading.map(Text),
             banner: label.banner(),
             granted: Text(explanation.granted),
             decisions: explanation.decisions.iter().map(Decision::from).collect(),
