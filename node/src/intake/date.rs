@@ -281,6 +281,8 @@ mod tests {
             "10.x.1948",
             "Marseille 1948",
             "jui 1948",
+            "2021-22",
+            "2021-22~",
         ] {
             assert_eq!(parse(text, &[]), None, "{text}");
         }

@@ -156,6 +156,12 @@ const fn months(number: u8, whole: bool) -> Option<(u8, u8)> {
     }
 }
 
+/// Whether a single date has a season, quarter or other part of the year in place of its month.
+fn is_season(point: &str) -> bool {
+    let month = point.trim_end_matches(['?', '%']).split_once('-').and_then(|(_, month)| two(month));
+    month.is_some_and(|month| month > 12)
+}
+
 fn two(text: &str) -> Option<u8> {
     digits(text).filter(|_| text.len() == 2).and_then(|number| u8::try_from(number).ok())
 }
@@ -184,9 +190,13 @@ pub struct NotADate(String);
 impl FromStr for PartialDate {
     type Err = NotADate;
 
-    /// Reads EDTF, and `~1971` for `1971~`.
+    /// Reads EDTF as people write it, and `~1971` for `1971~`. Seasons and quarters are refused: `2021-22` is the summer of
+    /// 2021 in EDTF, and the year from 2021 to 2022 in most files.
     fn from_str(given: &str) -> Result<Self, NotADate> {
         let bare = given.trim();
+        if bare.split(['/', '[', ']', ',', ' ', '~']).any(is_season) {
+            return Err(NotADate(text::shorten(given)));
+        }
         let date = match bare.strip_prefix('~') {
             Some(bare) => Self::read(bare).map(|date| date.about()),
             None => Self::read(bare),
@@ -230,8 +240,9 @@ mod tests {
             ("9999-12-31", "9999-12-31", "9999-12-31"),
             ("0001", "0001-01-01", "0001-12-31"),
         ] {
-            let date: PartialDate = text.parse().unwrap();
+            let date = PartialDate::read(text).unwrap();
             assert_eq!(date.to_string(), text);
+            assert_eq!(text.parse() == Ok(date.clone()), !is_season(text.trim_end_matches('~')), "{text}");
             assert_eq!((date.earliest(), date.latest()), (Some(day(first)), Some(day(last))), "{text}");
         }
         for (text, first, last) in [
@@ -313,6 +324,10 @@ mod tests {
         ];
         for text in bad {
             assert_eq!(PartialDate::read(text), None, "{text}");
+        }
+        // What people mean by these, nobody can tell.
+        for text in ["2021-22", "1940-41", "~2021-22", "2021-22?", "2020/2021-22", "[2021-22, 2024]"] {
+            assert!(text.parse::<PartialDate>().is_err(), "{text}");
         }
         assert!("yesterday".parse::<PartialDate>().unwrap_err().to_string().contains("1970/1972"));
     }
