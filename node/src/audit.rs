@@ -44,6 +44,8 @@ pub struct AuditLog {
     disk: Disk,
     store: Store,
     signer: Signer,
+    /// The keys that its checkpoints may be signed with.
+    own: Vec<VerifyingKey>,
     checkpoint: PathBuf,
     /// The end of what was handed to the store; held while entries are chained to it.
     handed: Mutex<Handed>,
@@ -87,11 +89,11 @@ pub struct Summary {
 }
 
 impl AuditLog {
-    /// Opens the log in `dir`, or begins one there.
+    /// Opens the log in `dir`, or begins one there. `own` are the keys that this bureau signs with, and did before.
     ///
     /// # Errors
     /// Where it cannot be opened, or its end is not what the last checkpoint says.
-    pub fn open(dir: &Path, key: &StoreKey, own: &VerifyingKey, signer: Signer) -> Result<Self, Error> {
+    pub fn open(dir: &Path, key: &StoreKey, own: &[VerifyingKey], signer: Signer) -> Result<Self, Error> {
         Self::open_on(&Disk::files(), dir, key, own, signer)
     }
 
@@ -99,7 +101,13 @@ impl AuditLog {
     ///
     /// # Errors
     /// As for [`AuditLog::open`].
-    pub fn open_on(disk: &Disk, dir: &Path, key: &StoreKey, own: &VerifyingKey, signer: Signer) -> Result<Self, Error> {
+    pub fn open_on(
+        disk: &Disk,
+        dir: &Path,
+        key: &StoreKey,
+        own: &[VerifyingKey],
+        signer: Signer,
+    ) -> Result<Self, Error> {
         let options = Options {
             cache_bytes: 8 << 20,
             overlay_bytes: 4 << 20,
@@ -115,6 +123,7 @@ impl AuditLog {
             disk: disk.clone(),
             store,
             signer,
+            own: own.to_vec(),
             checkpoint: dir.join("checkpoint"),
             handed: Mutex::new(handed),
             head: Arc::new(Mutex::new(head)),
@@ -123,13 +132,13 @@ impl AuditLog {
         if let Some(lost) = opened.torn_tail {
             tracing::warn!(file = %lost.0.display(), bytes = lost.1, "an audit entry that was never acknowledged was cut");
         }
-        log.check_end(own)?;
+        log.check_end()?;
         Ok(log)
     }
 
     /// The log must reach at least as far as the last checkpoint, and say there what it said then.
-    fn check_end(&self, own: &VerifyingKey) -> Result<(), Error> {
-        let Some(last) = Checkpoint::read(&self.disk, &self.checkpoint, own)? else {
+    fn check_end(&self) -> Result<(), Error> {
+        let Some(last) = Checkpoint::read(&self.disk, &self.checkpoint, &self.own)? else {
             // The first checkpoint is signed before the first entry, so a log with entries has one.
             return if self.last() > 0 { Err(Error::NoCheckpoint) } else { self.sign(Timestamp::from_ms(0)) };
         };
@@ -277,8 +286,8 @@ impl AuditLog {
     ///
     /// # Errors
     /// [`Error::Broken`] names the first bad entry.
-    pub fn verify(&self, own: &VerifyingKey) -> Result<Summary, Error> {
-        let checkpoint = Checkpoint::read(&self.disk, &self.checkpoint, own)?;
+    pub fn verify(&self) -> Result<Summary, Error> {
+        let checkpoint = Checkpoint::read(&self.disk, &self.checkpoint, &self.own)?;
         let end = locked(&self.head).seq;
         let mut head = Head::default();
         while head.seq < end {

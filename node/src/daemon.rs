@@ -6,6 +6,7 @@ mod open;
 mod service;
 mod upkeep;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use igain_protocol::bureau::SignedCard;
@@ -35,14 +36,14 @@ struct Node {
     network: Network,
     replication: Replication,
     upkeep: Upkeep,
-    card: SignedCard,
+    card: Arc<SignedCard>,
 }
 
 /// Makes the books of a new bureau, the first thing in them its card.
 ///
 /// # Errors
 /// Where the data folder cannot be written, or has books already that another key sealed.
-pub fn found(config: &Config, keys: &Keys) -> Result<SignedCard, Error> {
+pub fn found(config: &Config, keys: &Keys) -> Result<Arc<SignedCard>, Error> {
     let opened = open::open(config, keys, &|_| {})?;
     let office = opened.office;
     let card = card::Issuer::new(config, keys).renew(&office)?;

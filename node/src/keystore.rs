@@ -10,6 +10,8 @@ mod passphrase;
 
 use std::path::Path;
 
+use igain_protocol::bureau::BureauId;
+
 pub use error::Error;
 pub use keys::{ENTROPY_BYTES, Keys, Seed};
 pub use passphrase::{CREDENTIAL, PASSPHRASE_MIN, Passphrase, Source};
@@ -54,6 +56,23 @@ pub fn change_passphrase(path: &Path, old: &Passphrase, new: &Passphrase, cost: 
     new.check_strength()?;
     let keys = unlock(path, old)?;
     file::replace(path, &file::seal(&keys, new, cost)?)
+}
+
+/// Puts new keys in the place of those that `bureau` signs and opens with, and with `transport` of the one that it calls
+/// with; the old file stays until the new one is durable.
+///
+/// # Errors
+/// Those of [`unlock`]; [`Error::Rotations`] where that was done too often.
+pub fn rotate(
+    path: &Path,
+    passphrase: &Passphrase,
+    bureau: BureauId,
+    transport: bool,
+    cost: Cost,
+) -> Result<Keys, Error> {
+    let keys = unlock(path, passphrase)?.rotate(bureau, transport)?;
+    file::replace(path, &file::seal(&keys, passphrase, cost)?)?;
+    Ok(keys)
 }
 
 #[cfg(test)]

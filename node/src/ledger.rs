@@ -23,11 +23,11 @@ mod tombstones;
 mod withheld;
 
 pub use cafs::CafRow;
-pub use classes::{Came, ClassIndex, ClassRow, DRAFTS, Extent};
+pub use classes::{Aside, Came, ClassIndex, ClassRow, DRAFTS, Extent};
 pub use events::Event;
 pub use feeds::Deliveries;
 pub use identifiers::IdentifierKey;
-pub use keys::{KeyRow, KeyUse};
+pub use keys::{KeyRow, KeyUse, RevokedFor};
 pub use letters::LetterRow;
 pub use log::{LogEntry, LogRun, Op};
 pub use newer::NewerRow;

@@ -28,6 +28,7 @@ mod people;
 mod policing;
 mod purge;
 mod receive;
+mod revoke;
 mod sent;
 mod serve;
 mod turn;
@@ -37,13 +38,15 @@ mod withdraw;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
-use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey};
+use igain_protocol::bureau::card::Former;
+use igain_protocol::bureau::{BureauId, KeyId, SealingIdentity, SigningKey, VerifyingKey};
+use igain_protocol::parcel;
 use igain_protocol::record::SaltKey;
 use igain_protocol::time::Timestamp;
 use zeroize::Zeroizing;
 
 pub use account::{Actor, Deed};
-pub use ask::{Answer, Hit, NameQuery, Question};
+pub use ask::{Answer, Caution, Hit, NameQuery, Question};
 pub use cafs::{Caf, NewCaf};
 pub use clock::{Clock, TOLERANCE_MS};
 pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
@@ -73,8 +76,12 @@ use turn::Desk;
 pub struct Secrets {
     /// Signs records, letters and parcels.
     pub signing: SigningKey,
+    /// Signed them before, the oldest first.
+    pub former: Vec<Former>,
     /// Opens parcels.
     pub sealing: SealingIdentity,
+    /// Open parcels of those who do not know that key yet, the newest first.
+    pub former_sealing: Vec<SealingIdentity>,
     /// Shows on the network who calls, and proves on the card that this bureau has it.
     pub transport: SigningKey,
     /// Salts commitments.
@@ -91,7 +98,9 @@ impl Secrets {
         let store = StoreKey::from_bytes(*keys.store_key());
         Self {
             signing: keys.signing(),
+            former: keys.former(),
             sealing: keys.sealing(),
+            former_sealing: keys.former_sealing(),
             transport: SigningKey::from_seed(*keys.transport_seed()),
             salt: SaltKey::new(*keys.salt_key()),
             record_id: keys.record_id_secret(),
@@ -101,10 +110,31 @@ impl Secrets {
 }
 
 impl Secrets {
-    /// The public keys that this bureau's card names.
-    fn keys(&self) -> [[u8; 32]; 3] {
+    /// The public keys that this bureau's cards name, or named.
+    fn keys(&self) -> Vec<[u8; 32]> {
         let (signing, transport) = (self.signing.verifying_key(), self.transport.verifying_key());
-        [*signing.as_bytes(), *self.sealing.sealing_key().as_bytes(), *transport.as_bytes()]
+        let verifying = [signing, transport].into_iter().chain(self.former.iter().map(|former| former.key));
+        let sealing = self.sealings().map(|identity| *identity.sealing_key().as_bytes());
+        verifying.map(|key| *key.as_bytes()).chain(sealing).collect()
+    }
+
+    /// What opens parcels, the newest first.
+    fn sealings(&self) -> impl Iterator<Item = &SealingIdentity> {
+        std::iter::once(&self.sealing).chain(&self.former_sealing)
+    }
+
+    /// The content of a sealed parcel.
+    ///
+    /// # Errors
+    /// Where none of this bureau's keys opens it.
+    pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, parcel::Error> {
+        parcel::open(sealed, self.sealings())
+    }
+
+    /// The key to verify with what this bureau is said to have signed with the key `kid`.
+    fn verifying_key(&self, kid: KeyId) -> VerifyingKey {
+        let former = self.former.iter().map(|former| former.key).find(|key| key.key_id() == kid);
+        former.unwrap_or_else(|| self.signing.verifying_key())
     }
 }
 
@@ -175,6 +205,7 @@ impl Office {
         let peers = peers::Peers::load(&parts.ledger)?;
         let cafs = cafs::Cafs::load(&parts.ledger)?;
         let policy = policing::load(&parts.ledger)?;
+        let card = card::load(&parts.ledger)?;
         // The first turn reads the logs again, as after a write that failed.
         let classes = classes::Classes::load(parts.me, &parts.ledger)?;
         let inner = Inner {
@@ -185,7 +216,7 @@ impl Office {
             search: parts.search,
             clock: parts.clock,
             entropy: parts.entropy,
-            memory: Arc::new(Memory::new(parts.me, peers, cafs, classes, policy)),
+            memory: Arc::new(Memory::new(parts.me, peers, cafs, classes, policy, card)),
             desk: Mutex::default(),
             basis: Mutex::default(),
             aligned: AtomicU32::new(u32::MAX),

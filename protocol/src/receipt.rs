@@ -6,7 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::bureau::{BureauId, SigningKey, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, SigningKey, VerifyingKey};
 use crate::codec::{self, Signed, Typ, text};
 use crate::feed::Cursor;
 use crate::record::RecordId;
@@ -112,13 +112,14 @@ pub struct SignedReceipt {
 }
 
 impl SignedReceipt {
-    /// Who the document says answers: to find the key for [`SignedReceipt::verify`], and for nothing else.
+    /// Who the document says answers, and with which key: to find the key for [`SignedReceipt::verify`], and for nothing else.
     ///
     /// # Errors
     /// Bytes that are no receipt.
-    pub fn claimed_bureau(bytes: &[u8]) -> Result<BureauId, Error> {
-        let wire: Wire = codec::decode_version(Signed::parse(Typ::Receipt, bytes)?.payload(), VERSION)?;
-        Ok(wire.from)
+    pub fn claims(bytes: &[u8]) -> Result<(BureauId, KeyId), Error> {
+        let signed = Signed::parse(Typ::Receipt, bytes)?;
+        let wire: Wire = codec::decode_version(signed.payload(), VERSION)?;
+        Ok((wire.from, signed.kid()))
     }
 
     /// Reads a receipt, if it is by `sender` and for `me`.

@@ -5,6 +5,7 @@
 //! settles both directions. Both machines are stepped by `handle(input) -> effects`; whoever drives them does the
 //! reading, storing, sealing and sending, strictly in the order of the effects.
 
+mod card;
 mod delivery;
 mod end;
 mod hello;
@@ -16,6 +17,7 @@ mod subscriber;
 mod taken;
 mod view;
 
+pub use card::CardMessage;
 pub use delivery::Delivery;
 pub use end::End;
 pub use hello::Hello;

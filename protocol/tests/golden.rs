@@ -106,6 +106,7 @@ fn card() -> Card {
             },
             Contact { role: "technical".into(), name: "نيروبي".into(), email: None, phone: None },
         ],
+        former: Vec::new(),
     }
 }
 
@@ -268,7 +269,7 @@ fn the_parcel_is_as_it_was() {
     let parcel = Parcel { from: id("KE"), to: id("FR"), created: at("2026-01-05T00:00:00Z"), items };
     let signed = parcel.sign(&ke());
     let identity = SealingIdentity::from_seed(FR_SEALING);
-    let opens = |bytes: &Vec<u8>| parcel::open(bytes, &identity).is_ok_and(|opened| *opened == signed);
+    let opens = |bytes: &Vec<u8>| parcel::open(bytes, [&identity]).is_ok_and(|opened| *opened == signed);
     let kept = stored("parcel").and_then(|old| old["bytes"].as_str().map(unhex)).filter(opens);
     let sealed = match kept {
         Some(kept) => kept,
@@ -294,7 +295,7 @@ fn the_parcel_is_as_it_was() {
             "bytes": hex(&sealed),
         }),
     );
-    let opened = parcel::open(&sealed, &identity).unwrap();
+    let opened = parcel::open(&sealed, [&identity]).unwrap();
     assert_eq!(Parcel::verify(&opened, id("FR"), (id("KE"), &ke().verifying_key())).unwrap(), parcel);
 }
 

@@ -39,7 +39,7 @@ from verify import Refused, refuse
 TIMEOUT_S = 30
 FRAME_LIMIT = 163_840
 BUDGET, WINDOW = 64 << 20, 4
-PULL, DELIVERY, END, NOTIFY, TAKEN = range(5)
+PULL, DELIVERY, END, NOTIFY, TAKEN, CARD = range(6)
 ZEROS = bytes(16)
 
 
@@ -331,7 +331,7 @@ class Reader:
 
     def parcel(self, sealed):
         signed = pyrage.decrypt(sealed, [self.keys.identity])
-        parcel = verify.verify("parcel", signed, lambda _: self.card[6])
+        parcel = verify.verify("parcel", signed, lambda *_: self.card[6])
         refuse(parcel[1] != self.card[1] or parcel[2] != self.keys.bureau, "a parcel of others")
         for item in parcel[4]:
             yield from self.item(verify.decode(item))
@@ -354,14 +354,14 @@ class Reader:
         for entry in entries:
             if entry[0] == 5 and len(entry) == 3:
                 refuse(feed != 0, "a letter among records")
-                yield {"letter": ("charter", "acceptance", "receipt", "card")[entry[1]] if entry[1] < 4 else entry[1]}
+                yield {"letter": ("charter", "acceptance", "receipt")[entry[1]] if entry[1] < 3 else entry[1]}
                 continue
             refuse(feed != 1 and entry[0] < 5, "a record among letters")
             if entry[0] == 0:
                 whole, before = lengthened(entry[2], before)
                 yield self.record(entry[1], whole)
             elif entry[0] == 1:
-                stone = verify.verify("tombstone", entry[1], lambda _: self.card[6])
+                stone = verify.verify("tombstone", entry[1], self.key_of)
                 yield {"withdrawn": stone[1].hex()}
             elif entry[0] in (2, 3):
                 yield {("gone", "recalled")[entry[0] - 2]: entry[1].hex()}
@@ -370,8 +370,20 @@ class Reader:
             else:
                 yield {"of a later version": entry[0]}
 
+    def key_of(self, _, kid):
+        return verify.key_of(self.card, kid)
+
+    def renew(self, data):
+        """Takes the node's newer card."""
+        card = verify.read_card(data)
+        known = {card[6], *(key for key, _ in card.get(13, []))}
+        refuse(card[1] != self.card[1] or self.card[6] not in known, "the card of another")
+        refuse(card[3] <= self.card[3], "no newer card")
+        self.card = card
+        return {"card": card[3]}
+
     def record(self, groups, data):
-        head, fields, redacted = verify.read_record(data, lambda _: self.card[6])
+        head, fields, redacted = verify.read_record(data, self.key_of)
         refuse(head[3] != self.card[1], "another owner's record")
         names = fields_of(head[22][0])
         told = [[names.get(number, number), verify.plain(value)] for number, value in fields]
@@ -389,7 +401,7 @@ class Reader:
         letters, records = (feed.cursor() for feed in self.feeds)
         mirror = b"".join(struct.pack(">QQ", 0, 0) + ZEROS for _ in self.feeds)
         mirror = hashlib.sha256(b"igain cursors 2" + mirror).digest()[:16]
-        send(stream, PULL, [serial, letters, records, BUDGET, WINDOW, mirror, False, [2, 0]])
+        send(stream, PULL, [serial, letters, records, BUDGET, WINDOW, mirror, False, [2, 0, self.card[3]]])
         parcels = 0
         while True:
             kind, body = receive(stream)
@@ -398,6 +410,8 @@ class Reader:
                     print(json.dumps(told, ensure_ascii=False))
                 parcels += 1
                 send(stream, TAKEN, [serial, parcels])
+            elif kind == CARD:
+                print(json.dumps(self.renew(body)))
             elif kind == END:
                 return body[0]
 

@@ -69,7 +69,7 @@ def decode(data):
 
 
 def verify(kind, data, key_of):
-    """The payload of a signed document; key_of gives the signer's public key for the payload."""
+    """The payload of a signed document; key_of gives the signer's public key for the payload and the id of a key."""
     refuse(len(data) > SIGNED_LIMIT, "too long")
     document = decode(data)
     refuse(not isinstance(document, cbor2.CBORTag) or document.tag != 18, "no COSE_Sign1")
@@ -81,7 +81,7 @@ def verify(kind, data, key_of):
     refuse(len(unprotected) != 0, "something outside the signature")
     content = decode(payload)
     refuse(content.get(0) != 2, "unknown version")
-    key = key_of(content)
+    key = key_of(content, header[4])
     refuse(key in SMALL_ORDER_Y, "weak key")
     refuse(header[4] != hashlib.sha256(key).digest()[:8], "another key")
     message = cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
@@ -93,14 +93,31 @@ def verify(kind, data, key_of):
 
 
 def read_card(data):
-    card = verify("card", data, lambda card: card[6])
+    card = verify("card", data, lambda card, _: card[6])
     refuse(card[7] in SMALL_ORDER_U, "weak sealing key")
     message = b"igain transport 1" + card[1].encode().ljust(8, b"\0") + card[6]
     try:
         Ed25519PublicKey.from_public_bytes(card[8]).verify(card[12], message)
     except (InvalidSignature, ValueError) as error:
         raise Refused("no proof of the transport key") from error
+    former = card.get(13, [])
+    refuse(13 in card and not 1 <= len(former) <= 16, "former keys without end")
+    keys = [key for key, _ in former] + [card[6]]
+    refuse(len({*keys, card[8]}) != len(keys) + 1, "a key twice")
+    for (key, signature), following in zip(former, keys[1:], strict=True):
+        message = b"igain succession 1" + card[1].encode().ljust(8, b"\0") + following
+        refuse(key in SMALL_ORDER_Y, "weak key")
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+        except (InvalidSignature, ValueError) as error:
+            raise Refused("a key that its predecessor has not signed") from error
     return card
+
+
+def key_of(card, kid):
+    """The key of a bureau that a document names."""
+    keys = [key for key, _ in card.get(13, [])]
+    return next((key for key in keys if hashlib.sha256(key).digest()[:8] == kid), card[6])
 
 
 def plain(value):
@@ -142,7 +159,7 @@ def check_refused(vector):
 
 
 def signer(vector):
-    return lambda _: bytes.fromhex(vector["keys"]["signing_public"])
+    return lambda *_: bytes.fromhex(vector["keys"]["signing_public"])
 
 
 def check_charter(vector):

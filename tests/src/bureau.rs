@@ -55,17 +55,27 @@ pub fn office(id: &str, seed: u8, folder: &Path) -> Office {
 /// # Panics
 /// Where what it is put together from cannot be opened.
 pub fn open(id: &str, seed: u8, folder: &Path, now: Timestamp) -> Result<Office, Error> {
-    let keys = keys(seed);
+    open_with(id, &keys(seed), folder, now)
+}
+
+/// As [`open`], with these keys.
+///
+/// # Errors
+/// Why the office does not open.
+///
+/// # Panics
+/// Where what it is put together from cannot be opened.
+pub fn open_with(id: &str, keys: &Keys, folder: &Path, now: Timestamp) -> Result<Office, Error> {
     let key = StoreKey::from_bytes(*keys.store_key());
     let (store, _) = Store::open(&folder.join("store"), &key, Options::default(), &|_| {}).expect("a store");
     let signing = keys.signing();
-    let own = signing.verifying_key();
+    let own = keys.verifying();
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
     let audit = AuditLog::open(&folder.join("audit"), &key, &own, signer).expect("an audit log");
     let (search, applied) = Search::open(&folder.join("search"), &keys.search_key()).expect("an index");
     let parts = Parts {
         me: id.parse().expect("a bureau"),
-        secrets: Secrets::of(&keys),
+        secrets: Secrets::of(keys),
         ledger: Ledger::new(store),
         audit,
         search: Some(search),
@@ -131,6 +141,7 @@ pub fn card(id: BureauId, keys: &Keys, addresses: &[String]) -> SignedCard {
         addresses: addresses.to_vec(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
+        former: keys.former(),
     };
     card.sign(&keys.signing(), &transport).expect("a card")
 }

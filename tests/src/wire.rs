@@ -160,6 +160,7 @@ impl Wire {
                 news: false,
                 budget_bytes: 1 << 20,
                 window: 64,
+                hello: Hello::ours(u64::MAX),
             };
             let before = sent.changes.len();
             if !self.exchange(start, &mut sent) && sent.changes.len() == before {
@@ -198,7 +199,7 @@ impl Wire {
             window: 64,
             mirror: [0; 16],
             news: false,
-            hello: Hello::OURS,
+            hello: Hello::ours(u64::MAX),
         }
     }
 

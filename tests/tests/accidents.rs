@@ -9,6 +9,7 @@
     reason = "a test fails loudly"
 )]
 
+use igain_node::ledger::RevokedFor;
 use igain_node::office::{Actor, Error, HolderState, Office, Outcome};
 use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::caf::{CafId, Charter, Membership, Role, Subset};
@@ -118,7 +119,7 @@ fn a_member_starts_after_a_manager_came_back_with_another_key() {
     let mut bureaus = Bureaus::new();
     let caf = file(&bureaus);
     let fr = &bureaus.offices[1];
-    fr.revoke(Actor::Node, id("KE")).unwrap();
+    fr.revoke(Actor::Node, id("KE"), RevokedFor::Compromised).unwrap();
     let anew = bureau::card(id("KE"), &keys(11), &["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()]);
     fr.enrol(Actor::Node, anew, None, Vec::new()).unwrap();
     bureaus.copy(1);
@@ -147,7 +148,7 @@ fn what_a_revoked_key_answered_does_not_carry_over() {
     let caf = file(&bureaus);
     let ke = &bureaus.offices[0];
     assert_eq!(ke.caf(caf).unwrap().role_of(id("FR")), Some(Role::Contributor));
-    ke.revoke(Actor::Node, id("FR")).unwrap();
+    ke.revoke(Actor::Node, id("FR"), RevokedFor::Compromised).unwrap();
     let anew = bureau::card(id("FR"), &keys(12), &["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()]);
     ke.enrol(Actor::Node, anew, None, Vec::new()).unwrap();
     assert_eq!(ke.caf(caf).unwrap().role_of(id("FR")), None);
@@ -192,7 +193,7 @@ fn a_key_of_another_bureau_is_refused() {
     };
     assert!(matches!(enrol("ZM", 2), Err(Error::ForeignKey(fr)) if fr == id("FR")), "a key in use");
     assert!(matches!(enrol("ZM", 1), Err(Error::ForeignKey(me)) if me == id("KE")), "a key of this bureau's own");
-    ke.revoke(Actor::Node, id("FR")).unwrap();
+    ke.revoke(Actor::Node, id("FR"), RevokedFor::Compromised).unwrap();
     assert!(enrol("FR", 12).is_ok());
     assert!(matches!(enrol("ZM", 2), Err(Error::ForeignKey(fr)) if fr == id("FR")), "a key of long ago");
     // BR renews its card with FR's transport key, which it has got hold of.
@@ -201,8 +202,7 @@ fn a_key_of_another_bureau_is_refused() {
     renewed.serial += 1;
     renewed.transport = stolen.verifying_key();
     let bytes = renewed.sign(&keys(3).signing(), &stolen).unwrap().as_bytes().to_vec();
-    let letter = Entry::Letter(Letter { kind: LetterKind::Card, bytes });
-    assert_eq!(ke.receive(id("BR"), brings(ke, id("BR"), FeedKind::Letters, vec![letter])).unwrap().refused, 1);
+    assert!(matches!(ke.renew_peer(id("BR"), &bytes), Err(Error::ForeignKey(fr)) if fr == id("FR")));
     assert_eq!(ke.peer(id("BR")).unwrap().card.as_bytes(), known.card.as_bytes());
 }
 

@@ -12,6 +12,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use igain_node::audit::Filter;
+use igain_node::ledger::RevokedFor;
 use igain_node::office::{Actor, Deed, Error, HolderState, Office, Outcome, Pace};
 use igain_protocol::bureau::card::{Card, SignedCard};
 use igain_protocol::bureau::{BureauId, SigningKey};
@@ -104,18 +105,15 @@ fn l11_a_revocation_survives_any_stream_of_renewals() {
         let (live, copied) = (folder.path().join("live"), folder.path().join("copy"));
         let fr = office("FR", 2, &live);
         know(&fr, id("KE"), 1);
-        let renewal =
-            |serial| Letter { kind: LetterKind::Card, bytes: card("KE", 1, serial, |_| {}).as_bytes().to_vec() };
+        let renewal = |serial| card("KE", 1, serial, |_| {}).as_bytes().to_vec();
         let other = fr.clone();
         let flood = std::thread::spawn(move || {
-            (2..400)
-                .take_while(|serial| other.receive(id("KE"), letters(&other, id("KE"), vec![renewal(*serial)])).is_ok())
-                .count()
+            (2..400).take_while(|serial| other.renew_peer(id("KE"), &renewal(*serial)).is_ok_and(|new| new)).count()
         });
         while fr.peer(id("KE")).unwrap().card().serial < 5 {
             std::thread::yield_now();
         }
-        fr.revoke(Actor::Node, id("KE")).unwrap();
+        fr.revoke(Actor::Node, id("KE"), RevokedFor::Compromised).unwrap();
         assert!(flood.join().unwrap() > 2, "renewals were taken before");
         assert!(fr.peer(id("KE")).unwrap().revoked.is_some());
         copy(&live, &copied);
@@ -131,9 +129,9 @@ fn l11_a_revoked_key_does_not_come_back_with_another_card() {
     let (live, copied) = (folder.path().join("live"), folder.path().join("copy"));
     let fr = office("FR", 2, &live);
     know(&fr, id("KE"), 1);
-    fr.revoke(Actor::Node, id("KE")).unwrap();
+    fr.revoke(Actor::Node, id("KE"), RevokedFor::Compromised).unwrap();
     fr.enrol(Actor::Node, card("KE", 9, 1, |_| {}), None, Vec::new()).unwrap();
-    fr.revoke(Actor::Node, id("KE")).unwrap();
+    fr.revoke(Actor::Node, id("KE"), RevokedFor::Compromised).unwrap();
     let back = |fr: &Office| fr.enrol(Actor::Node, card("KE", 1, 7, |_| {}), None, Vec::new());
     assert!(matches!(back(&fr), Err(Error::RevokedPeer(_))));
     copy(&live, &copied);

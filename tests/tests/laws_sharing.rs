@@ -9,6 +9,7 @@
 )]
 
 use igain_node::audit::Filter;
+use igain_node::ledger::RevokedFor;
 use igain_node::office::{Actor, Error, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::Role;
@@ -266,7 +267,7 @@ fn l2_no_permit_overrides_the_baseline() {
         grants.into_values().map(|grant| grant.label).collect::<Vec<_>>()
     };
     assert_eq!(granted(&pair), [person(Tlp::Green).graded(GRADING)]);
-    pair.ke.revoke(Actor::Node, pair.fr.me()).unwrap();
+    pair.ke.revoke(Actor::Node, pair.fr.me(), RevokedFor::Compromised).unwrap();
     assert!(granted(&pair).is_empty());
 }
 

@@ -48,7 +48,7 @@ fn a_stranger_follows_a_node_by_the_text_alone() {
         );
         return;
     };
-    let ke = Bureau::start("KE");
+    let mut ke = Bureau::start("KE");
     let card = peer(&python, ke.folder(), &["card", "br.keys", "--bureau", "BR"]);
     ke.write("br.card", &String::from_utf8(card.stdout).unwrap());
     let print = String::from_utf8(card.stderr).unwrap();
@@ -56,21 +56,21 @@ fn a_stranger_follows_a_node_by_the_text_alone() {
     ke.json(&["peer", "enrol", "br.card", "--fingerprint", print]);
     ke.write("ke.card", ke.json(&["card", "export"])["armor"].as_str().unwrap());
     ke.apply(POLICY);
-    let add = |what: &[&str], tlp: &str| {
+    let add = |ke: &Bureau, what: &[&str], tlp: &str| {
         let done = ke.json(&[&["record", "add"], what, &["--grading", "B2", "--tlp", tlp]].concat());
         done["outcomes"][0]["id"].as_str().unwrap().replace('-', "")
     };
-    let first = add(&["phone", "number=+254 700 000 001", "operator=Test Mobile"], "green");
-    let second = add(&["phone", "number=+254 700 000 002", "operator=Test Mobile"], "green");
-    let partly = add(&["phone", "number=+254 700 000 003", "operator=Test Mobile"], "amber");
-    add(&["phone", "number=+254 700 000 004"], "red");
-    let pull = || {
+    let first = add(&ke, &["phone", "number=+254 700 000 001", "operator=Test Mobile"], "green");
+    let second = add(&ke, &["phone", "number=+254 700 000 002", "operator=Test Mobile"], "green");
+    let partly = add(&ke, &["phone", "number=+254 700 000 003", "operator=Test Mobile"], "amber");
+    add(&ke, &["phone", "number=+254 700 000 004"], "red");
+    let pull = |ke: &Bureau| {
         let done = peer(&python, ke.folder(), &["pull", "br.keys", "ke.card"]);
         let lines = String::from_utf8(done.stdout).unwrap();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
     };
-    let lines = pull();
-    assert_eq!(told(&lines, "letter"), [json!({ "letter": "card" })]);
+    let lines = pull(&ke);
+    assert!(told(&lines, "card").is_empty(), "it has the newest");
     let records = told(&lines, "record");
     let of = |id: &str| records.iter().find(|record| record["record"] == id).cloned().unwrap_or_default();
     assert_eq!(records.len(), 3, "{lines:?}");
@@ -83,7 +83,18 @@ fn a_stranger_follows_a_node_by_the_text_alone() {
     // It keeps nothing, so it is told all anew: of what ended meanwhile, that it did.
     let ended = format!("{}-{}-{}-{}-{}", &first[..8], &first[8..12], &first[12..16], &first[16..20], &first[20..]);
     ke.json(&["record", "withdraw", &ended, "--yes"]);
-    let lines = pull();
-    assert_eq!(told(&lines, "withdrawn"), [json!({ "withdrawn": first })]);
+    let withdrawn = [json!({ "withdrawn": first })];
+    let lines = pull(&ke);
+    assert_eq!(told(&lines, "withdrawn"), withdrawn);
     assert_eq!(told(&lines, "record").len(), 2, "{lines:?}");
+    // With other keys, under which the old card is still the one that the stranger has.
+    ke.stop();
+    ke.json(&["key", "rotate", "--passphrase-file", "passphrase", "--throw-away"]);
+    ke.run();
+    let serial = ke.json(&["card", "show"])["serial"].clone();
+    add(&ke, &["phone", "number=+254 700 000 005"], "green");
+    let lines = pull(&ke);
+    assert_eq!(told(&lines, "card"), [json!({ "card": serial })]);
+    assert_eq!(told(&lines, "withdrawn"), withdrawn);
+    assert_eq!(told(&lines, "record").len(), 3, "{lines:?}");
 }

@@ -200,6 +200,8 @@ fn calls() -> Calls {
         .post("/v1/peers", peer::enrol)
         .get("/v1/peers/{bureau}", peer::show)
         .post("/v1/peers/{bureau}/revoke", peer::revoke)
+        .post("/v1/peers/{bureau}/reinstate", peer::reinstate)
+        .post("/v1/peers/{bureau}/drop", peer::drop_held)
         .get("/v1/cafs", caf::list)
         .post("/v1/cafs", caf::create)
         .get("/v1/cafs/{id}", caf::show)

@@ -16,7 +16,7 @@ pub use audit::{AuditEntries, AuditEntry, AuditSummary};
 pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberState, NewCaf};
 pub use card::{Card, Contact};
 pub use import::{ImportEvent, ImportFile, ImportReport, ImportRequest, Progress, Reject, Warning};
-pub use peer::{Enrolment, Link, Peer, PeerState, Peers};
+pub use peer::{Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation};
 pub use policy::{Decision, Explanation, NearMiss, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
 pub use query::{Answer, Hit, Identifier, Question};
 pub use record::{

@@ -39,7 +39,7 @@ struct Wire {
 
 impl Checkpoint {
     /// The checkpoint in a file; none where there is no file.
-    pub(super) fn read(disk: &Disk, path: &Path, own: &VerifyingKey) -> Result<Option<Self>, Error> {
+    pub(super) fn read(disk: &Disk, path: &Path, own: &[VerifyingKey]) -> Result<Option<Self>, Error> {
         let failed = |error| Error::File { path: path.to_owned(), why: error };
         let bytes = match disk.read(path, LIMIT) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -48,7 +48,9 @@ impl Checkpoint {
             }
             read => read.map_err(failed)?,
         };
-        let wire: Wire = codec::verify(Typ::AuditCheckpoint, &bytes, own, VERSION).map_err(Error::Checkpoint)?;
+        let mut tried = own.iter().map(|key| codec::verify::<Wire>(Typ::AuditCheckpoint, &bytes, key, VERSION));
+        let first = tried.next().ok_or(Error::NoCheckpoint)?;
+        let wire = first.or_else(|error| tried.find_map(Result::ok).ok_or(error)).map_err(Error::Checkpoint)?;
         Ok(Some(Self { seq: wire.seq, hash: wire.hash, at: wire.at }))
     }
 

@@ -9,7 +9,7 @@ fn key() -> SigningKey {
 
 fn open(dir: &Path) -> Result<AuditLog, Error> {
     let signer: Signer = Box::new(|payload| codec::sign(Typ::AuditCheckpoint, payload, &key()));
-    AuditLog::open(dir, &StoreKey::from_bytes([1; 32]), &key().verifying_key(), signer)
+    AuditLog::open(dir, &StoreKey::from_bytes([1; 32]), &[key().verifying_key()], signer)
 }
 
 fn entry(action: &str) -> Entry {
@@ -48,12 +48,12 @@ fn entries_come_back_in_order_and_verify() {
     let filter = Filter { action: Some("query".into()), ..Filter::default() };
     let numbers: Vec<u64> = log.list(1, 10, &filter).unwrap().iter().map(|found| found.seq).collect();
     assert_eq!(numbers, [1, 3]);
-    assert_eq!(log.verify(&key().verifying_key()).unwrap().entries, 3);
+    assert_eq!(log.verify().unwrap().entries, 3);
     log.close(Timestamp::from_ms(2)).unwrap();
     drop(log);
     let log = open(dir.path()).unwrap();
     assert_eq!(log.append(entry("query")).unwrap(), 4);
-    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 3);
+    assert_eq!(log.verify().unwrap().checkpointed, 3);
 }
 
 /// L14: an older copy in place of the log is noticed. Seen to fail without the comparison with the checkpoint.
@@ -85,12 +85,12 @@ fn an_altered_entry_is_named() {
     let mut batch = Batch::new();
     batch.put(ENTRIES, 3u64.to_be_bytes(), entry::encode(&entry("nothing"), [0; 32]));
     log.store.commit(batch).unwrap();
-    let verdict = log.verify(&key().verifying_key());
+    let verdict = log.verify();
     assert!(matches!(verdict, Err(Error::Broken(Broken { seq: 3, .. }))), "{verdict:?}");
     let mut batch = Batch::new();
     batch.delete(ENTRIES, 2u64.to_be_bytes());
     log.store.commit(batch).unwrap();
-    assert!(matches!(log.verify(&key().verifying_key()), Err(Error::Broken(Broken { seq: 2, .. }))));
+    assert!(matches!(log.verify(), Err(Error::Broken(Broken { seq: 2, .. }))));
 }
 
 /// A killed process may have signed what it had not yet been told is durable: it must not. Seen to fail with a
@@ -107,7 +107,7 @@ fn many_callers_get_numbers_of_their_own_in_one_chain() {
     });
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=2_400).collect::<Vec<_>>());
-    let summary = log.verify(&key().verifying_key()).unwrap();
+    let summary = log.verify().unwrap();
     assert_eq!(summary.entries, 2_400);
     assert!(summary.checkpointed >= 1_024);
 }
@@ -132,7 +132,7 @@ fn entries_go_on_from_the_durable_end_after_one_was_refused() {
     written.wait().unwrap();
     assert_eq!(log.last(), 3);
     assert_eq!(log.append(entry("query")).unwrap(), 4);
-    assert_eq!(log.verify(&key().verifying_key()).unwrap().entries, 4);
+    assert_eq!(log.verify().unwrap().entries, 4);
 }
 
 /// L14: a checkpoint speaks of durable entries only. Seen to fail with a checkpoint of the end that was handed over.
@@ -146,14 +146,14 @@ fn a_checkpoint_vouches_for_what_is_durable() {
     let held = log.store.submit_with(log.store.begin(), with).unwrap();
     let (_, pending) = log.submit(vec![entry("query"), entry("query")]).unwrap();
     log.checkpoint(Timestamp::from_ms(5)).unwrap();
-    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 1);
+    assert_eq!(log.verify().unwrap().checkpointed, 1);
     promise.keep(&Ok(1));
     held.wait().unwrap();
     pending.wait().unwrap();
     log.checkpoint_if_due(Timestamp::from_ms(6)).unwrap();
-    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 1);
+    assert_eq!(log.verify().unwrap().checkpointed, 1);
     log.checkpoint_if_due(Timestamp::from_ms(5 + CHECKPOINT_EVERY_MS)).unwrap();
-    assert_eq!(log.verify(&key().verifying_key()).unwrap().checkpointed, 3);
+    assert_eq!(log.verify().unwrap().checkpointed, 3);
 }
 
 /// L14: without its checkpoint, the log could be cut anywhere. Seen to fail when only long logs had to have one.
@@ -188,7 +188,7 @@ fn a_changed_bit_is_noticed() {
         let _ = std::fs::remove_dir_all(live.join("directory"));
         let noticed = match open(&live) {
             Err(_) => true,
-            Ok(log) => log.verify(&key().verifying_key()).is_err() || !log.store.verify().unwrap().findings.is_empty(),
+            Ok(log) => log.verify().is_err() || !log.store.verify().unwrap().findings.is_empty(),
         };
         assert!(noticed, "byte {at}");
     }

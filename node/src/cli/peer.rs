@@ -1,5 +1,7 @@
 //! `igain peer`.
 
+mod revoke;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -14,10 +16,15 @@ use super::words::{bytes, count, plural};
 use super::{Error, ask, card, status};
 use crate::api::Problem;
 use crate::api::types::{self, Enrolment};
+use crate::ledger::RevokedFor;
 use crate::office;
+use revoke::{Drop, Reinstate, Revoke};
 
 /// Bytes of a file with a card and the mail around it.
 const CARD_FILE_LIMIT: u64 = 256 * 1024;
+
+/// What an administrator must have done; with the bureau in place of the braces.
+const CARD_COMPARED: &str = "Did {} read you this very fingerprint, or these words, by telephone?";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Peer {
@@ -30,19 +37,12 @@ pub(super) enum Peer {
         /// The bureau
         bureau: BureauId,
     },
-    /// Revoke a bureau: from now on it gets nothing, and nothing of it is accepted
-    #[command(after_help = "\
-A revoked bureau comes back only with a new key: enrol its new card after comparing the fingerprint.
-
-Example:
-  igain peer revoke FR")]
-    Revoke {
-        /// The bureau
-        bureau: BureauId,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
+    /// Revoke a bureau: from now on it gets nothing, and nothing of it is taken but ends
+    Revoke(Revoke),
+    /// Undo the revocation of a bureau that was revoked by mistake
+    Reinstate(Reinstate),
+    /// Remove what is held of a revoked bureau
+    Drop(Drop),
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +79,9 @@ impl Peer {
                 let peer: types::Peer = context.block_on(async { Ok(client.get(&call).await?) })?;
                 output.show(&peer, render)
             }
-            Self::Revoke { bureau, yes } => revoke(context, output, bureau, yes),
+            Self::Revoke(revoke) => revoke.execute(context, output),
+            Self::Reinstate(reinstate) => reinstate.execute(context, output),
+            Self::Drop(drop) => drop.execute(context, output),
         }
     }
 }
@@ -93,8 +95,7 @@ impl Enrol {
             Some(fingerprint) => fingerprint,
             None => {
                 output.talk(|page| card::render(&shown, page));
-                let question =
-                    format!("Did {} read you this very fingerprint, or these words, by telephone?", shown.bureau);
+                let question = CARD_COMPARED.replace("{}", &shown.bureau.to_string());
                 if !ask::confirm(output, &question, "Give what you compared with --fingerprint.")? {
                     return Err(Error::Declined("the card was not enrolled".into()));
                 }
@@ -122,30 +123,15 @@ fn read_card(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-fn revoke(context: &Context, output: &mut Output, bureau: BureauId, yes: bool) -> Result<(), Error> {
-    if !yes && ask::can_ask() {
-        let question = format!("Revoke {bureau}? It gets nothing from now on, and nothing of it is accepted.");
-        if !ask::confirm(output, &question, "Give --yes.")? {
-            return Err(Error::Declined(format!("{bureau} was not revoked")));
-        }
-    }
-    let client = context.client()?;
-    let call = format!("/v1/peers/{bureau}/revoke");
-    let peer: types::Peer = context.block_on(async { Ok(client.post(&call, &serde_json::json!({})).await?) })?;
-    output.show(&peer, |peer, page| {
-        page.line(&format!(
-            "{} is revoked. Tell the bureaus that you share with.",
-            page.strong(&peer.bureau.to_string())
-        ));
-    })
-}
-
 fn render(peer: &types::Peer, page: &mut Page) {
     page.line(&page.strong(&format!("{}  {}", peer.bureau, peer.card.name)));
+    let why = peer.revoked_for.map(RevokedFor::as_str).unwrap_or_default();
+    let revoked = peer.revoked.map(|at| format!("{at}, {why}"));
     let mut facts = vec![
         ("state", peer.state.as_str().to_owned()),
         ("enrolled", peer.enrolled.to_string()),
-        ("revoked", peer.revoked.map(|at| at.to_string()).unwrap_or_default()),
+        ("revoked", revoked.unwrap_or_default()),
+        ("held of it", if peer.held > 0 { plural(peer.held, "record", "records") } else { String::new() }),
         ("tags", peer.tags.join(", ")),
     ];
     facts.extend(card::facts(&peer.card));

@@ -139,9 +139,10 @@ fn render(answer: &Answer, page: &mut Page) {
 
 fn render_table(answer: &Answer, page: &mut Page) {
     let row = |hit: &Hit| {
+        let marked = if hit.caution.is_some() { "!" } else { "" };
         [
             hit.banner.clone(),
-            hit.owner.to_string(),
+            format!("{}{marked}", hit.owner),
             hit.grading.map_or_else(|| "-".into(), |given| grading(given.0)),
             age(hit.age_s),
             hit.label.kind.to_string(),
@@ -151,6 +152,9 @@ fn render_table(answer: &Answer, page: &mut Page) {
     };
     let rows: Vec<_> = answer.hits.iter().map(row).collect();
     page.table(["HANDLING", "OWNER", "GRADING", "AGE", "KIND", "ID", "WHAT"], &rows);
+    if let Some(hit) = answer.hits.iter().find(|hit| hit.caution.is_some()) {
+        page.line(&format!("Look at the owners marked with !, such as: {}", banner_line(hit, page)));
+    }
     if let Some(hit) = answer.hits.iter().find(|hit| hit.redacted) {
         page.line(&format!("Some hits are redacted by their owners, such as: {}", banner_line(hit, page)));
     }

@@ -1,6 +1,8 @@
-//! The bureau's card: made from the configuration, and renewed when that changes or the card grows old.
+//! The bureau's card: made from the configuration, and renewed when that or a key changes or the card grows old.
 
-use igain_protocol::bureau::card::{self, Card, SignedCard};
+use std::sync::Arc;
+
+use igain_protocol::bureau::card::{self, Card, Former, SignedCard};
 use igain_protocol::bureau::{SealingKey, SigningKey, VerifyingKey};
 use igain_protocol::time::Timestamp;
 
@@ -17,6 +19,7 @@ pub(super) struct Issuer {
     signing: VerifyingKey,
     sealing: SealingKey,
     transport: VerifyingKey,
+    former: Vec<Former>,
 }
 
 impl Issuer {
@@ -26,18 +29,19 @@ impl Issuer {
             signing: keys.signing().verifying_key(),
             sealing: keys.sealing().sealing_key(),
             transport: SigningKey::from_seed(*keys.transport_seed()).verifying_key(),
+            former: keys.former(),
         }
     }
 
     /// The card to use now: the one in use, or a new one that peers are sent.
-    pub(super) fn renew(&self, office: &Office) -> Result<SignedCard, Error> {
-        let known = office.card()?;
+    pub(super) fn renew(&self, office: &Office) -> Result<Arc<SignedCard>, Error> {
+        let known = office.card();
         let now = office.now();
         if let Some(known) = known.as_ref().filter(|known| self.still_says_it(known.card(), now)) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         // A store restored from a backup may have forgotten cards that peers have; the time never runs behind them.
-        let serial = known.map_or(0, |known| known.card().serial + 1).max(now.as_ms());
+        let serial = known.map_or(0, |known| known.card().serial.saturating_add(1)).max(now.as_ms());
         let card = self.card(serial, now);
         tracing::info!(serial, until = %card.not_after, "a new card was issued");
         Ok(office.issue_card(&card)?)
@@ -63,6 +67,7 @@ impl Issuer {
             addresses: ours.addresses.clone(),
             languages: ours.languages.clone(),
             contacts: ours.contacts.iter().map(contact).collect(),
+            former: self.former.clone(),
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn open(config: &Config, keys: &Keys, progress: &dyn Fn(Progress)) ->
     let (store, opened) = Store::open(&config.data.join("store"), &key, options, progress)?;
     report(&opened);
     let signing = keys.signing();
-    let own = signing.verifying_key();
+    let own = keys.verifying();
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
     let audit = AuditLog::open(&config.data.join("audit"), &key, &own, signer)?;
     let (search, applied) = open_search(config, keys, &store)?;

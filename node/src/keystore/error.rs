@@ -62,6 +62,13 @@ pub enum Error {
     /// Nobody to ask.
     #[error("no terminal to ask for the passphrase on: {0}. Give --passphrase-file, --passphrase-fd or a systemd credential `{credential}`", credential = super::CREDENTIAL)]
     NoTerminal(io::Error),
+    /// A card has no room for another former key.
+    #[error(
+        "the signing key was replaced {} times already, and a card has room for no more. Make new keys with `igain init` \
+         in another folder, and have the bureaus that you share with enrol the new card",
+        igain_protocol::bureau::card::LIST_LIMIT
+    )]
+    Rotations,
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}. Do not make keys on this machine")]
     Randomness(String),
@@ -91,6 +98,7 @@ impl Error {
             Self::Passphrase { .. } => "passphrase.malformed",
             Self::Mismatch => "passphrase.mismatch",
             Self::NoTerminal(_) => "passphrase.no-terminal",
+            Self::Rotations => "keystore.rotations",
             Self::Randomness(_) => "randomness",
             Self::Io { .. } => "keystore.io",
         }

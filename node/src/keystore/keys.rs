@@ -3,7 +3,8 @@
 use std::fmt;
 
 use hkdf::Hkdf;
-use igain_protocol::bureau::{SealingIdentity, SigningKey};
+use igain_protocol::bureau::card::{Former, LIST_LIMIT};
+use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey, VerifyingKey};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -16,8 +17,18 @@ pub type Seed = Zeroizing<[u8; 32]>;
 pub const ENTROPY_BYTES: usize = NAMES.len() * 32;
 
 /// The names of the keys in the file, in the order of the fields of [`Keys`].
-const NAMES: [&str; 7] = ["signing", "sealing", "transport", "store", "class", "salt", "record-id"];
-const FIRST_LINE: &str = "igain keys, version 1";
+const NAMES: [&str; 6] = ["signing", "sealing", "transport", "store", "salt", "record-id"];
+const FIRST_LINE: &str = "igain keys, version 2";
+
+/// How a file begins that was written before keys could be rotated.
+const FIRST_LINE_1: &str = "igain keys, version 1";
+/// A key that such a file has besides, and that nothing uses.
+const UNUSED_1: &str = "class ";
+
+/// What a line of a former key begins with.
+const FORMER: &str = "former ";
+/// Bytes on such a line: the public signing key, its signature of the next one, the sealing seed.
+const FORMER_BYTES: usize = 32 + 64 + 32;
 
 /// All secrets of a bureau, each drawn by itself, so that one that leaks tells nothing of another.
 ///
@@ -25,6 +36,18 @@ const FIRST_LINE: &str = "igain keys, version 1";
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Keys {
     seeds: [[u8; 32]; NAMES.len()],
+    /// Those that others took the place of, the oldest first.
+    former: Vec<FormerKeys>,
+}
+
+/// What is kept of keys that others took the place of: the secret signing key is not.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+struct FormerKeys {
+    signing: [u8; 32],
+    /// Its signature of the signing key that came next.
+    succession: [u8; 64],
+    /// Opens what was sealed before everybody knew of the next one.
+    sealing: [u8; 32],
 }
 
 /// Where each secret is in [`Keys`].
@@ -34,7 +57,6 @@ enum Use {
     Sealing,
     Transport,
     Store,
-    Class,
     Salt,
     RecordId,
 }
@@ -54,7 +76,7 @@ impl Keys {
     pub fn from_entropy(entropy: &[u8; ENTROPY_BYTES]) -> Self {
         let mut seeds = [[0; 32]; NAMES.len()];
         seeds.as_flattened_mut().copy_from_slice(entropy);
-        Self { seeds }
+        Self { seeds, former: Vec::new() }
     }
 
     /// Signs all that the bureau says.
@@ -77,11 +99,6 @@ impl Keys {
         self.copy(Use::Store)
     }
 
-    /// Makes class ids out of labels.
-    pub fn class_secret(&self) -> Seed {
-        self.copy(Use::Class)
-    }
-
     /// Salts the commitments to fields.
     pub fn salt_key(&self) -> Seed {
         self.copy(Use::Salt)
@@ -100,19 +117,69 @@ impl Keys {
         key
     }
 
+    /// Draws new keys to sign and to open with in the place of these, and to call with where `transport` says so. The
+    /// signing key signs the one that comes next, and is forgotten; what opens stays.
+    ///
+    /// # Errors
+    /// [`Error::Rotations`] where a card has no room for another former key; [`Error::Randomness`].
+    pub(super) fn rotate(&self, bureau: BureauId, transport: bool) -> Result<Self, Error> {
+        if self.former.len() >= LIST_LIMIT {
+            return Err(Error::Rotations);
+        }
+        let drawn = Self::draw()?;
+        let mut next = self.clone();
+        let replaced = [Some(Use::Signing), Some(Use::Sealing), transport.then_some(Use::Transport)];
+        for (seed, fresh) in
+            replaced.into_iter().flatten().filter_map(|of| Some((of as usize, drawn.seeds.get(of as usize)?)))
+        {
+            next.seeds.get_mut(seed).into_iter().for_each(|seed| *seed = *fresh);
+        }
+        let former = Former::sign(bureau, &self.signing(), &next.signing().verifying_key());
+        next.former.push(FormerKeys {
+            signing: *former.key.as_bytes(),
+            succession: former.signature,
+            sealing: *self.seed(Use::Sealing),
+        });
+        Ok(next)
+    }
+
+    /// The keys that verify what this bureau signs, and signed before.
+    pub fn verifying(&self) -> Vec<VerifyingKey> {
+        let former = self.former().into_iter().map(|former| former.key);
+        std::iter::once(self.signing().verifying_key()).chain(former).collect()
+    }
+
+    /// The signing keys of before, the oldest first, each with its word for the next.
+    pub fn former(&self) -> Vec<Former> {
+        // INVARIANT: `from_text` and `rotate` let nothing in that is no key.
+        let key = |former: &FormerKeys| VerifyingKey::from_bytes(&former.signing).ok();
+        let former = |keys: &FormerKeys| Some(Former { key: key(keys)?, signature: keys.succession });
+        self.former.iter().filter_map(former).collect()
+    }
+
+    /// Opens what was sealed for keys of before, the newest first.
+    pub fn former_sealing(&self) -> Vec<SealingIdentity> {
+        self.former.iter().rev().map(|former| SealingIdentity::from_seed(former.sealing)).collect()
+    }
+
     /// The text that the key file holds, sealed.
     pub(super) fn to_text(&self) -> Zeroizing<String> {
         // Reserved at once: a string that grows leaves copies of secrets behind.
-        let mut text = Zeroizing::new(String::with_capacity(FIRST_LINE.len() + 1 + NAMES.len() * 96));
+        let room = FIRST_LINE.len() + 1 + NAMES.len() * 96 + self.former.len() * (FORMER.len() + 2 * FORMER_BYTES + 1);
+        let mut text = Zeroizing::new(String::with_capacity(room));
         text.push_str(FIRST_LINE);
         for (name, seed) in NAMES.iter().zip(&self.seeds) {
             text.push('\n');
             text.push_str(name);
             text.push(' ');
-            for byte in seed {
-                text.push(hex_digit(byte >> 4));
-                text.push(hex_digit(byte & 15));
-            }
+            push_hex(&mut text, seed);
+        }
+        for FormerKeys { signing, succession, sealing } in &self.former {
+            text.push('\n');
+            text.push_str(FORMER);
+            push_hex(&mut text, signing);
+            push_hex(&mut text, succession);
+            push_hex(&mut text, sealing);
         }
         text.push('\n');
         text
@@ -120,30 +187,36 @@ impl Keys {
 
     /// Reads what [`Keys::to_text`] wrote.
     pub(super) fn from_text(text: &str) -> Result<Self, &'static str> {
-        let mut lines = text.lines();
-        if lines.next() != Some(FIRST_LINE) {
-            return Err("its first line is another");
-        }
-        let mut keys = Self { seeds: [[0; 32]; NAMES.len()] };
+        let (first, rest) = text.split_once('\n').ok_or("its first line is another")?;
+        let unused = match first {
+            FIRST_LINE => None,
+            FIRST_LINE_1 => Some(UNUSED_1),
+            _ => return Err("its first line is another"),
+        };
+        let mut lines = rest.lines().filter(|line| unused.is_none_or(|unused| !line.starts_with(unused)));
+        let mut keys = Self { seeds: [[0; 32]; NAMES.len()], former: Vec::new() };
         for (name, seed) in NAMES.iter().zip(&mut keys.seeds) {
             let line = lines.next().ok_or("a key is missing")?;
             let digits = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')).ok_or("a key is missing")?;
             read_hex(digits, seed).ok_or("a key has not 64 hexadecimal digits")?;
         }
-        match lines.next() {
-            Some(_) => Err("it has more keys than this version knows"),
-            None => Ok(keys),
+        for line in lines {
+            let digits = line.strip_prefix(FORMER).ok_or("it has more keys than this version knows")?;
+            keys.former.push(FormerKeys::from_hex(digits).ok_or("a former key is not what it must be")?);
+        }
+        match keys.former.len() {
+            0..=LIST_LIMIT => Ok(keys),
+            _ => Err("it has more former keys than a card has room for"),
         }
     }
 
     fn seed(&self, of: Use) -> &[u8; 32] {
-        let [signing, sealing, transport, store, class, salt, record_id] = &self.seeds;
+        let [signing, sealing, transport, store, salt, record_id] = &self.seeds;
         match of {
             Use::Signing => signing,
             Use::Sealing => sealing,
             Use::Transport => transport,
             Use::Store => store,
-            Use::Class => class,
             Use::Salt => salt,
             Use::RecordId => record_id,
         }
@@ -160,12 +233,30 @@ impl fmt::Debug for Keys {
     }
 }
 
+impl FormerKeys {
+    fn from_hex(digits: &str) -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; FORMER_BYTES]);
+        read_hex(digits, bytes.as_mut_slice())?;
+        let (signing, rest) = bytes.split_first_chunk()?;
+        let (succession, sealing) = rest.split_first_chunk()?;
+        VerifyingKey::from_bytes(signing).ok()?;
+        Some(Self { signing: *signing, succession: *succession, sealing: *sealing.first_chunk()? })
+    }
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        text.push(hex_digit(byte >> 4));
+        text.push(hex_digit(byte & 15));
+    }
+}
+
 fn hex_digit(nibble: u8) -> char {
     char::from_digit(u32::from(nibble), 16).unwrap_or('0')
 }
 
-fn read_hex(digits: &str, into: &mut [u8; 32]) -> Option<()> {
-    if digits.len() != 64 || !digits.is_ascii() {
+fn read_hex(digits: &str, into: &mut [u8]) -> Option<()> {
+    if digits.len() != 2 * into.len() || !digits.is_ascii() {
         return None;
     }
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());

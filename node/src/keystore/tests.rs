@@ -103,11 +103,55 @@ fn no_secret_and_no_passphrase_is_shown_or_written_in_clear() {
 fn every_key_is_another() {
     let keys = keys();
     let mut all = vec![keys.signing().to_seed(), keys.sealing().to_seed(), keys.transport_seed(), keys.store_key()];
-    all.extend([keys.class_secret(), keys.salt_key(), keys.record_id_secret(), keys.search_key()]);
+    all.extend([keys.salt_key(), keys.record_id_secret(), keys.search_key()]);
     for (index, key) in all.iter().enumerate() {
         assert!(all[index + 1..].iter().all(|other| other != key), "{index}");
     }
     assert_ne!(Keys::draw().unwrap(), Keys::draw().unwrap());
+}
+
+/// Bytes of a former key in the file.
+const FORMER_HEX: usize = 128;
+
+#[test]
+fn new_keys_take_the_place_of_old_ones_that_vouch_for_them() {
+    let (_folder, path, right) = made();
+    let ke = "KE".parse().unwrap();
+    let first = keys();
+    let second = rotate(&path, &right, ke, false, Cost::THROW_AWAY).unwrap();
+    let third = rotate(&path, &right, ke, true, Cost::THROW_AWAY).unwrap();
+    assert_eq!(unlock(&path, &right).unwrap(), third);
+    assert_eq!(second.transport_seed(), first.transport_seed());
+    assert_ne!(third.transport_seed(), first.transport_seed());
+    for kept in [&second, &third] {
+        assert_eq!((kept.store_key(), kept.salt_key()), (first.store_key(), first.salt_key()));
+        assert_eq!(kept.record_id_secret(), first.record_id_secret());
+    }
+    let former: Vec<_> = third.former().iter().map(|former| former.key).collect();
+    assert_eq!(former, [first.signing().verifying_key(), second.signing().verifying_key()]);
+    let opens: Vec<_> = third.former_sealing().iter().map(|identity| identity.sealing_key()).collect();
+    assert_eq!(opens, [second.sealing().sealing_key(), first.sealing().sealing_key()]);
+    assert_ne!(third.sealing().sealing_key(), second.sealing().sealing_key());
+    let text = third.to_text();
+    let secret: String = first.signing().to_seed().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!text.contains(&secret), "a signing key that was replaced is forgotten");
+    for _ in 2..16 {
+        rotate(&path, &right, ke, false, Cost::THROW_AWAY).unwrap();
+    }
+    let before = fs::read(&path).unwrap();
+    let once_more = rotate(&path, &right, ke, false, Cost::THROW_AWAY);
+    assert!(matches!(once_more, Err(Error::Rotations)), "{once_more:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// What the build before wrote is read.
+#[test]
+fn a_file_of_the_first_version_is_read() {
+    let text = keys().to_text().replace("version 2", "version 1");
+    let (first, rest) = text.split_once("salt ").unwrap();
+    let old = format!("{first}class {}\nsalt {rest}", "ab".repeat(32));
+    assert_eq!(Keys::from_text(&old), Ok(keys()));
+    assert!(Keys::from_text(&old.replace("version 1", "version 2")).is_err());
 }
 
 #[test]
@@ -115,10 +159,12 @@ fn the_text_inside_is_read_strictly() {
     let text = keys().to_text();
     assert!(Keys::from_text(&text).is_ok());
     let cases = [
-        text.replace("version 1", "version 2"),
+        text.replace("version 2", "version 3"),
+        format!("{}former {}\n", *text, "00".repeat(FORMER_HEX)),
+        format!("{}former 00\n", *text),
         text.replace("sealing", "ceiling"),
         format!("{}more x\n", *text),
-        text.lines().take(7).collect::<Vec<_>>().join("\n"),
+        text.lines().take(6).collect::<Vec<_>>().join("\n"),
         text.replace("00010203", "000102"),
         text.replace("00010203", "+0010203"),
         text.replace("00010203", "0ä10203"),

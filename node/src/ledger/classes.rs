@@ -37,9 +37,17 @@ pub struct Came {
     pub generation: u64,
     /// With these groups of fields.
     pub groups: GroupSet,
-    /// Its owner may not contribute such records to their file, as far as is known here: they are kept, and not shown
-    /// before it may.
-    pub aside: bool,
+    /// Why they are kept, and not shown; none where they are.
+    pub aside: Option<Aside>,
+}
+
+/// Why received records are not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aside {
+    /// Their owner may not contribute them to their file, as far as is known here. They are shown once it may.
+    Uninvited,
+    /// Somebody ended them who may not be their owner: its keys are compromised.
+    Disputed,
 }
 
 /// How much there is in a class.
@@ -67,7 +75,9 @@ struct Row {
     #[n(4)]
     ending: Option<bool>,
     #[n(5)]
-    aside: Option<bool>,
+    uninvited: Option<bool>,
+    #[n(6)]
+    disputed: Option<bool>,
 }
 
 impl Ledger {
@@ -91,13 +101,15 @@ impl Ledger {
 
     /// Adds a class.
     pub fn put_class(&self, batch: &mut Batch, class: ClassIndex, row: &ClassRow) {
+        let aside = |why| row.came.filter(|came| came.aside == Some(why)).map(|_| true);
         let row = Row {
             owner: row.owner,
             label: row.label.canonical(),
             generation: row.came.map(|came| came.generation),
             groups: row.came.map_or(0, |came| came.groups.bits()),
             ending: row.ending.then_some(true),
-            aside: row.came.filter(|came| came.aside).map(|_| true),
+            uninvited: aside(Aside::Uninvited),
+            disputed: aside(Aside::Disputed),
         };
         batch.put(table::CLASSES, class.to_be_bytes(), encode(&row));
     }
@@ -137,7 +149,12 @@ impl Row {
         let bad = |why: &str| Error::Row { table: NAME, why: why.into() };
         let label = Label::decode(&self.label).map_err(|error| bad(&error.to_string()))?;
         let groups = GroupSet::from_bits(self.groups).ok_or_else(|| bad("unknown group"))?;
-        let came = self.generation.map(|generation| Came { generation, groups, aside: self.aside == Some(true) });
+        let aside = match (self.disputed, self.uninvited) {
+            (Some(true), _) => Some(Aside::Disputed),
+            (_, Some(true)) => Some(Aside::Uninvited),
+            _ => None,
+        };
+        let came = self.generation.map(|generation| Came { generation, groups, aside });
         Ok(ClassRow { owner: self.owner, label, came, ending: self.ending == Some(true) })
     }
 }

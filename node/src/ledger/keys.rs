@@ -4,6 +4,7 @@
 use igain_protocol::bureau::BureauId;
 use igain_protocol::time::Timestamp;
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Ledger, encode, part, table};
 use crate::store::Batch;
@@ -41,6 +42,41 @@ pub struct KeyRow {
     /// Since when nothing that it signs counts any more.
     #[n(3)]
     pub revoked: Option<Timestamp>,
+    /// Why; a build of before did not say.
+    #[n(4)]
+    pub why: Option<RevokedFor>,
+}
+
+/// Why a bureau is revoked.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "lowercase")]
+pub enum RevokedFor {
+    /// It takes no part any more. Ends still pass both ways: they only remove.
+    #[n(0)]
+    Left,
+    /// Others may have its keys. Nothing is taken of it, and what it would end is hidden.
+    #[n(1)]
+    Compromised,
+}
+
+impl RevokedFor {
+    /// As people write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Compromised => "compromised",
+        }
+    }
+}
+
+impl KeyRow {
+    /// When and why it was revoked. Where nothing is known of why, the worse is taken to be true.
+    pub fn revocation(&self) -> Option<(Timestamp, RevokedFor)> {
+        self.revoked.map(|at| (at, self.why.unwrap_or(RevokedFor::Compromised)))
+    }
 }
 
 impl Ledger {

@@ -40,7 +40,7 @@ struct Seen {
     files: BTreeMap<CafId, (CafFacts, bool)>,
 }
 
-/// What is looked at of one bureau that may take part.
+/// What is looked at of one bureau with which there is an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Party {
     number: PeerNumber,
@@ -112,7 +112,7 @@ impl Office {
         for (class, row) in found {
             let deed = Deed::new(Actor::Bureau(row.owner), "feed.admit").peer(row.owner);
             turn.account(row.label.caf.into_iter().fold(deed, Deed::caf));
-            let came = row.came.map(|came| Came { aside: false, ..came });
+            let came = row.came.map(|came| Came { aside: None, ..came });
             turn.put_class(class, ClassRow { came, ..row });
         }
         turn.commit_now()
@@ -150,7 +150,7 @@ impl Office {
         let file = |(id, caf): (&CafId, &Caf)| (*id, (caf.facts(), caf.facts().is_open(today)));
         Seen {
             policy: Some(self.policy()),
-            peers: self.active_peers().into_iter().map(party).collect(),
+            peers: self.linked_peers().into_iter().map(party).collect(),
             files: cafs.iter().map(file).collect(),
         }
     }

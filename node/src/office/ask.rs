@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use hmac::{Hmac, KeyInit, Mac};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
-use igain_protocol::record::{Record, RecordId};
+use igain_protocol::record::{Header, Record, RecordId};
 use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Scheme};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::memory::read;
 use super::{Actor, Deed, Error, Office, Why, index};
-use crate::ledger::{IdentifierKey, RecordKey, RecordRow};
+use crate::ledger::{IdentifierKey, RecordKey, RecordRow, RevokedFor};
 use crate::search::{Query, Token};
 use crate::text;
 
@@ -64,6 +65,20 @@ pub struct Hit {
     pub stored: Timestamp,
     /// The groups of fields that its owner grants this bureau; all of its own.
     pub granted: GroupSet,
+    /// What is to be known of its owner; none mostly.
+    pub caution: Option<Caution>,
+}
+
+/// What became of the owner of a record since it shared it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caution {
+    /// It is revoked: it takes no part any more.
+    OwnerLeft,
+    /// It is revoked: others may have its keys, so that this may not be its word.
+    OwnerCompromised,
+    /// It may not contribute such records to the file any more.
+    OwnerDismissed,
 }
 
 /// What was found, and the account of it.
@@ -176,7 +191,24 @@ impl Office {
     fn held(&self, record: Record, row: &RecordRow) -> Hit {
         let classes = read(&self.inner.memory.classes);
         let came = classes.row(row.place.class).and_then(|class| class.came);
-        Hit { record, stored: row.place.stored, granted: came.map_or(GroupSet::ALL, |came| came.groups) }
+        drop(classes);
+        let caution = self.caution(record.header());
+        Hit { record, stored: row.place.stored, granted: came.map_or(GroupSet::ALL, |came| came.groups), caution }
+    }
+
+    /// What became of the owner of a received record.
+    fn caution(&self, header: &Header) -> Option<Caution> {
+        if header.owner == self.me() {
+            return None;
+        }
+        match self.peer(header.owner).ok()?.revoked_for() {
+            Some(RevokedFor::Left) => Some(Caution::OwnerLeft),
+            Some(RevokedFor::Compromised) => Some(Caution::OwnerCompromised),
+            None => {
+                let caf = self.caf(header.label.caf?).ok()?;
+                (!caf.takes_from(header.owner, &header.label)).then_some(Caution::OwnerDismissed)
+            }
+        }
     }
 
     /// What was asked for, as keyed digests: the audit log holds no personal data in clear.

@@ -1,33 +1,64 @@
 //! This bureau's own card.
 
-use igain_protocol::bureau::card::{Card, SignedCard};
-use igain_protocol::feed::{Letter, LetterKind};
+use std::sync::Arc;
 
+use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::sync::Hello;
+
+use super::memory::read;
 use super::{Actor, Deed, Error, Office};
+use crate::ledger::Ledger;
+
+/// The card in the books; none where there is none, or it cannot be read: then a new one is issued.
+///
+/// # Errors
+/// Where the books cannot be read.
+pub(super) fn load(ledger: &Ledger) -> Result<Option<SignedCard>, Error> {
+    let Some(bytes) = ledger.card()? else { return Ok(None) };
+    let card = SignedCard::from_bytes(&bytes);
+    if let Err(error) = &card {
+        tracing::error!(%error, "this bureau's own card cannot be read; a new one is issued");
+    }
+    Ok(card.ok())
+}
 
 impl Office {
     /// The card in use; none before the first was issued.
-    ///
-    /// # Errors
-    /// Where the books cannot be read.
-    pub fn card(&self) -> Result<Option<SignedCard>, Error> {
-        let bytes = self.ledger().card()?;
-        Ok(bytes.map(|bytes| SignedCard::from_bytes(&bytes)).transpose()?)
+    pub fn card(&self) -> Option<Arc<SignedCard>> {
+        read(&self.inner.memory.card).clone()
     }
 
-    /// Signs a card, puts it in the place of the one in use, and posts it to every bureau that takes part.
+    /// Signs a card and puts it in the place of the one in use. Bureaus that have an older one are sent it before anything
+    /// else.
     ///
     /// # Errors
-    /// Where the card is refused, or the books cannot be written.
-    pub fn issue_card(&self, card: &Card) -> Result<SignedCard, Error> {
-        let signed = card.sign(&self.secrets().signing, &self.secrets().transport)?;
+    /// Where the card is refused, the key file is from before the books, or the books cannot be written.
+    pub fn issue_card(&self, card: &Card) -> Result<Arc<SignedCard>, Error> {
+        let signed = Arc::new(card.sign(&self.secrets().signing, &self.secrets().transport)?);
         let mut turn = self.turn()?;
+        if let Some(known) = self.card().filter(|known| known.card().signing != card.signing) {
+            if !card.succeeds(&known.card().signing) {
+                let (books, keys) = (known.card().signing.fingerprint(), card.signing.fingerprint());
+                return Err(Error::OtherKeys { books: books.to_string(), keys: keys.to_string() });
+            }
+            let deed = Deed::new(Actor::Node, "key.rotate").with("before", known.card().signing.fingerprint());
+            turn.account(deed.with("fingerprint", card.signing.fingerprint()));
+        }
         turn.account(Deed::new(Actor::Node, "card.issue").with("serial", card.serial));
         self.ledger().put_card(&mut turn.batch, signed.as_bytes());
-        for peer in self.active_peers() {
-            turn.post(peer.card().bureau, Letter { kind: LetterKind::Card, bytes: signed.as_bytes().to_vec() });
-        }
+        turn.standing().card = Some(Arc::clone(&signed));
         turn.commit_now()?;
         Ok(signed)
+    }
+
+    /// What this node says to a bureau of its program, and of the newest card of that bureau that it has.
+    pub fn hello(&self, to: BureauId) -> Hello {
+        Hello::ours(self.peer(to).map_or(0, |peer| peer.card().serial))
+    }
+
+    /// This bureau's card, for one that says that it has an older one.
+    pub fn card_for(&self, hello: &Hello) -> Option<Arc<SignedCard>> {
+        self.card().filter(|card| hello.format > 0 && hello.seen < card.card().serial)
     }
 }

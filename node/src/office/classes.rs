@@ -9,7 +9,7 @@ use igain_protocol::vocabulary::GroupSet;
 
 use super::memory::read;
 use super::{Error, Office};
-use crate::ledger::{Came, ClassIndex, ClassRow, Extent, Ledger, Shares};
+use crate::ledger::{Aside, Came, ClassIndex, ClassRow, Extent, Ledger, Shares};
 
 /// Who may have what of each class that was brought in line.
 pub(super) type Shared = HashMap<ClassIndex, Arc<Shares>>;
@@ -101,7 +101,7 @@ impl Classes {
     /// The classes of all that came from a bureau and is not ending; of one label where it is named.
     pub(super) fn received_of(&self, owner: BureauId, label: Option<LabelDigest>) -> Vec<(Came, ClassIndex)> {
         let first = label.unwrap_or(LabelDigest::from_bytes([0; 16]));
-        let from = (owner, first, Came { generation: 0, groups: GroupSet::EMPTY, aside: false }, 0);
+        let from = (owner, first, Came { generation: 0, groups: GroupSet::EMPTY, aside: None }, 0);
         let these =
             self.received.range(from..).take_while(|key| key.0 == owner && label.is_none_or(|one| key.1 == one));
         these.map(|key| (key.2, key.3)).collect()
@@ -109,7 +109,10 @@ impl Classes {
 
     /// Received classes that are kept and not shown.
     pub(super) fn aside(&self) -> impl Iterator<Item = (ClassIndex, &ClassRow)> {
-        self.received.iter().filter(|key| key.2.aside).filter_map(|key| Some((key.3, self.rows.get(&key.3)?)))
+        self.received
+            .iter()
+            .filter(|key| key.2.aside == Some(Aside::Uninvited))
+            .filter_map(|key| Some((key.3, self.rows.get(&key.3)?)))
     }
 
     /// The number of a new class.
@@ -271,7 +274,7 @@ impl Office {
     pub fn counts(&self) -> BTreeMap<BureauId, u64> {
         let classes = read(&self.inner.memory.classes);
         let mut counts = BTreeMap::new();
-        let shown = |row: &ClassRow| !row.ending && !row.came.is_some_and(|came| came.aside);
+        let shown = |row: &ClassRow| !row.ending && !row.came.is_some_and(|came| came.aside.is_some());
         for (class, row) in classes.rows().filter(|(_, row)| shown(row)) {
             *counts.entry(row.owner).or_default() += classes.visible(class).records;
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::feed::{Entry, FeedKind};
+use igain_protocol::feed::{Entry, FeedKind, LetterKind};
 use igain_protocol::record::{RecordId, redact_bytes};
 use igain_protocol::sync::{Mark, Read};
 use igain_protocol::time::Day;
@@ -321,7 +321,7 @@ impl Office {
     fn read_event(&self, reading: &mut Reading, page: &mut Page<'_>, seq: u64) -> Result<Progress, Error> {
         let Some((_, event)) = reading.events.front().cloned() else { return Ok(Progress::End) };
         let done = match &event {
-            Event::Recall(classes) => self.recall(reading, page, &mut classes.iter())?,
+            Event::Recall(classes) => self.recall(reading, page, seq, &mut classes.iter())?,
             Event::Backfill(classes) => self.backfill(reading, page, seq, &mut classes.iter())?,
             Event::Again(ids) => self.send_again(reading, page, ids)?,
             Event::Complete if page.take((Entry::Complete, None)) => Progress::End,
@@ -338,16 +338,19 @@ impl Office {
         Ok(done)
     }
 
-    /// Takes classes back of which the peer was ever sent something.
+    /// Takes classes back, at number `seq`, of which the peer was ever sent something.
     fn recall(
         &self,
         reading: &mut Reading,
         page: &mut Page<'_>,
+        seq: u64,
         classes: &mut dyn Iterator<Item = ClassIndex>,
     ) -> Result<Progress, Error> {
         let first = reading.within.0;
         for class in classes.filter(|class| *class >= first) {
-            if page.deliveries.contains_class(self.ledger(), class)? {
+            // In a feed that began anew, what the peer has got back since stands before this, not in a backfill behind it.
+            let regained = reading.granted.has(class) && reading.backfills.get(&class).is_none_or(|at| *at < seq);
+            if !regained && page.deliveries.contains_class(self.ledger(), class)? {
                 let label = read(&self.inner.memory.classes).row(class).map(|row| row.label.digest());
                 if let Some(label) = label
                     && !page.take((Entry::Recall(label), None))
@@ -426,17 +429,28 @@ impl Office {
         Ok(Progress::End)
     }
 
-    /// Reads letters to a peer after a number, up to another.
+    /// Reads letters to a peer after a number, up to another; receipts alone where it is revoked.
     ///
     /// # Errors
     /// Where the books cannot be read.
-    pub(super) fn read_letters(&self, peer: BureauId, after: Mark, upto: u64, room: usize) -> Result<Read, Error> {
+    pub(super) fn read_letters(
+        &self,
+        peer: BureauId,
+        after: Mark,
+        upto: u64,
+        room: usize,
+        revoked: bool,
+    ) -> Result<Read, Error> {
         const PAGE: usize = 256;
         let letters = self.ledger().letters_after(peer, after.through, PAGE)?;
         let (full, mut left) = (letters.len() == PAGE, room);
         let (feed, through) = (FeedKind::Letters, after.through);
         let mut read = Read { feed, entries: Vec::new(), through, within: (0, 0), end: !full };
         for row in letters.into_iter().take_while(|row| row.seq <= upto) {
+            if revoked && row.letter.kind != LetterKind::Receipt {
+                read.through = row.seq;
+                continue;
+            }
             let entry = Entry::Letter(row.letter);
             let Some(rest) = left.checked_sub(entry.wire_len()) else {
                 read.end = false;

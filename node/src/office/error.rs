@@ -67,6 +67,23 @@ pub enum Error {
     /// Not enrolled.
     #[error("`{0}` is not enrolled here. `igain peer list` shows who is")]
     UnknownPeer(BureauId),
+    /// The key file is not that of the books.
+    #[error(
+        "the key file has the signing key {keys}, and the books were last used with {books}. Put back the newest key file \
+         of this bureau: `igain key rotate` may have made a newer one"
+    )]
+    OtherKeys {
+        /// The fingerprint of the key of the books.
+        books: String,
+        /// The fingerprint of the key at hand.
+        keys: String,
+    },
+    /// A card that a peer sent of itself is refused.
+    #[error("the card that the peer sent is refused: {0}")]
+    RefusedCard(Box<Error>),
+    /// Not revoked.
+    #[error("`{0}` is not revoked. See `igain peer show {0}`")]
+    NotRevoked(BureauId),
     /// Revoked.
     #[error("`{0}` is revoked. Enrol a new card with a new key if it may come back")]
     RevokedPeer(BureauId),
@@ -185,6 +202,9 @@ impl Error {
             Self::Entropy(_) => "entropy",
             Self::ClockBehind { .. } => "clock.behind",
             Self::UnknownPeer(_) => "peer.unknown",
+            Self::OtherKeys { .. } => "key.other",
+            Self::RefusedCard(error) => error.code(),
+            Self::NotRevoked(_) => "peer.not-revoked",
             Self::RevokedPeer(_) => "peer.revoked",
             Self::Fingerprint { .. } => "peer.fingerprint",
             Self::OwnCard => "peer.own-card",

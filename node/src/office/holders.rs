@@ -68,11 +68,10 @@ impl Office {
             return Ok(Some(lost.map_or(ended, |lost| lost.min(ended))));
         };
         let shared = self.ledger().shares_of(place.class)?.unwrap_or_default();
-        let revoked = peer.revoked.is_some();
-        if !revoked && place.class != DRAFTS && !shared.shares.of(peer.number).is_empty() {
+        if place.class != DRAFTS && !shared.shares.of(peer.number).is_empty() {
             return Ok(None);
         }
         let lost = shared.lost.iter().find(|(number, _)| *number == peer.number).map(|(_, seq)| *seq);
-        Ok(Some(if revoked { u64::MAX } else { lost.unwrap_or(place.since).max(place.since) }))
+        Ok(Some(lost.unwrap_or(place.since).max(place.since)))
     }
 }

@@ -1,6 +1,6 @@
 //! Letters: posting them to peers, and acting on those that come in.
 
-use igain_protocol::bureau::{BureauId, VerifyingKey};
+use igain_protocol::bureau::{BureauId, KeyId, VerifyingKey};
 use igain_protocol::caf::{SignedAcceptance, SignedCharter};
 use igain_protocol::feed::{Cursor, FeedKind, Letter, LetterKind};
 use igain_protocol::receipt::{Receipt, Refusal, SignedReceipt};
@@ -28,21 +28,27 @@ impl Turn<'_> {
             LetterKind::Charter => self.take_charter(sender, &letter.bytes),
             LetterKind::Acceptance => self.take_acceptance(sender, &letter.bytes),
             LetterKind::Receipt => self.take_receipt(sender, &letter.bytes),
-            LetterKind::Card => self.renew_card(sender, &letter.bytes).map(drop),
             // Of a newer version.
             LetterKind::Other(_) => Ok(()),
         }
     }
 
-    fn key_of(&self, bureau: BureauId) -> Result<VerifyingKey, Error> {
+    /// The key to verify with what a bureau is said to have signed, and `sender` hands over. A former key of the sender's
+    /// own, and of this bureau, counts still; from another's hands only the present one does.
+    fn key_of(&self, bureau: BureauId, kid: KeyId, sender: BureauId) -> Result<VerifyingKey, Error> {
         if bureau == self.office().me() {
-            return Ok(self.office().secrets().signing.verifying_key());
+            return Ok(self.office().secrets().verifying_key(kid));
         }
-        self.active_peer(bureau).map(|peer| peer.card().signing).map_err(|_| Error::UnknownPeer(bureau))
+        let peer = self.linked_peer(bureau).map_err(|_| Error::UnknownPeer(bureau))?;
+        if peer.revoked.is_some() && bureau != sender {
+            return Err(Error::UnknownPeer(bureau));
+        }
+        Ok(if bureau == sender { peer.card().signing_key(kid) } else { peer.card().signing })
     }
 
     fn take_charter(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
-        let key = self.key_of(SignedCharter::claimed_manager(bytes)?)?;
+        let (manager, kid) = SignedCharter::claims(bytes)?;
+        let key = self.key_of(manager, kid, sender)?;
         let signed = SignedCharter::verify(bytes, &key)?;
         let (id, serial) = (signed.charter().id, signed.charter().serial);
         let known = self.caf(id).ok();
@@ -81,8 +87,8 @@ impl Turn<'_> {
     }
 
     fn take_acceptance(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
-        let member = SignedAcceptance::claimed_bureau(bytes)?;
-        let signed = SignedAcceptance::verify(bytes, &self.key_of(member)?)?;
+        let (member, kid) = SignedAcceptance::claims(bytes)?;
+        let signed = SignedAcceptance::verify(bytes, &self.key_of(member, kid, sender)?)?;
         let acceptance = signed.acceptance();
         let (known, room) = self.answer_of(member, acceptance.caf);
         if let Some(known) = &known {
@@ -105,7 +111,7 @@ impl Turn<'_> {
     }
 
     fn take_receipt(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
-        let key = self.key_of(sender)?;
+        let key = self.key_of(sender, SignedReceipt::claims(bytes)?.1, sender)?;
         let signed = SignedReceipt::verify(bytes, self.office().me(), (sender, &key))?;
         let (receipt, ledger) = (signed.receipt(), self.office().ledger());
         if let Some(refused) = receipt.refused.first() {
@@ -125,9 +131,6 @@ impl Turn<'_> {
     /// Posts once more what a peer must know, when its letters begin anew, or it missed some while it took no part.
     pub(super) fn repost(&mut self, peer: BureauId) {
         let me = self.office().me();
-        if let Ok(Some(card)) = self.office().ledger().card() {
-            self.post(peer, Letter { kind: LetterKind::Card, bytes: card });
-        }
         for caf in self.office().cafs().iter().filter(|caf| caf.charter().role_of(peer).is_some()) {
             if caf.charter().manager == me {
                 self.post(peer, Letter { kind: LetterKind::Charter, bytes: caf.charter.as_bytes().to_vec() });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::{BureauId, SignedCard};
 use igain_protocol::caf::{CafId, SignedAcceptance};
 use igain_protocol::time::Timestamp;
 
@@ -24,6 +24,8 @@ pub(super) struct Memory {
     pub(super) cafs: RwLock<Cafs>,
     pub(super) classes: RwLock<Classes>,
     pub(super) policy: RwLock<Arc<Policy>>,
+    /// This bureau's own card; none before the first was issued.
+    pub(super) card: RwLock<Option<Arc<SignedCard>>>,
     /// When exchanges ended well, and is not in the books yet.
     synced: Mutex<BTreeMap<BureauId, Timestamp>>,
     pub(super) board: Board,
@@ -56,22 +58,33 @@ pub(super) struct Standing {
     /// Answers to charters that have not come yet; none where one must be forgotten.
     pub(super) early: BTreeMap<(BureauId, CafId), Option<SignedAcceptance>>,
     pub(super) policy: Option<Arc<Policy>>,
+    /// This bureau's own card.
+    pub(super) card: Option<Arc<SignedCard>>,
 }
 
 impl Standing {
     pub(super) fn is_empty(&self) -> bool {
-        self.peers.is_empty() && self.cafs.is_empty() && self.early.is_empty() && self.policy.is_none()
+        let parties = self.peers.is_empty() && self.cafs.is_empty() && self.early.is_empty();
+        parties && self.policy.is_none() && self.card.is_none()
     }
 }
 
 impl Memory {
-    pub(super) fn new(me: BureauId, peers: Peers, cafs: Cafs, classes: Classes, policy: Policy) -> Self {
+    pub(super) fn new(
+        me: BureauId,
+        peers: Peers,
+        cafs: Cafs,
+        classes: Classes,
+        policy: Policy,
+        card: Option<SignedCard>,
+    ) -> Self {
         Self {
             me,
             peers: RwLock::new(peers),
             cafs: RwLock::new(cafs),
             classes: RwLock::new(classes),
             policy: RwLock::new(Arc::new(policy)),
+            card: RwLock::new(card.map(Arc::new)),
             synced: Mutex::default(),
             board: Board::default(),
             standing: AtomicU64::new(0),
@@ -95,11 +108,14 @@ impl Memory {
         classes.share(shares, &regranted);
         drop(classes);
         if !standing.is_empty() {
-            let Standing { peers, keys, cafs, early, policy } = standing;
+            let Standing { peers, keys, cafs, early, policy, card } = standing;
             write(&self.peers).put(peers, keys);
             write(&self.cafs).put(cafs, early);
             if let Some(policy) = policy {
                 *write(&self.policy) = policy;
+            }
+            if card.is_some() {
+                *write(&self.card) = card;
             }
             news.standing = Some(self.standing.fetch_add(1, Ordering::AcqRel) + 1);
         }

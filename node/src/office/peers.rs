@@ -1,16 +1,15 @@
-//! Who is known: enrolling cards, renewing and revoking them.
+//! Who is known: enrolling cards and renewing them.
 
 use std::collections::BTreeMap;
 
-use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::bureau::card::{self, Card, SignedCard};
 use igain_protocol::bureau::{BureauId, VerifyingKey};
-use igain_protocol::feed::{Cursor, FeedKind};
 use igain_protocol::time::Timestamp;
 
 use super::memory::read;
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{KeyRow, KeyUse, Ledger, PeerNumber, PeerRow};
+use crate::ledger::{KeyRow, KeyUse, Ledger, PeerNumber, PeerRow, RevokedFor};
 
 /// One enrolled bureau.
 #[derive(Debug, Clone)]
@@ -19,8 +18,8 @@ pub struct Peer {
     pub card: SignedCard,
     /// When it was first enrolled.
     pub enrolled: Timestamp,
-    /// Since when it is revoked.
-    pub revoked: Option<Timestamp>,
+    /// Since when it is revoked, and why.
+    pub revoked: Option<(Timestamp, RevokedFor)>,
     /// Tags for the policy.
     pub tags: Vec<String>,
     /// The last exchange, as a subscriber of this bureau, that ended well.
@@ -59,7 +58,7 @@ impl Peers {
             let peer = Peer {
                 card,
                 enrolled: row.enrolled,
-                revoked: keys.get(&key).and_then(|known| known.revoked),
+                revoked: keys.get(&key).and_then(KeyRow::revocation),
                 tags: row.tags,
                 synced: synced.get(&bureau).copied(),
                 number: row.number,
@@ -74,6 +73,11 @@ impl Peers {
         self.keys.extend(keys);
         self.numbers.extend(peers.iter().map(|(bureau, peer)| (*bureau, peer.number)));
         self.by_id.extend(peers);
+    }
+
+    /// What is known of a key.
+    pub(super) fn key(&self, key: &[u8; 32]) -> Option<KeyRow> {
+        self.keys.get(key).copied()
     }
 
     /// When an exchange ended well: for people to look at, nothing is decided by it.
@@ -99,6 +103,11 @@ impl Peer {
             return Err(Error::RevokedPeer(self.card().bureau));
         }
         Ok(self.card().check_valid(now)?)
+    }
+
+    /// Why it is revoked, if it is.
+    pub fn revoked_for(&self) -> Option<RevokedFor> {
+        self.revoked.map(|(_, why)| why)
     }
 
     fn row(&self) -> PeerRow {
@@ -141,12 +150,30 @@ impl Office {
         read(&self.inner.memory.peers).by_id.values().filter(|peer| peer.check(now).is_ok()).cloned().collect()
     }
 
-    /// The key with which a bureau that may take part signs; this bureau's own among them.
+    /// One bureau with which there is an exchange: one that may take part, or that is revoked and may still end what was
+    /// shared.
+    ///
+    /// # Errors
+    /// Where it is not enrolled, or its card has expired.
+    pub fn linked_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
+        let peer = self.peer(bureau)?;
+        peer.card().check_valid(self.now())?;
+        Ok(peer)
+    }
+
+    /// The bureaus with which there is an exchange.
+    pub fn linked_peers(&self) -> Vec<Peer> {
+        let now = self.now();
+        let peers = read(&self.inner.memory.peers);
+        peers.by_id.values().filter(|peer| peer.card().check_valid(now).is_ok()).cloned().collect()
+    }
+
+    /// The key with which a bureau signs with which there is an exchange; this bureau's own among them.
     pub fn key_of(&self, bureau: BureauId) -> Option<VerifyingKey> {
         if bureau == self.me() {
             return Some(self.secrets().signing.verifying_key());
         }
-        self.active_peer(bureau).ok().map(|peer| peer.card().signing)
+        self.linked_peer(bureau).ok().map(|peer| peer.card().signing)
     }
 
     /// Enrols a card, or a newer one of an enrolled bureau. `fingerprint` is what the administrator compared by another
@@ -181,22 +208,28 @@ impl Office {
         self.peer(bureau)
     }
 
-    /// Revokes a bureau: from now on it gets nothing, and nothing of it is accepted. Its key stays revoked for ever,
-    /// whatever card names it.
+    /// Takes a renewed card that its bureau sent, also one with a new signing key that the one known has signed. Whether it
+    /// is new; the same one again and one that is older change nothing, and neither does one of a revoked bureau.
     ///
     /// # Errors
-    /// Where it is not enrolled.
-    pub fn revoke(&self, actor: Actor, bureau: BureauId) -> Result<Peer, Error> {
+    /// Where it is not the sender's own, or its signature or validity is wrong.
+    pub fn renew_peer(&self, sender: BureauId, bytes: &[u8]) -> Result<bool, Error> {
+        let card = SignedCard::from_bytes(bytes)?;
         let mut turn = self.turn()?;
-        let mut peer = turn.peer(bureau)?;
-        turn.takes_back();
-        turn.account(Deed::new(actor, "peer.revoke").peer(bureau));
-        let at = peer.revoked.unwrap_or(turn.now());
-        peer.revoked = Some(at);
-        turn.put_revoked(&peer, at);
-        turn.standing().peers.insert(bureau, peer);
+        let known = turn.linked_peer(sender)?;
+        let same = card.card().bureau == sender && card.card().signing == known.card().signing;
+        if known.revoked.is_some() || (same && card.card().serial <= known.card().serial) {
+            return Ok(false);
+        }
+        card.card().supersedes(known.card())?;
+        turn.check_enrolment(&card, None)?;
+        let deed = Deed::new(Actor::Bureau(sender), "peer.renew").peer(sender).with("serial", card.card().serial);
+        let rotated = card.card().signing != known.card().signing;
+        let print = card.card().signing.fingerprint();
+        turn.account(if rotated { deed.with("fingerprint", print) } else { deed });
+        turn.put_card(card, known.tags);
         turn.commit_now()?;
-        self.peer(bureau)
+        Ok(true)
     }
 
     /// Notes that an exchange with a provider ended well. It is kept with the next write that has to be durable anyway.
@@ -227,6 +260,16 @@ impl Turn<'_> {
         Ok(peer)
     }
 
+    /// One bureau with which there is an exchange, see [`Office::linked_peer`].
+    ///
+    /// # Errors
+    /// Where it is not enrolled, or its card has expired.
+    pub(super) fn linked_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
+        let peer = self.peer(bureau)?;
+        peer.card().check_valid(self.now())?;
+        Ok(peer)
+    }
+
     fn check_enrolment(&self, card: &SignedCard, fingerprint: Option<&str>) -> Result<(), Error> {
         let bureau = card.card().bureau;
         let print = card.card().signing.fingerprint();
@@ -238,14 +281,15 @@ impl Turn<'_> {
         }
         card.card().check_valid(self.now())?;
         self.check_keys(card.card())?;
-        match self.peer(bureau) {
-            Ok(known) if known.card().signing != card.card().signing && known.revoked.is_none() => {
-                Err(Error::OtherKey(bureau))
-            }
-            Ok(known) if known.card().signing != card.card().signing => Ok(()),
-            Ok(known) if known.card.as_bytes() == card.as_bytes() => Ok(()),
-            Ok(known) => Ok(card.card().supersedes(known.card())?),
-            Err(_) => Ok(()),
+        let Ok(known) = self.peer(bureau) else { return Ok(()) };
+        if known.card.as_bytes() == card.as_bytes()
+            || (known.revoked.is_some() && is_other(&known, &card.card().signing))
+        {
+            return Ok(());
+        }
+        match card.card().supersedes(known.card()) {
+            Err(card::Error::OtherKey(bureau)) => Err(Error::OtherKey(bureau)),
+            superseded => Ok(superseded?),
         }
     }
 
@@ -256,45 +300,27 @@ impl Turn<'_> {
             if own.contains(&key) {
                 return Err(Error::ForeignKey(self.office().me()));
             }
-            let known = read(&self.office().inner.memory.peers).keys.get(&key).copied();
-            match known.filter(|known| known.bureau != card.bureau || known.what_for != what_for) {
-                Some(known) => return Err(Error::ForeignKey(known.bureau)),
-                None if known.is_some_and(|known| known.revoked.is_some()) => {
-                    return Err(Error::RevokedPeer(card.bureau));
-                }
-                None => {}
+            let known = read(&self.office().inner.memory.peers).key(&key);
+            if let Some(known) = known.filter(|known| known.bureau != card.bureau || known.what_for != what_for) {
+                return Err(Error::ForeignKey(known.bureau));
+            }
+            // That a key of before was revoked says nothing of the one that came after it.
+            if known.is_some_and(|known| known.revoked.is_some()) && key == *card.signing.as_bytes() {
+                return Err(Error::RevokedPeer(card.bureau));
             }
         }
         Ok(())
-    }
-
-    /// Takes a renewed card that its bureau sent; an older one is passed over. Whether it is new.
-    ///
-    /// # Errors
-    /// Where it is not the sender's own, or its signature or validity is wrong.
-    pub(super) fn renew_card(&mut self, sender: BureauId, bytes: &[u8]) -> Result<bool, Error> {
-        let card = SignedCard::from_bytes(bytes)?;
-        let known = self.peer(sender)?;
-        if card.as_bytes() == known.card.as_bytes() {
-            return Ok(false);
-        }
-        card.card().supersedes(known.card())?;
-        self.check_enrolment(&card, None)?;
-        self.account(Deed::new(Actor::Bureau(sender), "peer.renew").peer(sender).with("serial", card.card().serial));
-        self.put_card(card, known.tags);
-        Ok(true)
     }
 
     /// Puts a card that was checked in the place of the one known. What a bureau may do does not come with it.
     fn put_card(&mut self, card: SignedCard, tags: Vec<String>) {
         let bureau = card.card().bureau;
         let known = self.peer(bureau).ok();
-        if known.as_ref().is_some_and(|known| known.card().signing != card.card().signing) {
+        let rotated = |known: &Peer| known.revoked.is_none() && card.card().succeeds(&known.card().signing);
+        if known.as_ref().is_some_and(|known| is_other(known, &card.card().signing) && !rotated(known)) {
+            // What another key has answered, and opened, says nothing of this one.
             self.forget_answers(bureau);
-            for feed in FeedKind::ALL {
-                // Nobody knows what the other key has opened.
-                self.office().ledger().put_cursor(&mut self.batch, bureau, feed, Cursor::default());
-            }
+            self.begin_anew(bureau);
         }
         let number = self.number_of(bureau);
         let known = known.filter(|known| known.revoked.is_none());
@@ -306,15 +332,14 @@ impl Turn<'_> {
         let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced), number };
         self.office().ledger().put_peer(&mut self.batch, bureau, &peer.row());
         for (key, what_for) in keys_of(peer.card()) {
-            let known = read(&self.office().inner.memory.peers).keys.contains_key(&key);
-            if !known {
-                self.put_key(key, KeyRow { bureau, what_for, since: self.now(), revoked: None });
+            if read(&self.office().inner.memory.peers).key(&key).is_none() {
+                self.put_key(key, KeyRow { bureau, what_for, since: self.now(), revoked: None, why: None });
             }
         }
         self.standing().peers.insert(bureau, peer);
     }
 
-    fn put_key(&mut self, key: [u8; 32], row: KeyRow) {
+    pub(super) fn put_key(&mut self, key: [u8; 32], row: KeyRow) {
         self.office().ledger().put_key(&mut self.batch, &key, &row);
         self.standing().keys.insert(key, row);
     }
@@ -328,21 +353,18 @@ impl Turn<'_> {
         let next = || numbers.values().max().map_or(0, |last| last + 1);
         numbers.get(&bureau).copied().unwrap_or_else(next)
     }
-
-    /// Revokes the signing key of a bureau for ever.
-    fn put_revoked(&mut self, peer: &Peer, at: Timestamp) {
-        let (bureau, key) = (peer.card().bureau, *peer.card().signing.as_bytes());
-        let known = read(&self.office().inner.memory.peers).keys.get(&key).copied();
-        let row = known.unwrap_or(KeyRow { bureau, what_for: KeyUse::Signing, since: at, revoked: None });
-        self.put_key(key, KeyRow { revoked: Some(at), ..row });
-    }
 }
 
-/// The keys that a card names.
-fn keys_of(card: &Card) -> [([u8; 32], KeyUse); 3] {
-    [
+fn is_other(known: &Peer, signing: &VerifyingKey) -> bool {
+    known.card().signing != *signing
+}
+
+/// The keys that a card names, former ones among them.
+fn keys_of(card: &Card) -> impl Iterator<Item = ([u8; 32], KeyUse)> {
+    let present = [
         (*card.signing.as_bytes(), KeyUse::Signing),
         (*card.sealing.as_bytes(), KeyUse::Sealing),
         (*card.transport.as_bytes(), KeyUse::Transport),
-    ]
+    ];
+    present.into_iter().chain(card.former.iter().map(|former| (*former.key.as_bytes(), KeyUse::Signing)))
 }

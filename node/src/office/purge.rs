@@ -40,10 +40,10 @@ impl Office {
         kept && row.is_live(self.now().day())
     }
 
-    /// Whether a record may be shown: its last day has not passed, its class was not taken back, and its owner may
-    /// contribute it to its file.
+    /// Whether a record may be shown: its last day has not passed, its class was not taken back or disputed, and its owner
+    /// may contribute it to its file.
     pub fn is_shown(&self, row: &RecordRow) -> bool {
-        let aside = |class: &ClassRow| class.came.is_some_and(|came| came.aside);
+        let aside = |class: &ClassRow| class.came.is_some_and(|came| came.aside.is_some());
         self.is_kept(row) && !read(&self.inner.memory.classes).row(row.place.class).is_some_and(aside)
     }
 

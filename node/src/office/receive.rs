@@ -1,6 +1,7 @@
 //! Taking in what another bureau sends: verified, durable, accounted for, in one commit; and marking what it takes back,
 //! which [`super::purge`] then removes in steps.
 
+mod dispute;
 mod examine;
 mod newer;
 
@@ -19,7 +20,9 @@ use igain_protocol::vocabulary::Tlp;
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, Stood, TombstoneRow};
+use crate::ledger::{
+    Aside, Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, RevokedFor, Stood, TombstoneRow,
+};
 pub use examine::Examined;
 use examine::{Verdicts, Word, runs};
 
@@ -59,6 +62,8 @@ struct Intake<'a> {
     provider: BureauId,
     /// What the provider signs with while this turn lasts.
     key: VerifyingKey,
+    /// The provider is revoked: nothing is taken but ends.
+    revoked: Option<RevokedFor>,
     received: Received,
     /// How far the feeds have come.
     cursors: Cursors,
@@ -70,6 +75,8 @@ struct Intake<'a> {
     ended: BTreeSet<RecordKey>,
     /// Something is gone: a receipt is due.
     gone: usize,
+    /// Records, and whole labels, that were hidden.
+    disputed: usize,
     /// Receipts of the provider's.
     receipts: usize,
     refused: Vec<Deed>,
@@ -105,7 +112,7 @@ impl Office {
         let mut intake = Intake::begin(self, provider, self.look_up(provider, &examined)?)?;
         for Examined { changes, verdicts, withdrawn, key } in examined {
             if key != Some(intake.key) {
-                // It was revoked meanwhile, and has come back with another.
+                // It has another since.
                 return Err(Error::UnknownPeer(provider));
             }
             let mut verdicts = Verdicts { records: verdicts.into_iter(), withdrawn: withdrawn.into_iter() };
@@ -128,7 +135,8 @@ impl Office {
     /// Where the books cannot be read or written.
     pub fn receipt_again(&self, provider: BureauId) -> Result<(), Error> {
         let mut turn = self.turn()?;
-        if turn.active_peer(provider).is_ok() && !turn.is_purging(provider, ClassIndex::MAX) {
+        let heard = turn.linked_peer(provider).is_ok_and(|peer| peer.revoked_for() != Some(RevokedFor::Compromised));
+        if heard && !turn.is_purging(provider, ClassIndex::MAX) {
             let upto = self.ledger().cursors(provider)?.records;
             turn.post_receipt(provider, upto, Vec::new())?;
         }
@@ -158,18 +166,21 @@ impl<'a> Intake<'a> {
         if turn.changed_of(provider, books.began) {
             books.clear();
         }
-        let key = turn.active_peer(provider)?.card().signing;
+        let peer = turn.linked_peer(provider)?;
+        let (key, revoked) = (peer.card().signing, peer.revoked_for());
         let cursors = office.ledger().cursors(provider)?;
         Ok(Self {
             turn,
             provider,
             key,
+            revoked,
             received: Received::default(),
             cursors,
             made: BTreeMap::new(),
             books,
             ended: BTreeSet::new(),
             gone: 0,
+            disputed: 0,
             receipts: 0,
             refused: Vec::new(),
             refusals: Vec::new(),
@@ -212,10 +223,13 @@ impl<'a> Intake<'a> {
     }
 
     fn entry(&mut self, entry: Entry, generation: u64, verdicts: &mut Verdicts) -> Result<(), Error> {
+        if let Some(why) = self.revoked {
+            return self.entry_of_revoked(why, entry, verdicts);
+        }
         match entry {
             Entry::Put { groups, .. } => match verdicts.records.next() {
                 Some(Ok(Word::Known(record, identifiers))) => {
-                    let aside = self.is_aside(record.header());
+                    let aside = self.aside(record.header());
                     self.put(Came { generation, groups, aside }, &record, &identifiers)
                 }
                 Some(Ok(Word::Newer(newer, bytes))) => self.put_newer(generation, groups, &newer, bytes),
@@ -268,7 +282,7 @@ impl<'a> Intake<'a> {
                 return Ok(());
             }
             LetterKind::Receipt => self.receipts += 1,
-            LetterKind::Charter | LetterKind::Acceptance | LetterKind::Card => {}
+            LetterKind::Charter | LetterKind::Acceptance => {}
         }
         match self.turn.take_letter(self.provider, letter) {
             Ok(()) => Ok(()),
@@ -387,9 +401,10 @@ impl<'a> Intake<'a> {
 
     /// Whether the provider may not contribute a record to the file that its label names, as far as is known here. It may
     /// be that a newer charter, or an answer to it, is still on its way.
-    fn is_aside(&self, header: &Header) -> bool {
-        let Some(id) = header.label.caf else { return false };
-        !self.turn.caf(id).is_ok_and(|caf| caf.takes_from(self.provider, &header.label))
+    fn aside(&self, header: &Header) -> Option<Aside> {
+        let caf = self.turn.caf(header.label.caf?);
+        let invited = caf.is_ok_and(|caf| caf.takes_from(self.provider, &header.label));
+        (!invited).then_some(Aside::Uninvited)
     }
 
     /// Brings the identifiers by which a record is found in line with its new version.
@@ -453,6 +468,9 @@ impl<'a> Intake<'a> {
         if self.received.put + self.gone > 0 {
             let deed = deed("feed.receive").with("records", self.received.put).with("purged", self.received.purged);
             self.turn.account(deed);
+        }
+        if self.disputed > 0 {
+            self.turn.account(deed("feed.dispute").with("ends", self.disputed));
         }
         if self.receipts > 0 {
             self.turn.account(deed("receipt").with("letters", self.receipts));

@@ -8,14 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::feed::{FeedKind, LAST_GENERATION};
-use igain_protocol::sync::{End, Feed, Hello, Message, Provider, ProviderEffect, ProviderInput, Pull, Read};
+use igain_protocol::sync::{
+    CardMessage, End, Feed, Hello, Message, Provider, ProviderEffect, ProviderInput, Pull, Read,
+};
 use igain_protocol::time::Day;
 
 use super::disclose::{Granted, Notes, Page, Progress, Reading};
 use super::memory::read;
 use super::turn::{Committed, Turn};
 use super::{Error, Office};
-use crate::ledger::{Deliveries, Event};
+use crate::ledger::{Deliveries, Event, RevokedFor};
 use crate::store::{self, Epoch};
 
 /// How often a write is tried anew that was overtaken by one that failed.
@@ -56,6 +58,11 @@ impl Served {
     pub fn open(office: &Office, peer: BureauId) -> Result<Arc<Self>, Error> {
         let state = Mutex::new(State::read(office, peer, 0)?);
         Ok(Arc::new(Self { office: office.clone(), peer, state }))
+    }
+
+    /// Whose it is.
+    pub fn office(&self) -> &Office {
+        &self.office
     }
 
     /// Whom it is for.
@@ -179,14 +186,23 @@ impl Served {
         self.repeat_known()?;
         self.office.align_today()?;
         let quiet = mirror == pull.mirror && !pull.news;
+        let (hello, revoked) = (self.office.hello(self.peer), self.office.peer(self.peer)?.revoked_for());
+        let card = self.office.card_for(&pull.hello).filter(|_| revoked.is_none());
         let mut state = self.state()?;
         let granted = self.office.granted(self.peer)?;
         let letters = self.office.ledger().letter_head(self.peer)?;
-        let effects = state.provider.handle(ProviderInput::Pull { pull, mirror });
+        let effects = match revoked {
+            // It is asked what it ends, and told nothing.
+            Some(RevokedFor::Compromised) => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
+            _ => state.provider.handle(ProviderInput::Pull { pull, mirror, hello }),
+        };
         let renewed = state.renewed;
         drop(state);
         Ok(Serving {
             served: Arc::clone(self),
+            card: card.map(|card| CardMessage { card: card.as_bytes().to_vec() }),
+            hello,
+            revoked: revoked.is_some(),
             effects: effects.into(),
             granted,
             letters,
@@ -231,6 +247,11 @@ impl Served {
 /// The answer to one pull, in the making.
 pub struct Serving {
     served: Arc<Served>,
+    /// This bureau's card, where the peer has an older one.
+    card: Option<CardMessage>,
+    hello: Hello,
+    /// The peer is revoked: of letters, it gets receipts alone.
+    revoked: bool,
     effects: VecDeque<ProviderEffect>,
     /// What the peer could have, and how far the logs went, when it began.
     granted: Granted,
@@ -305,15 +326,18 @@ impl Serving {
         if let Some(room) = self.room.take() {
             return self.read(room).map(|()| Step::Busy);
         }
+        if let Some(card) = self.card.take() {
+            return Ok(self.send(Some(Message::Card(card)), Vec::new()));
+        }
         let Some(effect) = self.effects.pop_front() else {
             if self.ended {
                 return Ok(Step::Done { quiet: self.quiet });
             }
-            return Ok(self.end(Message::End(End { more: true, mirrored: self.quiet, hello: Hello::OURS })));
+            return Ok(self.end(Message::End(End { more: true, mirrored: self.quiet, hello: self.hello })));
         };
         match effect {
             ProviderEffect::Read { feed: FeedKind::Letters, after, room } => {
-                let read = served.office.read_letters(served.peer, after, self.letters, room)?;
+                let read = served.office.read_letters(served.peer, after, self.letters, room, self.revoked)?;
                 self.hand_over(read)?;
             }
             ProviderEffect::Read { feed: FeedKind::Records, after, room } => {

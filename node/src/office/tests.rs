@@ -31,7 +31,7 @@ pub(crate) fn office(keys: &Keys, folder: &Path) -> Office {
     let key = StoreKey::from_bytes(*keys.store_key());
     let (store, _) = Store::open(&folder.join("store"), &key, Options::default(), &|_| {}).unwrap();
     let signing = keys.signing();
-    let own = signing.verifying_key();
+    let own = keys.verifying();
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
     let audit = AuditLog::open(&folder.join("audit"), &key, &own, signer).unwrap();
     let (search, _) = Search::open(&folder.join("search"), &keys.search_key()).unwrap();
@@ -64,6 +64,7 @@ pub(crate) fn enrol(office: &Office, keys: &Keys) -> BureauId {
         addresses: Vec::new(),
         languages: Vec::new(),
         contacts: Vec::new(),
+        former: Vec::new(),
     };
     office.enrol(Actor::Node, card.sign(&keys.signing(), &transport).unwrap(), None, Vec::new()).unwrap();
     bureau
@@ -109,7 +110,7 @@ fn l8_a_record_that_cannot_be_read_holds_up_no_other_that_is_due() {
     let key = |nth| RecordKey { id: RecordId::from_bytes([nth; 16]), owner: from };
     let today = NOW.day();
     let mut turn = office.turn().unwrap();
-    let came = Came { generation: 1, groups: GroupSet::ALL, aside: false };
+    let came = Came { generation: 1, groups: GroupSet::ALL, aside: None };
     let class = turn.received_class(from, &Label::new(Kind::Phone, Tlp::Green), came);
     for nth in 1..=3 {
         let place = Place { class, seq: 1, since: 1, number: 1, stored: NOW, until: Some(today) };

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use igain_protocol::bureau::BureauId;
 use tokio::time::Instant;
 
 use super::link::Link;
 use super::{Replication, Running, blocking, lock};
 use crate::network::PeerKey;
-use crate::office::{Error, News, Subscription};
+use crate::office::{Error, News, Peer, Subscription};
 
 /// How often cards are looked at for expiry.
 const CARDS_EVERY: Duration = Duration::from_secs(60);
@@ -95,27 +96,25 @@ impl Replication {
     /// is tried again when cards are looked at.
     fn refresh_links(&self) {
         let mut links = lock(&self.inner.links);
-        let peers = self.office().active_peers();
-        let active: BTreeMap<_, PeerKey> = peers
-            .iter()
-            .map(|peer| (peer.card().bureau, PeerKey::from_bytes(*peer.card().transport.as_bytes())))
-            .collect();
-        let gone = links.extract_if(.., |bureau, running| active.get(bureau) != Some(&running.link.key));
+        let peers = self.office().linked_peers();
+        let key = |peer: &Peer| PeerKey::from_bytes(*peer.card().transport.as_bytes());
+        let linked: BTreeMap<_, _> =
+            peers.iter().map(|peer| (peer.card().bureau, (key(peer), peer.revoked_for()))).collect();
+        let stays = |bureau: &BureauId, link: &Link| linked.get(bureau) == Some(&(link.key, link.revoked));
+        let gone = links.extract_if(.., |bureau, running| !stays(bureau, &running.link));
         lock(&self.inner.gone).extend(gone.map(|(_, running)| Arc::clone(&running.link)));
-        *lock(&self.inner.keys) = active.iter().map(|(bureau, key)| (*key, *bureau)).collect();
-        let allowed = peers
-            .iter()
-            .map(|peer| (PeerKey::from_bytes(*peer.card().transport.as_bytes()), peer.card().addresses.clone()));
+        *lock(&self.inner.keys) = linked.iter().map(|(bureau, (key, _))| (*key, *bureau)).collect();
+        let allowed = peers.iter().map(|peer| (key(peer), peer.card().addresses.clone()));
         for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
             tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
         }
-        for (bureau, key) in active {
+        for (bureau, bond) in linked {
             // One that takes the place of another waits until nothing is served by that any more.
             let waits = lock(&self.inner.gone).iter().any(|link| link.bureau == bureau);
             if let Entry::Vacant(place) = links.entry(bureau)
                 && !waits
             {
-                match Link::open(self.office(), bureau, key) {
+                match Link::open(self.office(), bureau, bond) {
                     Ok(link) => {
                         let link = Arc::new(link);
                         let task = tokio::spawn(self.clone().follow(Arc::clone(&link)));
@@ -162,7 +161,8 @@ impl Replication {
     /// Tells those peers for whom there is something new.
     async fn tell(&self, links: Vec<Arc<Link>>) -> Result<(), Error> {
         let behind = blocking(move || {
-            let has_news = |link: &Arc<Link>| link.served.has_news().unwrap_or(false);
+            let has_news =
+                |link: &Arc<Link>| link.served.has_news().unwrap_or(false) || link.owes_card(link.served.office());
             Ok(links.into_iter().filter(has_news).collect::<Vec<_>>())
         });
         behind.await?.iter().for_each(|link| self.nudge(link));

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::lock;
 use super::misconduct::Meter;
+use crate::ledger::RevokedFor;
 use crate::network::PeerKey;
 use crate::office::{Error, Office, Served};
 
@@ -17,6 +18,8 @@ use crate::office::{Error, Office, Served};
 pub(super) struct Link {
     pub(super) bureau: BureauId,
     pub(super) key: PeerKey,
+    /// Why it is revoked, if it is.
+    pub(super) revoked: Option<RevokedFor>,
     /// What it is served.
     pub(super) served: Arc<Served>,
     /// Only one answer to it is given at a time.
@@ -76,10 +79,15 @@ pub struct LinkState {
 }
 
 impl Link {
-    pub(super) fn open(office: &Office, bureau: BureauId, key: PeerKey) -> Result<Self, Error> {
+    pub(super) fn open(
+        office: &Office,
+        bureau: BureauId,
+        (key, revoked): (PeerKey, Option<RevokedFor>),
+    ) -> Result<Self, Error> {
         Ok(Self {
             bureau,
             key,
+            revoked,
             served: Served::open(office, bureau)?,
             serving: tokio::sync::Mutex::new(()),
             void: watch::Sender::new(0),
@@ -142,6 +150,11 @@ impl Link {
 
     pub(super) fn note_hello(&self, hello: Hello) {
         lock(&self.status).hello = hello;
+    }
+
+    /// Whether the bureau is known to have an older card than this one's newest.
+    pub(super) fn owes_card(&self, office: &Office) -> bool {
+        self.revoked.is_none() && office.card_for(&lock(&self.status).hello).is_some()
     }
 
     pub(super) fn note_served(&self, now: Timestamp) {

@@ -47,7 +47,9 @@ const FAILED: &str = "exchange.failed";
 /// come of a bad link as well, and is told as just that. A connection that ends between frames is nobody's fault.
 fn breach(error: &Error) -> Option<(&'static str, &'static str)> {
     match error {
-        Error::Violation(_) | Error::Parcel(_) | Error::Frame(_) => Some((BROKEN, error.code())),
+        Error::Violation(_) | Error::Parcel(_) | Error::Frame(_) | Error::RefusedCard(_) => {
+            Some((BROKEN, error.code()))
+        }
         Error::Network(error) => match error {
             network::Error::FrameTooLarge { .. } => Some((BROKEN, error.code())),
             network::Error::Truncated { .. } | network::Error::Deadline { .. } => Some((FAILED, error.code())),

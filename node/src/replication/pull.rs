@@ -8,7 +8,7 @@ use futures::future::{self, BoxFuture, FutureExt as _, OptionFuture};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::Item;
-use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
+use igain_protocol::parcel::{PARCEL_LIMIT, Parcel};
 use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Taken, Violation};
 use tokio::sync::{mpsc, watch};
 
@@ -41,7 +41,7 @@ const BRISK: Duration = Duration::from_secs(2);
 const SHORT: usize = 16 * 1024;
 
 /// Messages that an answer has besides its parcels.
-const ENDS: usize = 2;
+const ENDS: usize = 3;
 
 /// Pulls in a row that a peer may answer with nothing but that there is more: it says so once or twice when its policy
 /// changes meanwhile, or feeds begin anew.
@@ -201,7 +201,7 @@ impl Replication {
 
 async fn blocking_news(link: &Arc<Link>) -> Result<bool, Error> {
     let link = Arc::clone(link);
-    blocking(move || link.served.has_news()).await
+    blocking(move || Ok(link.served.has_news()? || link.owes_card(link.served.office()))).await
 }
 
 /// Has frames opened, and what they change verified, which goes on while the next are opened.
@@ -283,6 +283,8 @@ struct Taker {
     room: usize,
     /// Messages of a newer version that it may still bring.
     others: u32,
+    /// It brought a card.
+    carded: bool,
     done: Option<(bool, bool)>,
 }
 
@@ -292,9 +294,10 @@ impl Taker {
         let budget_bytes = window.saturating_mul(windows).saturating_mul(parcel);
         let mut subscriber = link.take_subscriber(&office)?;
         let mirror = link.served.acked_digest()?;
-        let news = link.served.has_news()?;
+        let news = link.served.has_news()? || link.owes_card(&office);
+        let hello = office.hello(link.bureau);
         let serial = link.next_serial(office.now());
-        let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes, window });
+        let effects = subscriber.handle(SubscriberInput::Start { serial, mirror, news, budget_bytes, window, hello });
         // A provider counts what is in its parcels, and may go a parcel beyond; signing and sealing add to each.
         let room = (budget_bytes as usize).saturating_add(PARCEL_LIMIT).saturating_mul(2);
         let mut taker = Self {
@@ -307,6 +310,7 @@ impl Taker {
             applied: false,
             room,
             others: OTHERS,
+            carded: false,
             done: None,
         };
         taker.carry_out(effects)?;
@@ -337,6 +341,16 @@ impl Taker {
                 self.link.note_hello(end.hello);
                 SubscriberInput::End(end)
             }
+            Message::Card(card) => {
+                if std::mem::replace(&mut self.carded, true) {
+                    return Err(Error::Violation(Violation::Unasked));
+                }
+                return match self.office.renew_peer(self.link.bureau, &card.card) {
+                    Ok(_) => Ok(()),
+                    Err(error @ (Error::Ledger(_) | Error::Audit(_))) => Err(error),
+                    Err(error) => Err(Error::RefusedCard(Box::new(error))),
+                };
+            }
             // Of a newer version; not without end, for there is nothing that counts them.
             Message::Other => {
                 self.others = self.others.checked_sub(1).ok_or(Error::Violation(Violation::Unasked))?;
@@ -352,8 +366,8 @@ impl Taker {
 
     /// The items of a sealed parcel, once it is found to be the peer's word to this bureau.
     fn open(&self, sealed: &[u8]) -> Result<Vec<Item>, Error> {
-        let peer = self.office.active_peer(self.link.bureau)?;
-        let signed = parcel::open(sealed, &self.office.secrets().sealing)?;
+        let peer = self.office.linked_peer(self.link.bureau)?;
+        let signed = self.office.secrets().open(sealed)?;
         let parcel = Parcel::verify(&signed, self.office.me(), (self.link.bureau, &peer.card().signing))?;
         let items = parcel.items.iter().map(|item| codec::decode(item));
         items.collect::<Result<_, _>>().map_err(|error| Error::Parcel(error.into()))

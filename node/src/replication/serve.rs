@@ -217,9 +217,9 @@ fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<
     Ok(ready)
 }
 
-/// Signs and seals one parcel for a peer that may still take part.
+/// Signs and seals one parcel for a peer.
 fn seal(office: &Office, to: BureauId, items: Vec<Vec<u8>>) -> Result<Message, Error> {
-    let peer = office.active_peer(to)?;
+    let peer = office.linked_peer(to)?;
     let parcel = Parcel { from: office.me(), to, created: office.now(), items };
     let signed = parcel.sign(&office.secrets().signing);
     let sealed = parcel::seal(&signed, &peer.card().sealing)?;

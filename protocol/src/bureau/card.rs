@@ -1,11 +1,13 @@
 //! A bureau's signed description of itself: keys, addresses, languages, points of contact, validity.
 
+mod former;
 mod signed;
 
-use crate::bureau::{BureauId, SealingKey, SigningKey, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, SealingKey, SigningKey, VerifyingKey};
 use crate::codec::{self, text};
 use crate::time::Timestamp;
 
+pub use former::Former;
 pub use signed::{CARD_LIMIT, SignedCard};
 
 /// Bytes of any one line of a card: a name, an address, a telephone number.
@@ -41,6 +43,9 @@ pub struct Card {
     pub languages: Vec<String>,
     /// Whom to call.
     pub contacts: Vec<Contact>,
+    /// The signing keys that the bureau had before, the oldest first. Each has signed the next, and the last the present
+    /// one: a bureau that is known by one of them is known by this card.
+    pub former: Vec<Former>,
 }
 
 /// A point of contact.
@@ -111,6 +116,12 @@ pub enum Error {
     /// The transport key has not signed for the bureau.
     #[error("the card does not prove that the bureau has the transport key that it names. Nothing was taken over")]
     Possession,
+    /// A former key that has not signed the next, or that the card names twice.
+    #[error(
+        "the card names a former signing key that has not signed the one after it, or names a key twice. Its bureau must \
+         issue its card anew"
+    )]
+    Succession,
     /// Signed by other keys than those that it names.
     #[error("the card names a key that is not the one at hand. Sign a bureau's card with its own keys")]
     NotOwnKey,
@@ -155,6 +166,7 @@ impl Error {
             Self::Key { why, .. } => why.code(),
             Self::SameKey => "card.same-key",
             Self::Possession => "card.possession",
+            Self::Succession => "card.succession",
             Self::Validity { .. } => "card.validity",
             Self::NotOwnKey => "card.not-own-key",
             Self::NotYetValid(_) => "card.not-yet-valid",
@@ -189,8 +201,18 @@ impl Card {
         }
     }
 
-    /// Whether this card takes the place of `older` without anybody being asked: same bureau, same signing key, higher
-    /// serial.
+    /// The key to verify with what names the key `kid`: a former one, or else the present one.
+    pub fn signing_key(&self, kid: KeyId) -> VerifyingKey {
+        self.former.iter().map(|former| former.key).find(|key| key.key_id() == kid).unwrap_or(self.signing)
+    }
+
+    /// Whether its bureau signed with this key before.
+    pub fn succeeds(&self, key: &VerifyingKey) -> bool {
+        self.former.iter().any(|former| former.key == *key)
+    }
+
+    /// Whether this card takes the place of `older` without anybody being asked: same bureau, the same signing key or one
+    /// that it has signed, higher serial.
     ///
     /// # Errors
     /// Which of the three is not so.
@@ -198,7 +220,7 @@ impl Card {
         if self.bureau != older.bureau {
             return Err(Error::OtherBureau { old: older.bureau, new: self.bureau });
         }
-        if self.signing != older.signing {
+        if self.signing != older.signing && !self.succeeds(&older.signing) {
             return Err(Error::OtherKey(self.bureau));
         }
         match self.serial > older.serial {
@@ -218,7 +240,8 @@ impl Card {
         }
         list("addresses", &self.addresses, |address| formed("multiaddr", address, is_multiaddr))?;
         list("languages", &self.languages, |tag| formed("BCP 47 language tag", tag, is_language))?;
-        list("contacts", &self.contacts, check_contact)
+        list("contacts", &self.contacts, check_contact)?;
+        former::check(self)
     }
 }
 

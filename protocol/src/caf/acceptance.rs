@@ -5,7 +5,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::{CafId, Error, Subset};
-use crate::bureau::{BureauId, SigningKey, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, SigningKey, VerifyingKey};
 use crate::codec::{self, Signed, Typ};
 use crate::time::Timestamp;
 
@@ -92,13 +92,14 @@ pub struct SignedAcceptance {
 }
 
 impl SignedAcceptance {
-    /// Who the document says answers: to find the key for [`SignedAcceptance::verify`], and for nothing else.
+    /// Who the document says answers, and with which key: to find the key for [`SignedAcceptance::verify`], and for nothing else.
     ///
     /// # Errors
     /// Bytes that are no acceptance.
-    pub fn claimed_bureau(bytes: &[u8]) -> Result<BureauId, Error> {
-        let wire: Wire = codec::decode_version(Signed::parse(Typ::Acceptance, bytes)?.payload(), VERSION)?;
-        Ok(wire.bureau)
+    pub fn claims(bytes: &[u8]) -> Result<(BureauId, KeyId), Error> {
+        let signed = Signed::parse(Typ::Acceptance, bytes)?;
+        let wire: Wire = codec::decode_version(signed.payload(), VERSION)?;
+        Ok((wire.bureau, signed.kid()))
     }
 
     /// Reads an acceptance signed by `key`, which must be the key of the bureau that it names.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 
 use super::{CafId, Error, distinct};
-use crate::bureau::{BureauId, SigningKey, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, SigningKey, VerifyingKey};
 use crate::codec::{self, Signed, Typ, text};
 use crate::time::{Day, Timestamp};
 use crate::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
@@ -196,14 +196,15 @@ pub struct SignedCharter {
 }
 
 impl SignedCharter {
-    /// Who the document says manages the file: to find the key for [`SignedCharter::verify`], and for nothing else.
+    /// Who the document says manages the file, and signed with which key: to find the key for [`SignedCharter::verify`], and for nothing else.
     ///
     /// # Errors
     /// Bytes that are no charter.
-    pub fn claimed_manager(bytes: &[u8]) -> Result<BureauId, Error> {
+    pub fn claims(bytes: &[u8]) -> Result<(BureauId, KeyId), Error> {
         bounded(bytes)?;
-        let wire: Wire = codec::decode_version(Signed::parse(Typ::Charter, bytes)?.payload(), VERSION)?;
-        Ok(wire.manager)
+        let signed = Signed::parse(Typ::Charter, bytes)?;
+        let wire: Wire = codec::decode_version(signed.payload(), VERSION)?;
+        Ok((wire.manager, signed.kid()))
     }
 
     /// Reads a charter signed by `key`, which must be the key of the bureau that the charter names as its manager.

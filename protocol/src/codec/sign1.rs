@@ -124,6 +124,11 @@ impl Claim {
         }
     }
 
+    /// Which key is said to have signed.
+    pub const fn kid(&self) -> KeyId {
+        self.kid
+    }
+
     pub(super) fn check_key(&self, key: &VerifyingKey) -> Result<(), Error> {
         match key.key_id() {
             expected if expected == self.kid => Ok(()),

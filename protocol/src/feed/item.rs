@@ -165,7 +165,7 @@ mod tests {
             Entry::Gone(id),
             Entry::Recall(LabelDigest::from_bytes([8; 16])),
             Entry::Complete,
-            Entry::Letter(Letter { kind: LetterKind::Card, bytes: vec![4] }),
+            Entry::Letter(Letter { kind: LetterKind::Receipt, bytes: vec![4] }),
         ];
         let open = Item::Open { feed: FeedKind::Letters, generation: 9 };
         for item in [Item::Run(run(entries)), open] {

@@ -18,8 +18,6 @@ pub enum LetterKind {
     Acceptance,
     /// Up to where a peer has acted on what it was sent.
     Receipt,
-    /// A renewed card.
-    Card,
     /// One that a newer version knows, by its number.
     Other(u64),
 }
@@ -31,7 +29,6 @@ impl LetterKind {
             Self::Charter => 0,
             Self::Acceptance => 1,
             Self::Receipt => 2,
-            Self::Card => 3,
             Self::Other(number) => number,
         }
     }
@@ -42,7 +39,6 @@ impl LetterKind {
             0 => Self::Charter,
             1 => Self::Acceptance,
             2 => Self::Receipt,
-            3 => Self::Card,
             number => Self::Other(number),
         }
     }

@@ -43,11 +43,14 @@ pub fn seal(signed: &[u8], to: &SealingKey) -> Result<Vec<u8>, Error> {
     Ok(sealed)
 }
 
-/// Opens a sealed parcel; what comes out is signed and not yet verified.
+/// Opens a sealed parcel with one of several keys; what comes out is signed and not yet verified.
 ///
 /// # Errors
 /// [`Error::TooLong`], [`Error::Damaged`] and [`Error::NotSealedForUs`].
-pub fn open(sealed: &[u8], identity: &SealingIdentity) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn open<'a>(
+    sealed: &[u8],
+    identities: impl IntoIterator<Item = &'a SealingIdentity>,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     if sealed.len() > SEALED_LIMIT {
         return Err(Error::TooLong { bytes: sealed.len(), limit: SEALED_LIMIT });
     }
@@ -55,8 +58,10 @@ pub fn open(sealed: &[u8], identity: &SealingIdentity) -> Result<Zeroizing<Vec<u
     if !start.windows(MAC_LINE.len()).any(|window| window == MAC_LINE) {
         return Err(Error::Damaged);
     }
+    let identities = identities.into_iter();
     let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| Error::Damaged)?;
-    let reader = decryptor.decrypt(iter::once(identity.as_age() as &dyn age::Identity)).map_err(fault)?;
+    let reader =
+        decryptor.decrypt(identities.map(|identity| identity.as_age() as &dyn age::Identity)).map_err(fault)?;
     // Room for all at once: a vector that grows leaves copies of its content behind.
     let mut signed = Zeroizing::new(Vec::with_capacity(sealed.len()));
     reader.take(SIGNED_LIMIT as u64 + 1).read_to_end(&mut signed).map_err(|_| Error::Damaged)?;

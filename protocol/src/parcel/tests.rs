@@ -32,7 +32,7 @@ fn a_parcel_arrives_as_it_was_packed() {
         let sent = parcel(items);
         let sealed = seal(&sent.sign(&key(1)), &identity(2).sealing_key()).unwrap();
         assert!(sealed.len() <= SEALED_LIMIT);
-        assert_eq!(verify(&open(&sealed, &identity(2)).unwrap()).unwrap(), sent);
+        assert_eq!(verify(&open(&sealed, [&identity(2)]).unwrap()).unwrap(), sent);
     }
 }
 
@@ -51,11 +51,11 @@ fn nothing_of_it_shows_from_outside() {
 #[test]
 fn a_parcel_for_somebody_else_is_refused() {
     let sealed = seal(&parcel(vec![]).sign(&key(1)), &identity(2).sealing_key()).unwrap();
-    assert_eq!(open(&sealed, &identity(3)).unwrap_err(), Error::NotSealedForUs);
+    assert_eq!(open(&sealed, [&identity(3)]).unwrap_err(), Error::NotSealedForUs);
     // FR-LYON opens what it got and seals it for BR: BR must not take it as a word of KE to BR.
-    let signed = open(&sealed, &identity(2)).unwrap();
+    let signed = open(&sealed, [&identity(2)]).unwrap();
     let resealed = seal(&signed, &identity(4).sealing_key()).unwrap();
-    let opened = open(&resealed, &identity(4)).unwrap();
+    let opened = open(&resealed, [&identity(4)]).unwrap();
     let refused = Parcel::verify(&opened, id("BR"), (id("KE"), &key(1).verifying_key()));
     assert_eq!(refused, Err(Error::NotForUs { me: id("BR"), to: id("FR-LYON") }));
 }
@@ -104,11 +104,11 @@ fn bounds_hold_on_both_ways() {
     assert_eq!(verify(&many), Err(Error::TooMany { count: ITEMS_LIMIT + 1 }));
     let far = vec![0; SIGNED_LIMIT + 1];
     assert!(matches!(seal(&far, &identity(2).sealing_key()), Err(Error::TooLong { .. })));
-    assert!(matches!(open(&vec![0; SEALED_LIMIT + 1], &identity(2)), Err(Error::TooLong { .. })));
+    assert!(matches!(open(&vec![0; SEALED_LIMIT + 1], [&identity(2)]), Err(Error::TooLong { .. })));
     // The largest document seals to no more than the limit, and opens.
     let largest = seal(&vec![7; SIGNED_LIMIT], &identity(2).sealing_key()).unwrap();
     assert!(largest.len() <= SEALED_LIMIT);
-    assert_eq!(open(&largest, &identity(2)).unwrap().len(), SIGNED_LIMIT);
+    assert_eq!(open(&largest, [&identity(2)]).unwrap().len(), SIGNED_LIMIT);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_age_file_with_more_inside_than_a_parcel_is_refused() {
     let mut writer = encryptor.wrap_output(&mut sealed).unwrap();
     writer.write_all(&vec![0; SIGNED_LIMIT + 1]).unwrap();
     writer.finish().unwrap();
-    assert!(matches!(open(&sealed, &identity(2)), Err(Error::TooLong { .. })), "{}", sealed.len());
+    assert!(matches!(open(&sealed, [&identity(2)]), Err(Error::TooLong { .. })), "{}", sealed.len());
 }
 
 fn iter_one(recipient: &age::x25519::Recipient) -> impl Iterator<Item = &dyn age::Recipient> {
@@ -139,14 +139,14 @@ fn a_long_header_is_refused_unread() {
         writer.finish().unwrap();
         sealed
     };
-    assert_eq!(*open(&sealed_to(2), &identity(2)).unwrap(), b"signed");
-    assert_eq!(open(&sealed_to(100), &identity(2)).unwrap_err(), Error::Damaged);
+    assert_eq!(*open(&sealed_to(2), [&identity(2)]).unwrap(), b"signed");
+    assert_eq!(open(&sealed_to(100), [&identity(2)]).unwrap_err(), Error::Damaged);
     let mut hostile = b"age-encryption.org/v1\n".to_vec();
     while hostile.len() < SEALED_LIMIT - 64 {
         hostile.extend_from_slice(b"-> a\n\n");
     }
     hostile.extend_from_slice(b"--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n");
-    assert_eq!(open(&hostile, &identity(2)).unwrap_err(), Error::Damaged);
+    assert_eq!(open(&hostile, [&identity(2)]).unwrap_err(), Error::Damaged);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_password_stanza_is_not_tried() {
     // Work factor 30 would take minutes and a gigabyte, if it were.
     let hostile = b"age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 30\n\
         AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
-    assert_eq!(open(hostile, &identity(2)).unwrap_err(), Error::NotSealedForUs);
+    assert_eq!(open(hostile, [&identity(2)]).unwrap_err(), Error::NotSealedForUs);
 }
 
 #[test]
@@ -177,14 +177,14 @@ fn truncated_and_altered_ones_are_refused() {
     }
     let sealed = seal(&signed, &identity(2).sealing_key()).unwrap();
     for cut in 0..sealed.len() {
-        assert!(open(&sealed[..cut], &identity(2)).is_err(), "cut at {cut}");
+        assert!(open(&sealed[..cut], [&identity(2)]).is_err(), "cut at {cut}");
     }
     for at in 0..sealed.len() {
         let mut altered = sealed.clone();
         altered[at] ^= 1 << (at % 8);
-        assert!(open(&altered, &identity(2)).is_err(), "altered at {at}");
+        assert!(open(&altered, [&identity(2)]).is_err(), "altered at {at}");
     }
-    assert!(open(&[sealed.as_slice(), b"x"].concat(), &identity(2)).is_err());
+    assert!(open(&[sealed.as_slice(), b"x"].concat(), [&identity(2)]).is_err());
 }
 
 proptest! {
@@ -198,9 +198,9 @@ proptest! {
 
     #[test]
     fn any_bytes_end_in_an_error(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
-        prop_assert!(open(&bytes, &identity(2)).is_err());
+        prop_assert!(open(&bytes, [&identity(2)]).is_err());
         prop_assert!(verify(&bytes).is_err());
         let sealed = [b"age-encryption.org/v1\n-> ".as_slice(), &bytes].concat();
-        prop_assert!(open(&sealed, &identity(2)).is_err());
+        prop_assert!(open(&sealed, [&identity(2)]).is_err());
     }
 }

@@ -7,7 +7,7 @@ use minicbor::Decode;
 
 use super::envelope::Envelope;
 use super::{Error, RecordId};
-use crate::bureau::{BureauId, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, VerifyingKey};
 use crate::codec;
 use crate::label::LabelDigest;
 use crate::time::Day;
@@ -28,13 +28,15 @@ pub struct Newer {
 }
 
 impl Newer {
-    /// What can be told of a record whose signature is by `key`, and whose fields are those that it commits to.
+    /// What can be told of a record whose signature is by the key that `key_of` gives for the id of one, and whose fields
+    /// are those that it commits to.
     ///
     /// # Errors
     /// Where it is not its owner's word, or lacks what every version says.
-    pub fn verify(bytes: &[u8], key: &VerifyingKey) -> Result<Self, Error> {
+    pub fn verify(bytes: &[u8], key_of: impl Fn(KeyId) -> Option<VerifyingKey>) -> Result<Self, Error> {
         let envelope = Envelope::decode(bytes)?;
-        envelope.claim()?.verify(key)?;
+        let claim = envelope.claim()?;
+        claim.verify(&key_of(claim.kid()).ok_or(Error::UnknownOwner)?)?;
         Self::read(&envelope.described()?, LabelDigest::of(envelope.label))
     }
 

@@ -3,7 +3,7 @@ mod hostile;
 mod laws;
 
 use super::*;
-use crate::bureau::{BureauId, SigningKey};
+use crate::bureau::{BureauId, KeyId, SigningKey};
 use crate::label::Label;
 use crate::time::{Day, Timestamp};
 use crate::vocabulary::{Doubt, Group, GroupSet, SubjectCategory, Tlp};
@@ -90,11 +90,11 @@ fn a_batch_finds_its_culprits() {
     let stranger = sign(&amina(), &SaltKey::new([3; 32]), &SigningKey::from_seed([8; 32])).unwrap();
     let records = [signed(&amina()), stranger, signed(&Content { revision: 2, ..amina() })];
     let decode = |record: &Record| Unverified::decode(record.as_bytes()).unwrap();
-    let verdicts = verify_batch(records.iter().map(decode).collect(), |_| Some(key().verifying_key()));
+    let verdicts = verify_batch(records.iter().map(decode).collect(), |_, _| Some(key().verifying_key()));
     assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     let foreign = signed(&Content { owner: "FR".parse().unwrap(), ..amina() });
     let mixed = vec![decode(&foreign), decode(&records[0])];
-    let verdicts = verify_batch(mixed, |owner| (owner == ke()).then(|| key().verifying_key()));
+    let verdicts = verify_batch(mixed, |owner, _| (owner == ke()).then(|| key().verifying_key()));
     assert_eq!(verdicts, [Err(Error::UnknownOwner), Ok(records[0].clone())]);
 }
 
@@ -208,9 +208,9 @@ fn a_tombstone_is_its_owners_word() {
     let record = signed(&amina());
     let stone = Tombstone::new(record.header().id, ke(), Timestamp::from_ms(3), crate::vocabulary::Reason::Incorrect);
     let bytes = stone.sign(&key());
-    let ours = |owner: BureauId| (owner == ke()).then(|| key().verifying_key());
+    let ours = |owner: BureauId, _: KeyId| (owner == ke()).then(|| key().verifying_key());
     assert_eq!(Tombstone::verify(&bytes, ours), Ok(stone.clone()));
-    assert_eq!(Tombstone::verify(&bytes, |_| None), Err(Error::UnknownOwner));
+    assert_eq!(Tombstone::verify(&bytes, |_, _| None), Err(Error::UnknownOwner));
     let theirs = stone.sign(&SigningKey::from_seed([8; 32]));
     assert!(matches!(Tombstone::verify(&theirs, ours), Err(Error::Document(_))));
     let header = codec::sign(codec::Typ::Record, &codec::encode(&stone), &key());

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::RecordId;
-use crate::bureau::{BureauId, SigningKey, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, SigningKey, VerifyingKey};
 use crate::codec::{self, Signed, Typ};
 use crate::time::Timestamp;
 use crate::vocabulary::Reason;
@@ -46,10 +46,13 @@ impl Tombstone {
     ///
     /// # Errors
     /// Where it is malformed, by an unknown owner or by somebody else.
-    pub fn verify(bytes: &[u8], key_of: impl Fn(BureauId) -> Option<VerifyingKey>) -> Result<Self, super::Error> {
+    pub fn verify(
+        bytes: &[u8],
+        key_of: impl Fn(BureauId, KeyId) -> Option<VerifyingKey>,
+    ) -> Result<Self, super::Error> {
         let signed = Signed::parse(Typ::Tombstone, bytes)?;
         let tombstone: Self = codec::decode_version(signed.payload(), VERSION)?;
-        let key = key_of(tombstone.owner).ok_or(super::Error::UnknownOwner)?;
+        let key = key_of(tombstone.owner, signed.kid()).ok_or(super::Error::UnknownOwner)?;
         signed.verify(&key)?;
         Ok(tombstone)
     }

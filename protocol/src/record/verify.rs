@@ -6,7 +6,7 @@ use super::envelope::Envelope;
 use super::header::Header;
 use super::kind::Seen;
 use super::{Error, FIELDS_LIMIT, FieldDef, RecordId, Value, part};
-use crate::bureau::{BureauId, VerifyingKey};
+use crate::bureau::{BureauId, KeyId, VerifyingKey};
 use crate::codec::{self, Claim};
 use crate::vocabulary::GroupSet;
 
@@ -136,12 +136,13 @@ impl Unverified {
     }
 }
 
-/// Checks the signatures of many records at once; each by the key that `key_of` gives for its owner.
+/// Checks the signatures of many records at once; each by the key that `key_of` gives for its owner and the id of a key.
 pub fn verify_batch(
     records: Vec<Unverified>,
-    key_of: impl Fn(BureauId) -> Option<VerifyingKey>,
+    key_of: impl Fn(BureauId, KeyId) -> Option<VerifyingKey>,
 ) -> Vec<Result<Record, Error>> {
-    let keys: Vec<Option<VerifyingKey>> = records.iter().map(|record| key_of(record.owner())).collect();
+    let key_of = |record: &Unverified| key_of(record.owner(), record.claim.kid());
+    let keys: Vec<Option<VerifyingKey>> = records.iter().map(key_of).collect();
     let claims: Vec<_> =
         records.iter().zip(&keys).filter_map(|(record, key)| Some((&record.claim, key.as_ref()?))).collect();
     let mut verdicts = codec::verify_batch(&claims).into_iter();

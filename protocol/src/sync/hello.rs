@@ -11,19 +11,23 @@ pub struct Hello {
     pub format: u64,
     /// What it can do besides, a bit each. None is given a meaning yet; ones that are not known are passed over.
     pub capabilities: u64,
+    /// The serial of the newest card of the other side that it has; zero where it has none. Who has a newer one sends it.
+    pub seen: u64,
 }
 
 impl Hello {
-    /// What this program says.
-    pub const OURS: Self = Self { format: 2, capabilities: 0 };
+    /// What this program says, of a bureau whose newest card has this serial.
+    pub const fn ours(seen: u64) -> Self {
+        Self { format: 2, capabilities: 0, seen }
+    }
 
     pub(super) fn write(&self, e: &mut Encoder<&mut Vec<u8>>) -> Written {
-        e.array(2)?.u64(self.format)?.u64(self.capabilities)?.ok()
+        e.array(3)?.u64(self.format)?.u64(self.capabilities)?.u64(self.seen)?.ok()
     }
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        let more = array(d, 2)?;
-        let hello = Self { format: d.u64()?, capabilities: d.u64()? };
+        let more = array(d, 3)?;
+        let hello = Self { format: d.u64()?, capabilities: d.u64()?, seen: d.u64()? };
         skip(d, more)?;
         Ok(hello)
     }

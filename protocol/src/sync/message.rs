@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::{Delivery, End, Notify, Pull, Taken};
+use super::{CardMessage, Delivery, End, Notify, Pull, Taken};
 
 /// The version of this protocol; a frame of another one is refused with [`Error::Version`]. It is raised only for what must
 /// not be passed over: parts behind those that are known, and messages of other kinds, are.
@@ -21,6 +21,8 @@ pub enum Message {
     Notify(Notify),
     /// Subscriber to provider, during an answer: so much of it is taken in.
     Taken(Taken),
+    /// Provider to subscriber, before anything else: its newest card.
+    Card(CardMessage),
     /// One that a newer version knows; it is passed over.
     Other,
 }
@@ -49,6 +51,7 @@ const DELIVERY: u64 = 1;
 const END: u64 = 2;
 const NOTIFY: u64 = 3;
 const TAKEN: u64 = 4;
+const CARD: u64 = 5;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -71,6 +74,7 @@ impl Message {
             Self::End(end) => end.write(e.u64(END)?),
             Self::Notify(notify) => notify.write(e.u64(NOTIFY)?),
             Self::Taken(taken) => taken.write(e.u64(TAKEN)?),
+            Self::Card(card) => card.write(e.u64(CARD)?),
             // INVARIANT: nobody sends one of these.
             Self::Other => e.u8(u8::MAX)?.null()?.ok(),
         }
@@ -95,6 +99,7 @@ impl Message {
             END => Self::End(End::read(&mut d)?),
             NOTIFY => Self::Notify(Notify::read(&mut d)?),
             TAKEN => Self::Taken(Taken::read(&mut d)?),
+            CARD => Self::Card(CardMessage::read(&mut d)?),
             _ => {
                 skip(&mut d, 1)?;
                 Self::Other
@@ -133,7 +138,7 @@ mod tests {
     fn messages() -> Vec<Message> {
         let records = Cursor { generation: 7, at: Position { seq: 3, head: [5; 16] } };
         let cursors = Cursors { records, ..Cursors::default() };
-        let hello = Hello { format: 9, capabilities: 1 << 40 };
+        let hello = Hello { format: 9, capabilities: 1 << 40, seen: 1 << 41 };
         let (budget_bytes, window, mirror) = (1 << 20, 4, [8; 16]);
         vec![
             Message::Pull(Pull { serial: 1 << 40, cursors, budget_bytes, window, mirror, news: true, hello }),
@@ -141,6 +146,7 @@ mod tests {
             Message::End(End { more: true, mirrored: false, hello }),
             Message::Notify(Notify),
             Message::Taken(Taken { serial: 4, parcels: 2 }),
+            Message::Card(CardMessage { card: vec![4, 5] }),
         ]
     }
 
@@ -160,7 +166,7 @@ mod tests {
             bytes.extend([0xa1, 0x00, 0x01]);
             assert_eq!(Message::decode(&bytes), Ok(message));
         }
-        let mut end = Message::End(End { more: true, mirrored: true, hello: Hello::OURS }).encode();
+        let mut end = Message::End(End { more: true, mirrored: true, hello: Hello::ours(0) }).encode();
         assert_eq!(end[3], 0x83, "of three parts");
         end[3] = 0x84;
         end.push(0xf6);

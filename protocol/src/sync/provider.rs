@@ -26,6 +26,8 @@ pub enum Input {
         pull: Pull,
         /// The digest of the cursors that this bureau, as a subscriber, holds of the peer's feeds.
         mirror: [u8; 16],
+        /// What this side says of its program.
+        hello: Hello,
     },
     /// Feeds have begun anew, and the answer can begin: see [`Effect::Begin`].
     Begin,
@@ -105,6 +107,7 @@ struct Answer {
     touched: BTreeSet<FeedKind>,
     delivered: Vec<u64>,
     mirrored: bool,
+    hello: Hello,
 }
 
 impl Provider {
@@ -126,13 +129,13 @@ impl Provider {
     /// One step.
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Pull { pull, mirror } => self.pull(&pull, mirror),
+            Input::Pull { pull, mirror, hello } => self.pull(&pull, mirror, hello),
             Input::Begin => self.advance(),
             Input::Read(read) => self.read(read),
         }
     }
 
-    fn pull(&mut self, pull: &Pull, mirror: [u8; 16]) -> Vec<Effect> {
+    fn pull(&mut self, pull: &Pull, mirror: [u8; 16], hello: Hello) -> Vec<Effect> {
         if pull.serial <= self.last_serial {
             return Vec::new();
         }
@@ -161,6 +164,7 @@ impl Provider {
             touched: BTreeSet::new(),
             delivered: Vec::new(),
             mirrored,
+            hello,
         });
         if lost.is_empty() {
             effects.extend(self.advance());
@@ -231,7 +235,7 @@ impl Provider {
             effects.push(Effect::End(End {
                 more: !answer.todo.is_empty(),
                 mirrored: answer.mirrored,
-                hello: Hello::OURS,
+                hello: answer.hello,
             }));
         }
         effects

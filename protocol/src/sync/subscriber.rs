@@ -18,6 +18,8 @@ pub enum Input {
         budget_bytes: u32,
         /// See [`Pull::window`].
         window: u32,
+        /// See [`Pull::hello`].
+        hello: Hello,
     },
     /// The items of a parcel that was opened and whose signature was verified.
     Parcel(Vec<Item>),
@@ -123,9 +125,8 @@ impl Subscriber {
     /// One step.
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Start { serial, mirror, news, budget_bytes, window } => {
-                let pull =
-                    Pull { serial, cursors: self.cursors, budget_bytes, window, mirror, news, hello: Hello::OURS };
+            Input::Start { serial, mirror, news, budget_bytes, window, hello } => {
+                let pull = Pull { serial, cursors: self.cursors, budget_bytes, window, mirror, news, hello };
                 vec![Effect::Send(Message::Pull(pull))]
             }
             Input::Parcel(items) => self.parcel(items),

@@ -216,7 +216,7 @@ fn the_tombstone_is_as_it_was() {
         "tombstone",
         &json!({ "name": "tombstone", "description": description, "keys": keys(&KE_SIGNING), "input": input, "bytes": hex(&bytes) }),
     );
-    assert_eq!(Tombstone::verify(&bytes, |_| Some(ke().verifying_key())), Ok(stone));
+    assert_eq!(Tombstone::verify(&bytes, |_, _| Some(ke().verifying_key())), Ok(stone));
 }
 
 /// The good bytes with one stretch of them replaced.

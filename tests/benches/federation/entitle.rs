@@ -110,6 +110,7 @@ fn card(peer: BureauId, serial: u64) -> SignedCard {
         addresses: Vec::new(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
+        former: Vec::new(),
     };
     card.sign(&signing, &transport).expect("a card")
 }

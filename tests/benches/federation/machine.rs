@@ -126,7 +126,7 @@ static PARCEL_S: LazyLock<f64> = LazyLock::new(|| {
     cost_s(|| {
         let signed = codec::sign(Typ::Parcel, &payload, &key);
         let sealed = parcel::seal(&signed, &to).expect("sealed");
-        let opened = parcel::open(&sealed, &identity).expect("opened");
+        let opened = parcel::open(&sealed, [&identity]).expect("opened");
         Signed::parse(Typ::Parcel, &opened).and_then(|signed| signed.verify(&public).map(drop)).expect("verified");
     })
 });

@@ -106,6 +106,7 @@ fn card(nth: usize) -> SignedCard {
         addresses: Vec::new(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
+        former: Vec::new(),
     };
     card.sign(&signing, &transport).expect("a card")
 }

@@ -107,7 +107,7 @@ impl Bureau {
         let key = StoreKey::from_bytes(*self.keys.store_key());
         let (store, _) = Store::in_memory(&self.disk, Path::new("/store"), &key)?;
         let signing = self.keys.signing();
-        let own = signing.verifying_key();
+        let own = self.keys.verifying();
         let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
         let audit = AuditLog::open_on(&self.disk, Path::new("/audit"), &key, &own, signer)?;
         let random = Mutex::new(Random::new(self.starts ^ u64::from(self.id.as_bytes()[0]) << 32));
@@ -180,7 +180,8 @@ impl Up {
         let (office, now) = (self.office.clone(), self.office.now());
         let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
         let serial = link.serial(now);
-        let start = SubscriberInput::Start { serial, mirror: [0; 16], news: false, budget_bytes: 100_000, window: 4 };
+        let (mirror, hello) = ([0; 16], office.hello(from));
+        let start = SubscriberInput::Start { serial, mirror, news: false, budget_bytes: 100_000, window: 4, hello };
         let effects = link.subscriber(&office, from)?.handle(start);
         Ok(self.follow(from, effects))
     }
@@ -200,6 +201,10 @@ impl Up {
                 return Ok(Vec::new());
             }
             Wire::Message(Message::End(end)) => SubscriberInput::End(end),
+            Wire::Message(Message::Card(card)) => {
+                office.renew_peer(from, &card.card)?;
+                return Ok(Vec::new());
+            }
             Wire::Message(_) => return Ok(Vec::new()),
             Wire::Parcel(serial, _) if link.asked != Some(serial) => return Ok(Vec::new()),
             Wire::Parcel(_, items) => {

@@ -94,7 +94,7 @@ fn a_revoked_bureau_and_a_lower_serial() {
     let compared = stolen.card().signing.fingerprint().to_string();
     let refusal = refused(&ke, &["peer", "enrol", "bad.card", "--fingerprint", &compared]);
     refusal.expect("peer.fingerprint", &["Do not enrol it", "compare again by telephone"]);
-    ke.json(&["peer", "revoke", "BR", "--yes"]);
+    ke.json(&["peer", "revoke", "BR", "--why", "compromised", "--yes"]);
     for serial in [5, 9] {
         let revoked = card("BR", &keys, |card| card.serial = serial);
         refuse(&ke, &revoked).expect("peer.revoked", &["is revoked", "new card with a new key"]);

@@ -42,6 +42,7 @@ pub(super) fn card(id: &str, keys: &Keys, change: impl FnOnce(&mut Card)) -> Sig
         addresses: Vec::new(),
         languages: vec!["en".into()],
         contacts: Vec::new(),
+        former: Vec::new(),
     };
     change(&mut card);
     card.sign(&keys.signing(), &transport).expect("a card")
@@ -149,7 +150,7 @@ fn pull(serial: u64) -> Pull {
         window: 64,
         mirror: [0; 16],
         news: false,
-        hello: Hello::OURS,
+        hello: Hello::ours(u64::MAX),
     }
 }
 

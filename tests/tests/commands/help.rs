@@ -5,17 +5,20 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 42] = [
+const COMMANDS: [&str; 45] = [
     "init",
     "run",
     "status",
     "card show",
     "card export",
     "key passphrase",
+    "key rotate",
     "peer enrol",
     "peer list",
     "peer show",
     "peer revoke",
+    "peer reinstate",
+    "peer drop",
     "caf create",
     "caf invite",
     "caf dismiss",
@@ -228,7 +231,10 @@ fn every_command_speaks_json() {
         vec!["audit", "verify"],
         vec!["store", "verify"],
         vec!["record", "withdraw", &id, "--yes"],
-        vec!["peer", "revoke", "FR", "--yes"],
+        vec!["peer", "revoke", "FR", "--why", "compromised", "--yes"],
+        vec!["peer", "drop", "FR", "--yes"],
+        vec!["peer", "reinstate", "FR", "--fingerprint", &print],
+        vec!["key", "rotate", "--passphrase-file", "passphrase", "--throw-away"],
     ];
     for command in &done {
         let answer = ke.json(command);

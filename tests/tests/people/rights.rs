@@ -34,7 +34,7 @@ fn every_role_may_make_its_calls_and_no_other() {
         (vec!["peer", "list"], staff),
         (vec!["peer", "show", "DE"], staff),
         (vec!["peer", "enrol", "fr.card", "--fingerprint", "3F2A"], deciders),
-        (vec!["peer", "revoke", "DE", "--yes"], deciders),
+        (vec!["peer", "revoke", "DE", "--why", "left", "--yes"], deciders),
         (vec!["caf", "list"], traced),
         (vec!["caf", "show", UNKNOWN], traced),
         ([&["caf", "create", "T", "--purpose", "crime-analysis", "--area", "other"][..], &closes].concat(), deciders),

@@ -1,4 +1,4 @@
-//! Enrolling, listing and revoking bureaus.
+//! Enrolling, listing and revoking bureaus, and what is done about what is held of one that is revoked.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use igain_protocol::bureau::{BureauId, SignedCard};
 use super::given::{Acting, Given, Named};
 use super::{App, blocking};
 use crate::api::Problem;
-use crate::api::types::{Card, Enrolment, Link, Peer, PeerState, Peers, Text};
+use crate::api::types::{Card, Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation, Text};
 use crate::network;
 use crate::office::{self, Office};
 use crate::replication::LinkState;
@@ -50,9 +50,30 @@ pub(super) async fn revoke(
     State(app): State<App>,
     Acting(actor): Acting,
     Named(bureau): Named<BureauId>,
+    Given(revocation): Given<Revocation>,
 ) -> Result<Json<Peer>, Problem> {
-    app.change(move |office| office.revoke(actor, bureau)).await?;
+    app.change(move |office| office.revoke(actor, bureau, revocation.why)).await?;
     one(&app, bureau).await.map(Json)
+}
+
+pub(super) async fn reinstate(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(bureau): Named<BureauId>,
+    Given(Reinstatement { fingerprint }): Given<Reinstatement>,
+) -> Result<Json<Peer>, Problem> {
+    app.change(move |office| office.reinstate(actor, bureau, &fingerprint)).await?;
+    one(&app, bureau).await.map(Json)
+}
+
+pub(super) async fn drop_held(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(bureau): Named<BureauId>,
+) -> Result<Json<Dropped>, Problem> {
+    let office = app.office().clone();
+    let records = blocking(move || Ok(office.drop_held(actor, bureau)?)).await?;
+    Ok(Json(Dropped { bureau: Text(bureau), records }))
 }
 
 async fn one(app: &App, bureau: BureauId) -> Result<Peer, Problem> {
@@ -85,7 +106,9 @@ fn describe(office: &Office, peer: &office::Peer, link: Option<Link>) -> Peer {
         bureau: Text(peer.card().bureau),
         state,
         enrolled: Text(peer.enrolled),
-        revoked: peer.revoked.map(Text),
+        revoked: peer.revoked.map(|(at, _)| Text(at)),
+        revoked_for: peer.revoked_for(),
+        held: office.held_of(peer.card().bureau),
         tags: peer.tags.clone(),
         card: Card::from(&peer.card),
         link,

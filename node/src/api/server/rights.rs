@@ -26,13 +26,15 @@ const fn post(path: &'static str, needs: &[Role]) -> Call {
 const STAFF: &[Role] = &[Analyst, Contributor, PolicyAdministrator, Operator];
 
 /// All calls. A contributor who is no analyst sees, through those that read records, her own bureau's alone.
-pub(super) static CALLS: [Call; 29] = [
+pub(super) static CALLS: [Call; 31] = [
     get("/v1/status", STAFF),
     get("/v1/card", STAFF),
     get("/v1/peers", STAFF),
     get("/v1/peers/{bureau}", STAFF),
     post("/v1/peers", &[PolicyAdministrator]),
     post("/v1/peers/{bureau}/revoke", &[PolicyAdministrator]),
+    post("/v1/peers/{bureau}/reinstate", &[PolicyAdministrator]),
+    post("/v1/peers/{bureau}/drop", &[PolicyAdministrator]),
     get("/v1/cafs", &[Analyst, Contributor, PolicyAdministrator]),
     get("/v1/cafs/{id}", &[Analyst, Contributor, PolicyAdministrator]),
     post("/v1/cafs", &[PolicyAdministrator]),

@@ -5,6 +5,7 @@ use igain_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Card, Text};
+use crate::ledger::RevokedFor;
 
 /// One enrolled bureau.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,12 @@ pub struct Peer {
     /// Since when it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Text<Timestamp>>,
+    /// Why it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_for: Option<RevokedFor>,
+    /// Records that are held of it.
+    #[serde(default)]
+    pub held: u64,
     /// Tags for the policy.
     pub tags: Vec<String>,
     /// Its card.
@@ -100,6 +107,31 @@ pub struct Link {
 pub struct Peers {
     /// In the order of their names.
     pub peers: Vec<Peer>,
+}
+
+/// Why a bureau is to be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// `left`: ends still pass. `compromised`: nothing is taken.
+    pub why: RevokedFor,
+}
+
+/// What undoes a revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reinstatement {
+    /// The fingerprint or the words that were compared by another channel.
+    pub fingerprint: String,
+}
+
+/// What was held of a revoked bureau and is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Whose it was.
+    pub bureau: Text<BureauId>,
+    /// How many records.
+    pub records: usize,
 }
 
 /// A card to enrol.

@@ -11,7 +11,7 @@ use igain_protocol::vocabulary::{
 use serde::{Deserialize, Serialize};
 
 use super::Text;
-use crate::office;
+use crate::office::{self, Caution};
 
 /// One field and its value, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +150,9 @@ pub struct Record {
     pub granted: Text<GroupSet>,
     /// Its owner grants less than all.
     pub redacted: bool,
+    /// What became of its owner since it shared this; none mostly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<Caution>,
     /// The fields that are disclosed.
     pub fields: Vec<Field>,
 }
@@ -173,6 +176,7 @@ impl Record {
             draft: header.check_shareable().is_err(),
             granted: Text(hit.granted),
             redacted: hit.granted != GroupSet::ALL || record.is_redacted(),
+            caution: hit.caution,
             fields: record.fields().map(|(def, value)| Field::new(def, value)).collect(),
         }
     }

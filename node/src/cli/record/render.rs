@@ -3,6 +3,7 @@
 use crate::api::types::{self, Field, OutcomeKind};
 use crate::cli::page::{Page, one_line};
 use crate::cli::words::{age, grading, plural};
+use crate::office::Caution;
 
 /// Fields that tell best what a record is about, in the order in which one is chosen.
 const TELLING: [&str; 16] = [
@@ -50,7 +51,20 @@ pub(in crate::cli) fn banner_line(record: &types::Record, page: &Page) -> String
     if record.redacted {
         line.push_str(&format!("  its owner grants {} only", record.granted));
     }
+    if let Some(caution) = record.caution {
+        line.push_str("  ");
+        line.push_str(&page.bad(warning(caution)));
+    }
     line
+}
+
+/// What is to be known of a record's owner.
+const fn warning(caution: Caution) -> &'static str {
+    match caution {
+        Caution::OwnerLeft => "its owner has left: it is revoked here",
+        Caution::OwnerCompromised => "its owner's keys are compromised: this may not be its word",
+        Caution::OwnerDismissed => "its owner may not contribute to this CAF any more",
+    }
 }
 
 /// One record in full.

@@ -1,6 +1,6 @@
 //! What is found of the records that another bureau sends, before they are taken in: whether each is its owner's word.
 
-use igain_protocol::bureau::{BureauId, VerifyingKey};
+use igain_protocol::bureau::{BureauId, Card, KeyId, VerifyingKey};
 use igain_protocol::feed::Entry;
 use igain_protocol::record::{self, Newer, Record, RecordId, Tombstone, Unverified};
 use igain_protocol::sync::Change;
@@ -35,18 +35,21 @@ pub(super) enum Word {
 impl Office {
     /// Verifies the records among a provider's changes, all at once.
     pub fn examine(&self, provider: BureauId, changes: Vec<Change>) -> Examined {
-        let key = self.key_of(provider);
-        let verdicts = self.verify(provider, key, &changes);
-        let key_of = |owner| key.filter(|_| owner == provider);
+        let peer = self.linked_peer(provider).ok();
+        let card = peer.as_ref().map(|peer| peer.card());
+        let verdicts = self.verify(provider, card, &changes);
+        // What a former key signed is its bureau's word still: it comes in a parcel that the present one signed.
+        let key_of = |owner, kid| card.filter(|_| owner == provider).map(|card| card.signing_key(kid));
         let withdrawn = runs(&changes).flatten().filter_map(|entry| match entry {
             Entry::Withdraw(bytes) => Some(Tombstone::verify(bytes, key_of).map(|tombstone| tombstone.id)),
             _ => None,
         });
         let withdrawn = withdrawn.collect();
-        Examined { changes, verdicts, withdrawn, key }
+        Examined { changes, verdicts, withdrawn, key: card.map(|card| card.signing) }
     }
 
-    fn verify(&self, provider: BureauId, key: Option<VerifyingKey>, changes: &[Change]) -> Vec<Verdict> {
+    fn verify(&self, provider: BureauId, card: Option<&Card>, changes: &[Change]) -> Vec<Verdict> {
+        let key = |kid: KeyId| card.map(|card| card.signing_key(kid));
         let mut good = Vec::new();
         let mut judge = |bytes: &[u8]| match Unverified::decode(bytes) {
             Ok(unverified) => {
@@ -55,14 +58,14 @@ impl Office {
                 Ok(Ok(id))
             }
             Err(error) => {
-                let newer = key.filter(|_| error.may_be_newer()).and_then(|key| Newer::verify(bytes, &key).ok());
+                let newer = error.may_be_newer().then(|| Newer::verify(bytes, key).ok()).flatten();
                 let newer = newer.filter(|newer| newer.owner == provider).ok_or(error)?;
                 Ok(Err(Word::Newer(newer, bytes.to_vec())))
             }
         };
         type Decoded = Result<Result<RecordId, Word>, record::Error>;
         let decoded: Vec<Decoded> = runs(changes).flat_map(puts).map(&mut judge).collect();
-        let mut verdicts = record::verify_batch(good, |owner| key.filter(|_| owner == provider)).into_iter();
+        let mut verdicts = record::verify_batch(good, |owner, kid| key(kid).filter(|_| owner == provider)).into_iter();
         let secret = &self.secrets().identifier;
         let judge = |found: Decoded| {
             let id = match found.map_err(|error| (None, error))? {

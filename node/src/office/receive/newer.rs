@@ -40,7 +40,7 @@ impl Office {
                 let books = LookedUp::of(self, keys, std::iter::empty())?;
                 let mut intake = Intake::begin(self, provider, books)?;
                 for (record, NewerRow { generation, groups, .. }) in &readable {
-                    let aside = intake.is_aside(record.header());
+                    let aside = intake.aside(record.header());
                     let identifiers = index::identifiers(secret, record);
                     intake.forget_newer(record.header().id);
                     intake.put(Came { generation: *generation, groups: *groups, aside }, record, &identifiers)?;

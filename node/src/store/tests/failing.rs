@@ -100,7 +100,7 @@ impl Case {
         let base = self.folder.path();
         let signer: audit::Signer = Box::new(|payload| codec::sign(Typ::AuditCheckpoint, payload, &signing()));
         let (store, _) = Store::open_on(&self.disk, &base.join("store"), &key(), options, &|_| {})?;
-        let audit = AuditLog::open_on(&self.disk, &base.join("audit"), &key(), &signing().verifying_key(), signer)?;
+        let audit = AuditLog::open_on(&self.disk, &base.join("audit"), &key(), &[signing().verifying_key()], signer)?;
         let (heard, epoch) = (Heard::default(), store.epoch());
         let head = head_of(&store);
         Ok(Life { store, audit, submitted: Vec::new(), heard, head, epoch, held: None })
@@ -202,7 +202,7 @@ impl Case {
         let rows: Vec<u64> = found.keys().filter(|(table, _)| *table == LOG).map(|(_, key)| number(key)).collect();
         assert_eq!(rows, (1..=head_of(&life.store)).collect::<Vec<_>>(), "seed {seed}: a hole in the log");
         assert!(life.audit.last() >= accounted, "seed {seed}: a deed without its account");
-        life.audit.verify(&signing().verifying_key()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        life.audit.verify().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if self.random.next(4) == 0 {
             assert_eq!(life.store.verify().unwrap().findings, Vec::<String>::new(), "seed {seed}");
         }

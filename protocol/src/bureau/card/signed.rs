@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Card, Contact, Error};
+use super::{Card, Contact, Error, former};
 use crate::bureau::{BureauId, SealingKey, SigningKey, VerifyingKey};
 use crate::codec::{self, Signed, Typ, armor};
 use crate::time::Timestamp;
@@ -126,6 +126,8 @@ struct Wire {
     contacts: Vec<WireContact>,
     #[cbor(n(12), with = "minicbor::bytes")]
     possession: [u8; 64],
+    #[n(13)]
+    former: Option<Vec<former::Wire>>,
 }
 
 #[derive(Encode, Decode)]
@@ -160,6 +162,8 @@ impl Wire {
             languages: card.languages,
             contacts: card.contacts.into_iter().map(contact).collect(),
             possession,
+            former: Some(card.former.iter().map(former::Wire::of).collect())
+                .filter(|former: &Vec<_>| !former.is_empty()),
         }
     }
 
@@ -179,6 +183,7 @@ impl Wire {
             addresses: self.addresses,
             languages: self.languages,
             contacts: self.contacts.into_iter().map(contact).collect(),
+            former: self.former.into_iter().flatten().map(former::Wire::read).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -30,6 +30,7 @@ fn card() -> Card {
             email: Some("apc@ncb.example".into()),
             phone: Some("+254202123456".into()),
         }],
+        former: Vec::new(),
     }
 }
 
@@ -89,6 +90,57 @@ fn a_higher_serial_replaces_a_lower_never_the_reverse() {
     assert!(matches!(other.supersedes(&old), Err(Error::OtherBureau { .. })));
     let rekeyed = Card { signing: key(5).verifying_key(), ..newer };
     assert_eq!(rekeyed.supersedes(&old), Err(Error::OtherKey(old.bureau)));
+}
+
+/// A card whose bureau has replaced its signing key 5 by 6, and that by 1.
+fn rotated() -> Card {
+    let next = |old, new| Former::sign(card().bureau, &key(old), &key(new).verifying_key());
+    Card { former: vec![next(5, 6), next(6, 1)], serial: 9, ..card() }
+}
+
+#[test]
+fn whoever_knows_a_former_key_knows_the_present_one() {
+    let signed = rotated().sign(&key(1), &key(3)).unwrap();
+    let read = SignedCard::from_bytes(signed.as_bytes()).unwrap();
+    assert_eq!(read.card(), &rotated());
+    for known in [1, 5, 6] {
+        let before = Card { signing: key(known).verifying_key(), ..card() };
+        assert_eq!(read.card().supersedes(&before), Ok(()), "{known}");
+        let id = key(known).verifying_key().key_id();
+        assert_eq!(read.card().signing_key(id), key(known).verifying_key());
+    }
+    let stranger = Card { signing: key(7).verifying_key(), ..card() };
+    assert_eq!(read.card().supersedes(&stranger), Err(Error::OtherKey(card().bureau)));
+    // Who has a former key alone cannot go back to it.
+    let back = Card { signing: key(5).verifying_key(), serial: 10, ..card() };
+    assert_eq!(back.supersedes(read.card()), Err(Error::OtherKey(card().bureau)));
+}
+
+/// Seen to fail when the word of a former key for the next one is not looked at.
+#[test]
+fn a_former_key_must_have_signed_the_next() {
+    let succession = |change: &dyn Fn(&mut Vec<Former>)| {
+        let error = refused(|card| {
+            *card = rotated();
+            change(&mut card.former);
+        });
+        assert_eq!(error, Error::Succession);
+    };
+    succession(&|former| former[0].signature[3] ^= 1);
+    succession(&|former| former.truncate(1));
+    succession(&|former| former.swap(0, 1));
+    succession(&|former| former.insert(0, former[0]));
+    let other = |former: &mut Vec<Former>| {
+        former[1] = Former::sign("FR".parse().unwrap(), &key(6), &key(1).verifying_key());
+    };
+    succession(&other);
+    // A key that comes back.
+    let again = |former: &mut Vec<Former>| {
+        former.insert(0, Former::sign(card().bureau, &key(1), &key(5).verifying_key()));
+    };
+    succession(&again);
+    let many = |card: &mut Card| card.former = vec![rotated().former[0]; LIST_LIMIT + 1];
+    assert!(matches!(refused(many), Error::TooMany { field: "former keys", .. }));
 }
 
 #[test]

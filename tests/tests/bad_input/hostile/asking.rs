@@ -23,7 +23,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("frame.malformed", whole[..whole.len() - 1].to_vec()),
         ("frame.malformed", [whole.as_slice(), &[0]].concat()),
         ("frame.version", version),
-        ("sync.unasked", Message::End(End { more: true, mirrored: true, hello: Hello::OURS }).encode()),
+        ("sync.unasked", Message::End(End { more: true, mirrored: true, hello: Hello::ours(u64::MAX) }).encode()),
         ("sync.unasked", Message::Delivery(Delivery { sealed: vec![7; 60_000] }).encode()),
     ]
 }

@@ -15,8 +15,8 @@ use igain_tests::daemon::PATIENCE;
 use super::super::{audited, particular};
 use super::{HOSTILE, STALL, Siege, now};
 
-const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::OURS });
-const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::OURS });
+const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::ours(u64::MAX) });
+const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::ours(u64::MAX) });
 
 const FEED: FeedKind = FeedKind::Records;
 

@@ -43,13 +43,13 @@ fn everything(serial: u64, window: u32) -> Pull {
         window,
         mirror: [0; 16],
         news: false,
-        hello: Hello::OURS,
+        hello: Hello::ours(u64::MAX),
     }
 }
 
 /// When a parcel was signed, and how many records it brings.
 fn opened(siege: &Siege, sealed: &[u8]) -> (Timestamp, usize) {
-    let signed = parcel::open(sealed, &siege.keys.sealing()).expect("opened");
+    let signed = parcel::open(sealed, [&siege.keys.sealing()]).expect("opened");
     let parcel = Parcel::verify(&signed, siege.me(), (siege.card.bureau, &siege.card.signing)).expect("verified");
     let puts = parcel.items.iter().map(|item| match codec::decode::<Item>(item).expect("an item") {
         Item::Run(run) => run.entries.iter().filter(|entry| matches!(entry, Entry::Put { .. })).count(),
