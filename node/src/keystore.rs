@@ -70,7 +70,7 @@ pub fn rotate(
     transport: bool,
     cost: Cost,
 ) -> Result<Keys, Error> {
-    let keys = unlock(path, passphrase)?.rotate(bureau, transport)?;
+    let keys = unlock(path, passphrase)?.replaced_by(&Keys::draw()?, bureau, transport)?;
     file::replace(path, &file::seal(&keys, passphrase, cost)?)?;
     Ok(keys)
 }

@@ -56,7 +56,7 @@ pub use holders::{Holder, HolderState};
 pub use index::Indexer;
 pub use mend::Hole;
 pub use news::{News, Subscription};
-pub use peers::Peer;
+pub use peers::{Bond, Peer};
 pub use policing::PlanRow;
 pub use receive::{Examined, Received};
 pub use serve::{Content, Served, Serving, Step};

@@ -104,6 +104,7 @@ impl Federation {
             self.rise(at)?;
             // Answers of before may be about to end with what failed then.
             self.bureaus[at].up.iter_mut().for_each(bureau::Up::hang_up);
+            self.bureaus[at].forgive().map_err(|error| error.to_string())?;
         }
         let (mut quiet, mut last) = (0, Vec::new());
         for _ in 0..ROUNDS {
@@ -276,7 +277,7 @@ impl Federation {
         self.trace.update([from as u8, to as u8]);
         match wire {
             Wire::Message(message) => self.trace.update(message.encode()),
-            Wire::Parcel(_, items) => items.iter().for_each(|item| self.trace.update(item)),
+            Wire::Parcel(_, items, _) => items.iter().for_each(|item| self.trace.update(item)),
         }
     }
 

@@ -117,22 +117,19 @@ impl Keys {
         key
     }
 
-    /// Draws new keys to sign and to open with in the place of these, and to call with where `transport` says so. The
+    /// These keys, with others to sign and to open with, and to call with where `transport` says so, taken from `drawn`. The
     /// signing key signs the one that comes next, and is forgotten; what opens stays.
     ///
     /// # Errors
-    /// [`Error::Rotations`] where a card has no room for another former key; [`Error::Randomness`].
-    pub(super) fn rotate(&self, bureau: BureauId, transport: bool) -> Result<Self, Error> {
+    /// [`Error::Rotations`] where a card has no room for another former key.
+    pub fn replaced_by(&self, drawn: &Self, bureau: BureauId, transport: bool) -> Result<Self, Error> {
         if self.former.len() >= LIST_LIMIT {
             return Err(Error::Rotations);
         }
-        let drawn = Self::draw()?;
         let mut next = self.clone();
         let replaced = [Some(Use::Signing), Some(Use::Sealing), transport.then_some(Use::Transport)];
-        for (seed, fresh) in
-            replaced.into_iter().flatten().filter_map(|of| Some((of as usize, drawn.seeds.get(of as usize)?)))
-        {
-            next.seeds.get_mut(seed).into_iter().for_each(|seed| *seed = *fresh);
+        for of in replaced.into_iter().flatten() {
+            *next.seed_mut(of) = *drawn.seed(of);
         }
         let former = Former::sign(bureau, &self.signing(), &next.signing().verifying_key());
         next.former.push(FormerKeys {
@@ -212,6 +209,18 @@ impl Keys {
 
     fn seed(&self, of: Use) -> &[u8; 32] {
         let [signing, sealing, transport, store, salt, record_id] = &self.seeds;
+        match of {
+            Use::Signing => signing,
+            Use::Sealing => sealing,
+            Use::Transport => transport,
+            Use::Store => store,
+            Use::Salt => salt,
+            Use::RecordId => record_id,
+        }
+    }
+
+    const fn seed_mut(&mut self, of: Use) -> &mut [u8; 32] {
+        let [signing, sealing, transport, store, salt, record_id] = &mut self.seeds;
         match of {
             Use::Signing => signing,
             Use::Sealing => sealing,

@@ -26,6 +26,18 @@ pub struct Peer {
     pub synced: Option<Timestamp>,
     /// Its number among all that were ever enrolled.
     pub number: PeerNumber,
+    /// How often since the start it was revoked, reinstated, or came with another key: an exchange of before is over.
+    pub(super) breaks: u64,
+}
+
+/// What an exchange with a bureau rests on: when any of it changes, another takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bond {
+    /// The key that it calls with.
+    pub transport: VerifyingKey,
+    /// Why it is revoked, if it is.
+    pub revoked: Option<RevokedFor>,
+    breaks: u64,
 }
 
 /// All enrolled bureaus.
@@ -62,6 +74,7 @@ impl Peers {
                 tags: row.tags,
                 synced: synced.get(&bureau).copied(),
                 number: row.number,
+                breaks: 0,
             };
             by_id.insert(bureau, peer);
         }
@@ -108,6 +121,11 @@ impl Peer {
     /// Why it is revoked, if it is.
     pub fn revoked_for(&self) -> Option<RevokedFor> {
         self.revoked.map(|(_, why)| why)
+    }
+
+    /// What an exchange with it rests on.
+    pub fn bond(&self) -> Bond {
+        Bond { transport: self.card().transport, revoked: self.revoked_for(), breaks: self.breaks }
     }
 
     fn row(&self) -> PeerRow {
@@ -317,7 +335,9 @@ impl Turn<'_> {
         let bureau = card.card().bureau;
         let known = self.peer(bureau).ok();
         let rotated = |known: &Peer| known.revoked.is_none() && card.card().succeeds(&known.card().signing);
+        let mut breaks = known.as_ref().map_or(0, |known| known.breaks);
         if known.as_ref().is_some_and(|known| is_other(known, &card.card().signing) && !rotated(known)) {
+            breaks += 1;
             // What another key has answered, and opened, says nothing of this one.
             self.forget_answers(bureau);
             self.begin_anew(bureau);
@@ -329,7 +349,8 @@ impl Turn<'_> {
             Some(known) if tags.is_empty() => known.tags.clone(),
             _ => tags,
         };
-        let peer = Peer { card, enrolled, revoked: None, tags, synced: known.and_then(|known| known.synced), number };
+        let synced = known.and_then(|known| known.synced);
+        let peer = Peer { card, enrolled, revoked: None, tags, synced, number, breaks };
         self.office().ledger().put_peer(&mut self.batch, bureau, &peer.row());
         for (key, what_for) in keys_of(peer.card()) {
             if read(&self.office().inner.memory.peers).key(&key).is_none() {

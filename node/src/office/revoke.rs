@@ -109,7 +109,8 @@ impl Office {
 
 impl Turn<'_> {
     /// Notes whether a bureau is revoked, with its signing key.
-    fn put_standing_of(&mut self, peer: Peer) {
+    fn put_standing_of(&mut self, mut peer: Peer) {
+        peer.breaks += 1;
         let (bureau, key) = (peer.card().bureau, *peer.card().signing.as_bytes());
         let known = read(&self.office().inner.memory.peers).key(&key);
         let new = KeyRow { bureau, what_for: KeyUse::Signing, since: self.now(), revoked: None, why: None };

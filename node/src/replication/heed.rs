@@ -98,12 +98,11 @@ impl Replication {
         let mut links = lock(&self.inner.links);
         let peers = self.office().linked_peers();
         let key = |peer: &Peer| PeerKey::from_bytes(*peer.card().transport.as_bytes());
-        let linked: BTreeMap<_, _> =
-            peers.iter().map(|peer| (peer.card().bureau, (key(peer), peer.revoked_for()))).collect();
-        let stays = |bureau: &BureauId, link: &Link| linked.get(bureau) == Some(&(link.key, link.revoked));
+        let linked: BTreeMap<_, _> = peers.iter().map(|peer| (peer.card().bureau, peer.bond())).collect();
+        let stays = |bureau: &BureauId, link: &Link| linked.get(bureau) == Some(&link.bond);
         let gone = links.extract_if(.., |bureau, running| !stays(bureau, &running.link));
         lock(&self.inner.gone).extend(gone.map(|(_, running)| Arc::clone(&running.link)));
-        *lock(&self.inner.keys) = linked.iter().map(|(bureau, (key, _))| (*key, *bureau)).collect();
+        *lock(&self.inner.keys) = peers.iter().map(|peer| (key(peer), peer.card().bureau)).collect();
         let allowed = peers.iter().map(|peer| (key(peer), peer.card().addresses.clone()));
         for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
             tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");

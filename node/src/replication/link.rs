@@ -10,16 +10,15 @@ use tokio::sync::{Notify, watch};
 
 use super::lock;
 use super::misconduct::Meter;
-use crate::ledger::RevokedFor;
 use crate::network::PeerKey;
-use crate::office::{Error, Office, Served};
+use crate::office::{Bond, Error, Office, Served};
 
 /// One other bureau.
 pub(super) struct Link {
     pub(super) bureau: BureauId,
     pub(super) key: PeerKey,
-    /// Why it is revoked, if it is.
-    pub(super) revoked: Option<RevokedFor>,
+    /// What the exchange rests on.
+    pub(super) bond: Bond,
     /// What it is served.
     pub(super) served: Arc<Served>,
     /// Only one answer to it is given at a time.
@@ -79,15 +78,11 @@ pub struct LinkState {
 }
 
 impl Link {
-    pub(super) fn open(
-        office: &Office,
-        bureau: BureauId,
-        (key, revoked): (PeerKey, Option<RevokedFor>),
-    ) -> Result<Self, Error> {
+    pub(super) fn open(office: &Office, bureau: BureauId, bond: Bond) -> Result<Self, Error> {
         Ok(Self {
             bureau,
-            key,
-            revoked,
+            key: PeerKey::from_bytes(*bond.transport.as_bytes()),
+            bond,
             served: Served::open(office, bureau)?,
             serving: tokio::sync::Mutex::new(()),
             void: watch::Sender::new(0),
@@ -154,7 +149,7 @@ impl Link {
 
     /// Whether the bureau is known to have an older card than this one's newest.
     pub(super) fn owes_card(&self, office: &Office) -> bool {
-        self.revoked.is_none() && office.card_for(&lock(&self.status).hello).is_some()
+        self.bond.revoked.is_none() && office.card_for(&lock(&self.status).hello).is_some()
     }
 
     pub(super) fn note_served(&self, now: Timestamp) {

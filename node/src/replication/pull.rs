@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::link::Link;
 use super::{Replication, blocking};
-use crate::network::Exchange;
+use crate::network::{self, Exchange};
 use crate::office::{Error, Examined, Office, Received};
 
 /// First and longest pause after an exchange that failed.
@@ -69,15 +69,16 @@ struct Done {
 impl Replication {
     /// Pulls from a peer for as long as the link is there.
     pub(super) async fn follow(self, link: Arc<Link>) {
-        let mut pause = PAUSE.0;
+        // Kept from one pull to the next: to open another costs more than a pull that brings nothing.
+        let (mut kept, mut pause) = (None, PAUSE.0);
         loop {
             let interval = tokio::time::sleep(self.inner.settings.interval);
             tokio::select! {
                 () = link.wake.notified() => {}
                 () = interval => {}
             }
-            match self.pull_all(&link).await {
-                Ok(()) => pause = PAUSE.0,
+            match self.pull_all(&link, kept.take()).await {
+                Ok(exchange) => (kept, pause) = (Some(exchange), PAUSE.0),
                 Err(error) => {
                     let at_fault = self.ended_early(&link, &error).await;
                     tracing::debug!(peer = %link.bureau, %error, "a pull failed");
@@ -91,14 +92,27 @@ impl Replication {
         }
     }
 
-    /// Pulls until the peer has nothing more.
-    async fn pull_all(&self, link: &Arc<Link>) -> Result<(), Error> {
-        let mut exchange = self.inner.network.open(link.key).await?;
+    /// Pulls until the peer has nothing more, in an exchange that was kept or another one. Returns it.
+    async fn pull_all(&self, link: &Arc<Link>, kept: Option<Exchange>) -> Result<Exchange, Error> {
+        let mut fresh = kept.is_none();
+        let mut exchange = match kept {
+            Some(exchange) => exchange,
+            None => self.inner.network.open(link.key).await?,
+        };
         let (mut fruitless, mut windows) = (0, 1);
         let (mut receipted, mut pulls) = (false, 0);
         loop {
             let begun = Instant::now();
-            let done = self.pull_once(link, &mut exchange, windows).await?;
+            let done = match self.pull_once(link, &mut exchange, windows).await {
+                // What was kept may have been ended by the peer meanwhile, or its connection may be gone.
+                Err(Error::CutOff | Error::Network(network::Error::Closed { .. })) if !fresh => {
+                    fresh = true;
+                    exchange = self.inner.network.open(link.key).await?;
+                    continue;
+                }
+                done => done?,
+            };
+            fresh = true;
             windows = if begun.elapsed() <= BRISK { WINDOWS } else { 1 };
             self.settle(link, &done).await?;
             fruitless = if done.applied { 0 } else { fruitless + 1 };
@@ -113,7 +127,7 @@ impl Replication {
                     let (office, from) = (self.office().clone(), link.bureau);
                     blocking(move || office.receipt_again(from)).await?;
                 }
-                return Ok(exchange.finish().await?);
+                return Ok(exchange);
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::link::Link;
 use super::{Replication, blocking};
-use crate::network::Exchange;
+use crate::network::{self, Exchange};
 use crate::office::{Actor, Content, Deed, Error, Office, Step};
 
 /// Messages that wait to be sent while the next are made: a few parcels, so that memory stays small however slow the
@@ -29,18 +29,29 @@ const ON_THE_WAY: u32 = 4;
 /// How long a peer may say nothing while the next message for it is made.
 const MAKING: Duration = Duration::from_secs(3_600);
 
+/// How long a peer may keep an exchange in which it asks for nothing: it opens another when it does.
+const KEPT: Duration = Duration::from_secs(900);
+
 /// Most bytes that one pull is answered with, whatever it asks for.
 const BUDGET_LIMIT: u32 = 16 * 1024 * 1024;
 
 impl Replication {
     /// Serves one exchange that a peer opened: any number of pulls, or a hint.
     pub(super) async fn serve(&self, link: &Arc<Link>, mut exchange: Exchange) -> Result<(), Error> {
-        if !link.aligned.load(Ordering::Acquire) {
-            // The peer asks again; what it may have is not known yet.
-            return Err(Error::Interrupted);
-        }
-        let mut on_the_way = 0;
-        while let Some(frame) = exchange.recv_within(exchange.patience(on_the_way)).await? {
+        let mut patience = exchange.patience(0);
+        let mut asked = false;
+        loop {
+            let frame = match exchange.recv_within(patience).await {
+                // Between two pulls nobody owes anybody anything.
+                Err(network::Error::Deadline { .. } | network::Error::Closed { .. }) if asked => None,
+                frame => frame?,
+            };
+            let Some(frame) = frame else { break };
+            let current = self.link_of(&exchange).is_some_and(|current| Arc::ptr_eq(&current, link));
+            if !current || !link.aligned.load(Ordering::Acquire) {
+                // The peer asks again; what it may have is not known yet, or another link is served by now.
+                return Err(Error::Interrupted);
+            }
             match Message::decode(&frame) {
                 Ok(Message::Notify(_)) => {
                     link.wake.notify_one();
@@ -48,7 +59,8 @@ impl Replication {
                 }
                 Ok(Message::Pull(pull)) => {
                     link.note_hello(pull.hello);
-                    on_the_way = self.answer(link, &mut exchange, pull).await?;
+                    let on_the_way = self.answer(link, &mut exchange, pull).await?;
+                    (patience, asked) = (exchange.patience(on_the_way).max(KEPT), true);
                 }
                 // Of an answer that is over, or of a newer version.
                 Ok(Message::Taken(_) | Message::Other) => {}

@@ -1,6 +1,6 @@
 //! One bureau of a simulated federation: a real office on a disk in memory, and what stands in for its daemon.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,12 +8,12 @@ use igain_node::audit::AuditLog;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::office::{
-    Actor, Clock, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step,
+    Actor, Bond, Clock, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step,
     Subscription,
 };
 use igain_node::store::disk::Lost;
 use igain_node::store::{Disk, Store, StoreKey};
-use igain_protocol::bureau::BureauId;
+use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Entry, Item};
 use igain_protocol::record::Unverified;
@@ -30,8 +30,8 @@ pub(super) enum Wire {
     /// A message.
     Message(Message),
     /// The items of a parcel, and the serial of the pull that it answers: a stream carries the answer to its own pull,
-    /// and ends when the next one begins.
-    Parcel(u64, Vec<Vec<u8>>),
+    /// and ends when the next one begins. The key is the one that it would be signed with.
+    Parcel(u64, Vec<Vec<u8>>, VerifyingKey),
 }
 
 /// One bureau.
@@ -66,6 +66,7 @@ pub(super) struct Up {
 /// What stands between a bureau and one other.
 pub(super) struct Link {
     served: Arc<Served>,
+    bond: Bond,
     serving: Option<(u64, Serving)>,
     subscriber: Option<Subscriber>,
     last_serial: u64,
@@ -151,12 +152,17 @@ impl Up {
     }
 
     fn refresh(&mut self) -> Result<(), Error> {
-        let active: BTreeSet<BureauId> = self.office.active_peers().iter().map(|peer| peer.card().bureau).collect();
-        self.links.retain(|bureau, _| active.contains(bureau));
-        for bureau in active {
+        let linked: BTreeMap<BureauId, Bond> =
+            self.office.linked_peers().iter().map(|peer| (peer.card().bureau, peer.bond())).collect();
+        let last: BTreeMap<BureauId, u64> =
+            self.links.iter().map(|(bureau, link)| (*bureau, link.last_serial)).collect();
+        self.links.retain(|bureau, link| linked.get(bureau) == Some(&link.bond));
+        self.arrived.retain(|(from, _)| self.links.contains_key(from));
+        for (bureau, bond) in linked {
             if !self.links.contains_key(&bureau) {
-                let served = Served::open(&self.office, bureau)?;
-                let link = Link { served, serving: None, subscriber: None, last_serial: 0, asked: None };
+                let (served, last_serial) = (Served::open(&self.office, bureau)?, last.get(&bureau).copied());
+                let last_serial = last_serial.unwrap_or_default();
+                let link = Link { served, bond, serving: None, subscriber: None, last_serial, asked: None };
                 self.links.insert(bureau, link);
             }
         }
@@ -165,8 +171,9 @@ impl Up {
 
     fn reconsider(&mut self) -> Result<(), Error> {
         self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
-        self.day = self.office.now().day();
+        let today = self.office.now().day();
         self.office.align()?;
+        self.day = today;
         self.in_force = self.office.grants(None);
         self.in_force.retain(|bureau, _| self.links.contains_key(bureau));
         Ok(())
@@ -206,8 +213,12 @@ impl Up {
                 return Ok(Vec::new());
             }
             Wire::Message(_) => return Ok(Vec::new()),
-            Wire::Parcel(serial, _) if link.asked != Some(serial) => return Ok(Vec::new()),
-            Wire::Parcel(_, items) => {
+            Wire::Parcel(serial, ..) if link.asked != Some(serial) => return Ok(Vec::new()),
+            Wire::Parcel(_, _, key) if office.key_of(from) != Some(key) => {
+                self.forget(from);
+                return Ok(Vec::new());
+            }
+            Wire::Parcel(_, items, _) => {
                 SubscriberInput::Parcel(items.iter().map(|item| codec::decode(item).expect("an item")).collect())
             }
         };
@@ -292,7 +303,8 @@ impl Up {
                     self.office.account(deed)?;
                 }
                 self.judge(peer, &content.items);
-                Ok(Some(content.message.map_or(Wire::Parcel(serial, content.items), Wire::Message)))
+                let key = self.office.key_of(self.office.me()).expect("its own");
+                Ok(Some(content.message.map_or(Wire::Parcel(serial, content.items, key), Wire::Message)))
             }
         }
     }

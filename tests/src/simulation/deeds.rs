@@ -1,7 +1,10 @@
 //! What happens at the bureaus of a simulated federation.
 
+use igain_node::keystore::{ENTROPY_BYTES, Keys};
+use igain_node::ledger::RevokedFor;
 use igain_node::office::{Actor, Deed, Draft, Error, NewCaf, Outcome, Pace, Prepared};
 use igain_node::store::disk::{Fault, Lost, Step, Trouble};
+use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::Card;
 use igain_protocol::caf::{Role, Subset};
 use igain_protocol::label::Label;
@@ -9,7 +12,7 @@ use igain_protocol::record::{RecordId, Value};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
 
-use super::bureau::Bureau;
+use super::bureau::{Bureau, Up};
 use super::{Federation, Random};
 use crate::bureau::{GRADING, card, new_file};
 
@@ -21,6 +24,25 @@ impl Bureau {
         self.cards += 1;
         let card = Card { serial: self.cards, ..card(self.id, &self.keys, &[]).card().clone() };
         self.up.as_ref().is_some_and(|up| up.office.issue_card(&card).is_ok())
+    }
+
+    /// Revokes a bureau, for either reason; or of one that is revoked, drops what is held, or undoes it.
+    fn revoke(&mut self, other: BureauId, random: &mut Random) {
+        let Some(up) = self.up.as_ref() else { return };
+        let why = if random.chance(50) { RevokedFor::Left } else { RevokedFor::Compromised };
+        // What its disk does not let it do is not done.
+        match (up.office.peer(other).is_ok_and(|peer| peer.revoked.is_some()), random.chance(30)) {
+            (false, _) => drop(up.office.revoke(Actor::Node, other, why)),
+            (true, true) => drop(up.office.drop_held(Actor::Node, other)),
+            (true, false) => drop(up.reinstate(other)),
+        }
+    }
+
+    /// Undoes every revocation.
+    pub(super) fn forgive(&mut self) -> Result<(), Error> {
+        let Some(up) = self.up.as_ref() else { return Ok(()) };
+        let revoked = up.office.peers().into_iter().filter(|peer| peer.revoked.is_some());
+        revoked.map(|peer| peer.card().bureau).try_for_each(|other| up.reinstate(other))
     }
 
     /// How many commits it has made.
@@ -56,6 +78,13 @@ impl Bureau {
     }
 }
 
+impl Up {
+    fn reinstate(&self, other: BureauId) -> Result<(), Error> {
+        let print = self.office.peer(other)?.card().signing.fingerprint().to_string();
+        self.office.reinstate(Actor::Node, other, &print).map(drop)
+    }
+}
+
 impl Federation {
     /// One thing happens.
     pub(super) fn happen(&mut self) {
@@ -79,9 +108,14 @@ impl Federation {
                 self.cut.insert((at.min(other), at.max(other)), until);
             }
             570..585 => self.set_time(self.now.plus_ms(DAY_MS)),
-            585..620 => {
+            600..620 => {
                 let gone = self.bureaus[at].up.as_mut().map(|up| up.office.expire());
                 drop(gone);
+            }
+            585..588 => self.rotate(at),
+            588..600 => {
+                let other = self.bureaus[other].id;
+                self.bureaus[at].revoke(other, &mut self.random);
             }
             620..630 => {
                 let merged = self.bureaus[at].up.as_mut().map(|up| up.office.ledger().store().merge());
@@ -193,6 +227,21 @@ impl Federation {
         }
     }
 
+    /// Puts new keys in the place of those of a bureau, which starts with them.
+    fn rotate(&mut self, at: usize) {
+        let random = &mut self.random;
+        let mut entropy = [0; ENTROPY_BYTES];
+        entropy.iter_mut().for_each(|byte| *byte = random.next() as u8);
+        let bureau = &mut self.bureaus[at];
+        // A card has no room for more.
+        let Ok(keys) = bureau.keys.replaced_by(&Keys::from_entropy(&entropy), bureau.id, false) else { return };
+        bureau.disk.heal();
+        bureau.crash(Lost::Nothing);
+        bureau.keys = keys;
+        self.rise(at).expect("it starts with other keys");
+        assert!(self.bureaus[at].works(), "its card names the new keys");
+    }
+
     /// The machine stops, perhaps in the middle of a write, and starts again.
     fn crash(&mut self, at: usize) {
         let lost = match self.random.below(3) {
@@ -246,7 +295,7 @@ fn text_of(draft: &Draft) -> Option<u64> {
 }
 
 /// Some policy: each bureau gets all, the core alone, or nothing, of what is green, or also of what is amber.
-fn policy(random: &mut Random, bureaus: &[igain_protocol::bureau::BureauId]) -> String {
+fn policy(random: &mut Random, bureaus: &[BureauId]) -> String {
     let mut text = String::new();
     for (nth, bureau) in bureaus.iter().enumerate() {
         let action = match random.below(4) {
