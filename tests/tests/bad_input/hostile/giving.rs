@@ -1,5 +1,7 @@
 //! It gives what was not asked for.
 
+use std::time::Duration;
+
 use igain_node::network::Exchange;
 use igain_protocol::bureau::SealingKey;
 use igain_protocol::codec;
@@ -17,6 +19,9 @@ use super::{HOSTILE, STALL, Siege, now};
 
 const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::ours(u64::MAX) });
 const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::ours(u64::MAX) });
+
+/// After this, KE has asked for all that it wants for now.
+const QUIET: Duration = Duration::from_millis(400);
 
 const FEED: FeedKind = FeedKind::Records;
 
@@ -96,7 +101,9 @@ impl Siege {
                     return;
                 }
             }
-            while let Ok(Some(_)) = exchange.recv().await {
+            // KE asks again where something came, and keeps an exchange in which it was answered; at a breach it hangs up.
+            let wait = if messages.last() == Some(&END) { QUIET } else { PATIENCE };
+            while let Ok(Ok(Some(_))) = tokio::time::timeout(wait, exchange.recv()).await {
                 if exchange.send(&END.encode()).await.is_err() {
                     return;
                 }
