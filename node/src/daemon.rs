@@ -148,10 +148,10 @@ impl Node {
         let issuer = card::Issuer::new(&config, &keys);
         drop(keys);
         let (card, issuer) = blocking(move || {
-            match office.reread() {
+            match office.reread_sealed().and_then(|documents| Ok(documents + office.reread()?)) {
                 Ok(0) => {}
-                Ok(records) => tracing::info!(records, "records that a build of before could not read can be read now"),
-                Err(error) => tracing::error!(%error, "records of a newer version could not be looked at again"),
+                Ok(read) => tracing::info!(read, "what a build of before could not read can be read now"),
+                Err(error) => tracing::error!(%error, "what is of a newer version could not be looked at again"),
             }
             Ok((issuer.renew(&office)?, issuer))
         })

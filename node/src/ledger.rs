@@ -18,6 +18,7 @@ mod peers;
 mod receipts;
 mod records;
 mod retention;
+mod sealed;
 mod shares;
 mod tombstones;
 mod withheld;
@@ -35,6 +36,7 @@ pub use peers::PeerRow;
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
 pub use retention::Due;
+pub use sealed::{SealedKey, SealedRow};
 pub use shares::{PeerNumber, Shares, SharesRow};
 pub use tombstones::{Stood, TombstoneRow};
 
@@ -72,6 +74,7 @@ mod table {
     pub(super) const CURSORS: Table = Table(52);
     pub(super) const LETTERS: Table = Table(53);
     pub(super) const NEWER: Table = Table(54);
+    pub(super) const SEALED: Table = Table(55);
 }
 
 /// Why a table cannot be read or written.

@@ -29,6 +29,7 @@ mod policing;
 mod purge;
 mod receive;
 mod revoke;
+mod sealed;
 mod sent;
 mod serve;
 mod turn;

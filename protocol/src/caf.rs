@@ -6,11 +6,13 @@
 mod acceptance;
 mod charter;
 mod id;
+mod newer;
 mod subset;
 
 pub use acceptance::{Acceptance, Membership, SignedAcceptance};
 pub use charter::{CHARTER_LIMIT, Charter, MEMBERS_LIMIT, NAME_LIMIT, Role, SCOPE_LIMIT, SignedCharter};
 pub use id::CafId;
+pub use newer::Newer;
 pub use subset::{OWNERS_LIMIT, Subset};
 
 use crate::bureau::BureauId;

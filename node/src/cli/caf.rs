@@ -175,8 +175,7 @@ fn list(cafs: &types::Cafs, page: &mut Page) {
     page.table(["CAF", "NAME", "CRIME AREA", "OPEN", "MEMBERS"], &rows);
 }
 
-const SUSPENDED: &str =
-    "the manager has signed two charters as one version; nothing is shared until it signs a newer one";
+const SUSPENDED: &str = "the manager has signed two charters as one version, or one for a newer igain; nothing is shared until that changes";
 
 fn render(caf: &types::Caf, page: &mut Page) {
     let join = |words: Vec<String>| if words.is_empty() { "all".to_owned() } else { words.join(", ") };

@@ -13,9 +13,10 @@ use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 
 use super::memory::read;
+use super::sealed::{self, Sealed};
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
-use crate::ledger::{CafRow, Ledger};
+use crate::ledger::{CafRow, Ledger, SealedKey};
 use crate::policy::CafFacts;
 
 /// One CAF as this bureau knows it.
@@ -27,6 +28,10 @@ pub struct Caf {
     pub rival: Option<SignedCharter>,
     /// The latest word of each member.
     pub acceptances: BTreeMap<BureauId, SignedAcceptance>,
+    /// Its newest charter cannot be read here: the file is suspended.
+    pub sealed: bool,
+    /// Members whose newest answers cannot be read here: they get nothing.
+    pub unread: BTreeSet<BureauId>,
 }
 
 /// What a new CAF is to be.
@@ -58,18 +63,20 @@ pub(super) struct Cafs {
     by_id: BTreeMap<CafId, Caf>,
     /// Answers to charters that have not come yet: a member may be faster than the manager.
     early: BTreeMap<(BureauId, CafId), SignedAcceptance>,
+    /// What cannot be read here.
+    pub(super) sealed: Sealed,
 }
 
 impl Cafs {
     /// All that the books have. What came in was verified with the key that was in force then, and stays its signer's
     /// word. What cannot be read is passed over: it must not keep the node from its work.
     pub(super) fn load(ledger: &Ledger) -> Result<Self, Error> {
-        let mut cafs = Self::default();
+        let mut cafs = Self { sealed: sealed::load(ledger)?, ..Self::default() };
         for row in ledger.cafs()? {
             let rival = row.rival.as_deref().map(SignedCharter::trusted).transpose();
             match SignedCharter::trusted(&row.charter).and_then(|charter| Ok((charter, rival?))) {
                 Ok((charter, rival)) => {
-                    let caf = Caf { charter, rival, acceptances: BTreeMap::new() };
+                    let caf = Caf { rival, ..Caf::new(charter) };
                     cafs.by_id.insert(caf.charter().id, caf);
                 }
                 Err(error) => tracing::error!(%error, "a charter in the books cannot be read, and is passed over"),
@@ -89,6 +96,8 @@ impl Cafs {
                 None => drop(cafs.early.insert((member, id), signed)),
             }
         }
+        let sealed = cafs.sealed.clone();
+        cafs.by_id.values_mut().for_each(|caf| caf.compare(&sealed));
         Ok(cafs)
     }
 
@@ -97,14 +106,22 @@ impl Cafs {
         &mut self,
         cafs: BTreeMap<CafId, Caf>,
         early: BTreeMap<(BureauId, CafId), Option<SignedAcceptance>>,
+        sealed: BTreeMap<SealedKey, Option<u64>>,
     ) {
+        for (key, serial) in sealed {
+            match serial {
+                Some(serial) => drop(self.sealed.insert(key, serial)),
+                None => drop(self.sealed.remove(&key)),
+            }
+        }
         for (key, answer) in early {
             match answer {
                 Some(answer) => drop(self.early.insert(key, answer)),
                 None => drop(self.early.remove(&key)),
             }
         }
-        for (id, caf) in cafs {
+        for (id, mut caf) in cafs {
+            caf.compare(&self.sealed);
             if self.by_id.insert(id, caf).is_none() {
                 // Whoever answered early is among its members now.
                 self.early.retain(|(_, waits), _| *waits != id);
@@ -119,6 +136,27 @@ impl Cafs {
 }
 
 impl Caf {
+    fn new(charter: SignedCharter) -> Self {
+        Self { charter, rival: None, acceptances: BTreeMap::new(), sealed: false, unread: BTreeSet::new() }
+    }
+
+    /// Notes what of it cannot be read here.
+    fn compare(&mut self, sealed: &Sealed) {
+        let caf = self.charter().id;
+        let of = |answer, signer| SealedKey { caf, answer, signer };
+        let charter = sealed.get(&of(false, self.charter().manager));
+        self.sealed = charter.is_some_and(|serial| *serial > self.charter().serial);
+        let known = |member: &BureauId| self.acceptances.get(member).map(|known| known.acceptance().serial);
+        let members = self.charter().members.iter().map(|(member, _)| *member);
+        let newer = |member: &BureauId| sealed.get(&of(true, *member)).copied() > known(member);
+        self.unread = members.filter(newer).collect();
+    }
+
+    /// Whether nothing may be shared in it, whatever its charter says.
+    pub fn is_suspended(&self) -> bool {
+        self.rival.is_some() || self.sealed
+    }
+
     /// The charter in force.
     pub fn charter(&self) -> &Charter {
         self.charter.charter()
@@ -128,6 +166,7 @@ impl Caf {
     pub fn role_of(&self, bureau: BureauId) -> Option<Role> {
         let role = self.charter().role_of(bureau)?;
         let joined = self.acceptance_of(bureau).is_some_and(|acceptance| acceptance.state == Membership::Joined);
+        let joined = joined && !self.unread.contains(&bureau);
         (bureau == self.charter().manager || joined).then_some(role)
     }
 
@@ -149,7 +188,7 @@ impl Caf {
     /// Whether a bureau may contribute records of this label to the file.
     pub fn takes_from(&self, bureau: BureauId, label: &Label) -> bool {
         let may = self.role_of(bureau).is_some_and(Role::contributes);
-        may && self.rival.is_none() && self.charter().takes(label.kind, label.category)
+        may && !self.is_suspended() && self.charter().takes(label.kind, label.category)
     }
 
     /// Whether anything may be shared in the file at `now`.
@@ -157,7 +196,7 @@ impl Caf {
     /// # Errors
     /// Why not.
     pub fn check_open(&self, now: Timestamp) -> Result<(), Error> {
-        if self.rival.is_some() {
+        if self.is_suspended() {
             return Err(Error::Suspended(self.charter().id));
         }
         Ok(self.charter().check_open(now)?)
@@ -171,7 +210,7 @@ impl Caf {
             crime_area: charter.crime_area,
             manager: charter.manager,
             closes: charter.closes,
-            closed: charter.closed.is_some() || self.rival.is_some(),
+            closed: charter.closed.is_some() || self.is_suspended(),
         }
     }
 }
@@ -396,13 +435,16 @@ impl Turn<'_> {
             }
         };
         self.standing().early.retain(|(_, caf), _| *caf != id);
-        self.standing().cafs.insert(id, Caf { charter: signed, rival, acceptances });
+        let (manager, serial) = (signed.charter().manager, signed.charter().serial);
+        self.unseal(SealedKey { caf: id, answer: false, signer: manager }, serial);
+        self.standing().cafs.insert(id, Caf { rival, acceptances, ..Caf::new(signed) });
     }
 
     /// Puts a member's answer that was checked in the place of the one known.
     pub(super) fn put_acceptance(&mut self, signed: SignedAcceptance) {
         let (id, member) = (signed.acceptance().caf, signed.acceptance().bureau);
         self.office().ledger().put_acceptance(&mut self.batch, id, member, signed.as_bytes());
+        self.unseal(SealedKey { caf: id, answer: true, signer: member }, signed.acceptance().serial);
         match self.caf(id) {
             Ok(mut caf) => {
                 caf.acceptances.insert(member, signed);
@@ -429,6 +471,7 @@ impl Turn<'_> {
 
     /// Forgets what a bureau has answered to charters: it comes with another key, and must answer anew.
     pub(super) fn forget_answers(&mut self, bureau: BureauId) {
+        self.forget_sealed(bureau);
         let cafs = self.office().cafs().into_iter().map(|caf| caf.charter().id);
         let answered: Vec<CafId> = cafs.filter(|id| self.answer_of(bureau, *id).0.is_some()).collect();
         let early = read(&self.office().inner.memory.cafs).early.keys().copied().collect::<Vec<_>>();

@@ -105,10 +105,10 @@ pub enum Error {
     /// No such CAF, or not for this bureau to know.
     #[error("there is no CAF `{0}` here. `igain caf list` shows those that this bureau knows")]
     UnknownCaf(CafId),
-    /// A CAF whose manager has signed two charters under one serial.
+    /// A CAF whose manager has signed two charters under one serial, or one that cannot be read here.
     #[error(
-        "the CAF `{0}` is suspended: its manager has signed two charters under one serial. Nothing is shared in it until \
-         the manager signs a newer one"
+        "the CAF `{0}` is suspended: its manager has signed two charters under one serial, or its newest charter is of a \
+         newer version. Nothing is shared in it until the manager signs another one, or this node is updated"
     )]
     Suspended(CafId),
     /// Only the manager may do this.

@@ -1,10 +1,11 @@
 //! Letters: posting them to peers, and acting on those that come in.
 
 use igain_protocol::bureau::{BureauId, KeyId, VerifyingKey};
-use igain_protocol::caf::{SignedAcceptance, SignedCharter};
+use igain_protocol::caf::{Newer, SignedAcceptance, SignedCharter};
 use igain_protocol::feed::{Cursor, FeedKind, Letter, LetterKind};
 use igain_protocol::receipt::{Receipt, Refusal, SignedReceipt};
 
+use super::sealed::may_be_newer;
 use super::turn::Turn;
 use super::{Actor, Caf, Deed, Error};
 use crate::ledger::ReceiptRow;
@@ -47,7 +48,14 @@ impl Turn<'_> {
     }
 
     fn take_charter(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
-        let (manager, kid) = SignedCharter::claims(bytes)?;
+        let (manager, kid) = match SignedCharter::claims(bytes) {
+            Err(error) if may_be_newer(&error) => {
+                let key_of = |manager, kid| self.key_of(manager, kid, sender).map_err(|_| error.clone());
+                let newer = Newer::charter(bytes, key_of)?;
+                return self.seal(sender, false, newer, bytes);
+            }
+            claims => claims?,
+        };
         let key = self.key_of(manager, kid, sender)?;
         let signed = SignedCharter::verify(bytes, &key)?;
         let (id, serial) = (signed.charter().id, signed.charter().serial);
@@ -87,7 +95,14 @@ impl Turn<'_> {
     }
 
     fn take_acceptance(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
-        let (member, kid) = SignedAcceptance::claims(bytes)?;
+        let (member, kid) = match SignedAcceptance::claims(bytes) {
+            Err(error) if may_be_newer(&error) => {
+                let key_of = |member, kid| self.key_of(member, kid, sender).map_err(|_| error.clone());
+                let newer = Newer::acceptance(bytes, key_of)?;
+                return self.seal(sender, true, newer, bytes);
+            }
+            claims => claims?,
+        };
         let signed = SignedAcceptance::verify(bytes, &self.key_of(member, kid, sender)?)?;
         let acceptance = signed.acceptance();
         let (known, room) = self.answer_of(member, acceptance.caf);

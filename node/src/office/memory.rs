@@ -13,7 +13,7 @@ use super::cafs::{Caf, Cafs};
 use super::classes::{Classes, Extents};
 use super::news::{Board, News};
 use super::peers::{Peer, Peers};
-use crate::ledger::{ClassIndex, KeyRow, Shares};
+use crate::ledger::{ClassIndex, KeyRow, SealedKey, Shares};
 use crate::policy::Policy;
 
 /// What is read by all.
@@ -57,6 +57,8 @@ pub(super) struct Standing {
     pub(super) cafs: BTreeMap<CafId, Caf>,
     /// Answers to charters that have not come yet; none where one must be forgotten.
     pub(super) early: BTreeMap<(BureauId, CafId), Option<SignedAcceptance>>,
+    /// Documents that cannot be read here; none where one can be by now.
+    pub(super) sealed: BTreeMap<SealedKey, Option<u64>>,
     pub(super) policy: Option<Arc<Policy>>,
     /// This bureau's own card.
     pub(super) card: Option<Arc<SignedCard>>,
@@ -64,7 +66,7 @@ pub(super) struct Standing {
 
 impl Standing {
     pub(super) fn is_empty(&self) -> bool {
-        let parties = self.peers.is_empty() && self.cafs.is_empty() && self.early.is_empty();
+        let parties = self.peers.is_empty() && self.cafs.is_empty() && self.early.is_empty() && self.sealed.is_empty();
         parties && self.policy.is_none() && self.card.is_none()
     }
 }
@@ -108,9 +110,9 @@ impl Memory {
         classes.share(shares, &regranted);
         drop(classes);
         if !standing.is_empty() {
-            let Standing { peers, keys, cafs, early, policy, card } = standing;
+            let Standing { peers, keys, cafs, early, sealed, policy, card } = standing;
             write(&self.peers).put(peers, keys);
-            write(&self.cafs).put(cafs, early);
+            write(&self.cafs).put(cafs, early, sealed);
             if let Some(policy) = policy {
                 *write(&self.policy) = policy;
             }

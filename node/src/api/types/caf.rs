@@ -32,7 +32,8 @@ pub struct Caf {
     pub closes: Text<Day>,
     /// Closed before its time.
     pub closed: bool,
-    /// Its manager has signed two charters under one serial: nothing is shared in it until it signs a newer one.
+    /// Its manager has signed two charters under one serial, or its newest one is of a newer version: nothing is shared in
+    /// it until the manager signs another one, or the node is updated.
     #[serde(default)]
     pub suspended: bool,
     /// Kinds of records that it takes; empty for all.
@@ -175,7 +176,7 @@ impl From<&office::Caf> for Caf {
             opened: Text(charter.opened),
             closes: Text(charter.closes),
             closed: charter.closed.is_some(),
-            suspended: caf.rival.is_some(),
+            suspended: caf.is_suspended(),
             kinds: charter.kinds.iter().copied().map(Text).collect(),
             categories: charter.categories.iter().copied().map(Text).collect(),
             members,
