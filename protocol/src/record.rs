@@ -28,7 +28,10 @@ pub use kind::{field, fields, number};
 pub use newer::Newer;
 pub use redact::redact_bytes;
 pub use tombstone::Tombstone;
-pub use value::{CalendarDay, LINE_LIMIT, NotADate, PartialDate, TEXT_LIMIT, Value};
+pub use value::{
+    Attachment, CalendarDay, Digest, LINE_LIMIT, NotADate, ORIGINAL_LIMIT, Original, PartialDate, STRUCTURE_LIMIT,
+    Structure, TEXT_LIMIT, Value, Version,
+};
 pub use verify::{Record, Unverified, trusted, verify_batch};
 
 use crate::codec;

@@ -91,6 +91,10 @@ fn json(value: &Cbor) -> Json {
         Cbor::Bool(truth) => Json::from(*truth),
         Cbor::Array(items) => items.iter().map(json).collect(),
         Cbor::Null => Json::Null,
+        Cbor::Map(entries) => {
+            let entry = |(key, value): &(Cbor, Cbor)| (key.as_text().unwrap().to_owned(), json(value));
+            Json::Object(entries.iter().map(entry).collect())
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -54,6 +54,11 @@ fn typed(def: &FieldDef, field: &Field, refer: &dyn Fn(&str) -> Option<RecordId>
                 None => Value::Reference(given.parse().map_err(|error| refused(format!("{error}")))?),
             }
         }
+        FieldType::Version => Value::Version(given.parse().map_err(refused)?),
+        FieldType::Attachment => Value::Attachment(given.parse().map_err(refused)?),
+        FieldType::Original => Value::Original(given.parse().map_err(refused)?),
+        FieldType::Structure => Value::Structure(given.parse().map_err(refused)?),
+        FieldType::Document => Value::Document(given.parse().map_err(refused)?),
         FieldType::Flag => match given {
             "yes" | "true" => Value::Flag(true),
             "no" | "false" => Value::Flag(false),

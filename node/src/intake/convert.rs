@@ -56,6 +56,11 @@ pub(super) fn value(def: &FieldDef, text: &str, hints: &Hints<'_>) -> Result<Con
         FieldType::Code(codes) => Value::Text(code(text, codes)?),
         FieldType::Identifier(scheme) => return identifier(scheme, text, hints),
         FieldType::Flag => Value::Flag(flag(text).ok_or_else(|| no("yes or no"))?),
+        FieldType::Version => Value::Version(text.parse()?),
+        FieldType::Attachment => Value::Attachment(text.parse()?),
+        FieldType::Original => Value::Original(text.parse()?),
+        FieldType::Structure => Value::Structure(text.parse()?),
+        FieldType::Document => Value::Document(text.parse()?),
         // Made from keys, not from texts; see `link`.
         FieldType::Reference => Value::Reference(text.parse().map_err(|error| format!("{error}"))?),
     };

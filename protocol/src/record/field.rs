@@ -31,6 +31,16 @@ pub enum FieldType {
     Identifier(Scheme),
     /// Yes or no.
     Flag,
+    /// One version of another record.
+    Version,
+    /// A file that lies elsewhere.
+    Attachment,
+    /// A source's own object.
+    Original,
+    /// Nested content.
+    Structure,
+    /// A signed document, by its digest.
+    Document,
 }
 
 /// One field of a kind of record.
@@ -74,8 +84,8 @@ impl FieldDef {
         let refused = |why: String| Error::Value { field: self.name.into(), why };
         value.check().map_err(refused)?;
         match (self.ty, value) {
-            (FieldType::Reference, Value::Doubtful { .. }) => {
-                Err(refused("it takes a record id, without a doubt".into()))
+            (ty, Value::Doubtful { .. }) if ty.is_beyond_doubt() => {
+                Err(refused(format!("it takes {}, without a doubt", ty.name())))
             }
             (_, Value::Doubtful { doubt: Doubt::Unsure, value }) => self.check(value),
             (_, Value::Doubtful { value, .. }) => match **value {
@@ -112,7 +122,22 @@ impl FieldType {
                 | (Self::Position, Value::Position { .. })
                 | (Self::Reference, Value::Reference(_))
                 | (Self::Flag, Value::Flag(_))
+                | (Self::Version, Value::Version(_))
+                | (Self::Attachment, Value::Attachment(_))
+                | (Self::Original, Value::Original(_))
+                | (Self::Structure, Value::Structure(_))
+                | (Self::Document, Value::Document(_))
         )
+    }
+
+    /// Whether it names another record, which a peer may have to know before it is told.
+    pub const fn is_reference(self) -> bool {
+        matches!(self, Self::Reference | Self::Version)
+    }
+
+    /// Whether its values are things, and no statements that could be doubtful.
+    pub(super) const fn is_beyond_doubt(self) -> bool {
+        self.is_reference() || matches!(self, Self::Attachment | Self::Original | Self::Structure | Self::Document)
     }
 
     /// What it takes, for people.
@@ -130,6 +155,11 @@ impl FieldType {
             Self::Code(_) => "a code",
             Self::Identifier(scheme) => scheme.title(),
             Self::Flag => "yes or no",
+            Self::Version => "a version of a record",
+            Self::Attachment => "an attachment",
+            Self::Original => "an original",
+            Self::Structure => "structured content",
+            Self::Document => "a signed document",
         }
     }
 }

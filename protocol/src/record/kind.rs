@@ -46,7 +46,7 @@ pub fn field(kind: Kind, name: &str) -> Option<&'static FieldDef> {
 /// Fields that every kind has have the numbers below this.
 const COMMON_LIMIT: usize = 16;
 /// How many there are; they stand last.
-const COMMON: usize = 7;
+const COMMON: usize = 12;
 
 /// The number that stands for a field of a kind on the wire; none where the kind has no such field. It is made from the
 /// place of the field, so that fields are added behind those of their sort, and stay for ever.
@@ -119,6 +119,10 @@ const fn reference(name: &'static str, doc: &'static str) -> FieldDef {
     FieldDef::new(name, FieldType::Reference, Group::Core, doc)
 }
 
+const fn other(name: &'static str, ty: FieldType, group: Group, doc: &'static str) -> FieldDef {
+    FieldDef::new(name, ty, group, doc)
+}
+
 /// Fields that every kind has.
 macro_rules! with_common {
     ($($field:expr),+ $(,)?) => {
@@ -131,6 +135,11 @@ macro_rules! with_common {
             crate::record::kind::text("source-reference", crate::vocabulary::Group::Source, "Document, message or list it was taken from").many(),
             crate::record::kind::text("officer", crate::vocabulary::Group::Contact, "Whom to ask").many(),
             crate::record::kind::text("officer-contact", crate::vocabulary::Group::Contact, "How to reach them").many(),
+            crate::record::kind::other("based-on", crate::record::FieldType::Version, crate::vocabulary::Group::Core, "Version of a record that it rests on").many(),
+            crate::record::kind::other("attachment", crate::record::FieldType::Attachment, crate::vocabulary::Group::Source, "A file that goes with it").many(),
+            crate::record::kind::other("original", crate::record::FieldType::Original, crate::vocabulary::Group::Source, "The source's own object"),
+            crate::record::kind::other("consent", crate::record::FieldType::Document, crate::vocabulary::Group::Core, "Consent that it rests on, by the digest of the signed document").many(),
+            crate::record::kind::other("details", crate::record::FieldType::Structure, crate::vocabulary::Group::Narrative, "What has no field of its own, as JSON"),
         ]
     };
 }

@@ -3,13 +3,13 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::{Error, FIELDS_LIMIT, FieldDef, FieldType, RecordId, Value, kind};
+use super::{Error, FIELDS_LIMIT, FieldDef, RecordId, Value, Version, kind};
 use crate::codec::{self, text};
 use crate::vocabulary::{Group, GroupSet, Kind};
 
 /// Where a field stands in a record: with its group, references last.
 pub(super) fn rank(def: &FieldDef) -> (Group, bool) {
-    (def.group, def.ty == FieldType::Reference)
+    (def.group, def.ty.is_reference())
 }
 
 /// A field of a kind: its place among the fields of the kind, and what it is.
@@ -65,8 +65,8 @@ pub(super) fn may_disclose(
         let number = d.u64().map_err(malformed)?;
         let may = match kind::numbered(kind, number) {
             Some((_, def)) if !groups.contains(def.group) => false,
-            Some((_, def)) if def.ty == FieldType::Reference => match d.decode().map_err(malformed)? {
-                Value::Reference(id) => may_refer(id),
+            Some((_, def)) if def.ty.is_reference() => match d.decode().map_err(malformed)? {
+                Value::Reference(id) | Value::Version(Version { id, .. }) => may_refer(id),
                 _ => false,
             },
             Some(_) => d.skip().map(|()| true).map_err(malformed)?,

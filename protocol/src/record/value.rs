@@ -1,14 +1,22 @@
 //! Values of fields, as they were given: nothing is normalised, so that the owner's word stays the owner's word.
 
 mod date;
+mod digest;
+mod media;
+mod structure;
 mod tag;
+mod version;
 
 use std::fmt;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 pub use date::{CalendarDay, NotADate, PartialDate};
+pub use digest::Digest;
+pub use media::{Attachment, ORIGINAL_LIMIT, Original};
+pub use structure::{STRUCTURE_LIMIT, Structure};
 pub(super) use tag::{is_country, is_language};
+pub use version::Version;
 
 use super::RecordId;
 use crate::codec::text;
@@ -64,7 +72,17 @@ pub enum Value {
     Reference(RecordId),
     /// Yes or no.
     Flag(bool),
-    /// A value that is doubtful; no reference, and not doubtful twice.
+    /// One version of another record.
+    Version(Version),
+    /// A file that lies elsewhere.
+    Attachment(Attachment),
+    /// A source's own object.
+    Original(Original),
+    /// Nested content.
+    Structure(Structure),
+    /// A signed document, such as a consent, by the SHA-256 of its bytes.
+    Document(Digest),
+    /// A value that is doubtful; neither a reference nor a thing, and not doubtful twice.
     Doubtful {
         /// What about it is.
         doubt: Doubt,
@@ -138,10 +156,25 @@ impl Value {
                 if inside { Ok(()) } else { Err("the position is not on Earth".into()) }
             }
             Self::Doubtful { value, .. } => match **value {
-                Self::Doubtful { .. } | Self::Reference(_) => Err("this cannot be doubtful".into()),
+                Self::Doubtful { .. }
+                | Self::Reference(_)
+                | Self::Version(_)
+                | Self::Attachment(_)
+                | Self::Original(_)
+                | Self::Structure(_)
+                | Self::Document(_) => Err("this cannot be doubtful".into()),
                 ref value => value.check(),
             },
-            Self::Date(_) | Self::Moment(_) | Self::Reference(_) | Self::Flag(_) => Ok(()),
+            Self::Version(version) if version.revision == 0 => Err("revisions are counted from 1".into()),
+            Self::Attachment(attachment) => attachment.check(),
+            Self::Original(original) => original.check(),
+            Self::Structure(structure) => structure.check(),
+            Self::Date(_)
+            | Self::Moment(_)
+            | Self::Reference(_)
+            | Self::Flag(_)
+            | Self::Version(_)
+            | Self::Document(_) => Ok(()),
         }
     }
 }
@@ -173,6 +206,11 @@ impl fmt::Display for Value {
                 write!(f, "{:.6}, {:.6}", f64::from(*latitude_e6) / 1e6, f64::from(*longitude_e6) / 1e6)
             }
             Self::Reference(id) => write!(f, "{id}"),
+            Self::Version(version) => version.fmt(f),
+            Self::Attachment(attachment) => attachment.fmt(f),
+            Self::Original(original) => original.fmt(f),
+            Self::Structure(structure) => structure.fmt(f),
+            Self::Document(digest) => digest.fmt(f),
             Self::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),
         }
     }
@@ -209,6 +247,16 @@ impl<C> Encode<C> for Value {
                 e.array(3)?.u8(6)?.encode_with(doubt, ctx)?.encode_with(value, ctx)?.ok()
             }
             Self::Reference(id) => e.array(2)?.u8(5)?.bytes(id.as_bytes())?.ok(),
+            Self::Version(Version { id, revision, digest }) => {
+                e.array(4)?.u8(7)?.bytes(id.as_bytes())?.u32(*revision)?.bytes(digest.as_bytes())?.ok()
+            }
+            Self::Attachment(Attachment { digest, size, media, name }) => {
+                e.array(4 + u64::from(name.is_some()))?.u8(8)?.bytes(digest.as_bytes())?.u64(*size)?.str(media)?;
+                name.as_ref().map_or(Ok(()), |name| e.str(name)?.ok())
+            }
+            Self::Original(Original { media, content }) => e.array(3)?.u8(9)?.str(media)?.bytes(content)?.ok(),
+            Self::Structure(structure) => structure.encode(e.array(2)?.u8(10)?),
+            Self::Document(digest) => e.array(2)?.u8(11)?.bytes(digest.as_bytes())?.ok(),
         }
     }
 }
@@ -240,8 +288,26 @@ impl<'b, C> Decode<'b, C> for Value {
             (Some(3), 3) => Self::Quantity { amount: d.str()?.to_owned(), unit: d.str()?.to_owned() },
             (Some(3), 4) => Self::Position { latitude_e6: d.i32()?, longitude_e6: d.i32()? },
             (Some(2), 5) => Self::Reference(d.decode_with(ctx)?),
+            (Some(4), 7) => {
+                let (id, revision) = (d.decode_with(ctx)?, d.u32()?);
+                Self::Version(Version { id, revision, digest: digest_in(d)? })
+            }
+            (Some(parts @ 4..=5), 8) => {
+                let (digest, size, media) = (digest_in(d)?, d.u64()?, d.str()?.to_owned());
+                let name = if parts > 4 { Some(d.str()?.to_owned()) } else { None };
+                Self::Attachment(Attachment { digest, size, media, name })
+            }
+            (Some(3), 9) => Self::Original(Original { media: d.str()?.to_owned(), content: d.bytes()?.to_vec() }),
+            (Some(2), 10) => Self::Structure(Structure::decode(d)?),
+            (Some(2), 11) => Self::Document(digest_in(d)?),
             (Some(3), 6) => Self::Doubtful { doubt: d.decode_with(ctx)?, value: d.decode_with(ctx)? },
             _ => return Err(decode::Error::message("unknown kind of value").at(at)),
         })
     }
+}
+
+fn digest_in(d: &mut Decoder<'_>) -> Result<Digest, decode::Error> {
+    let at = d.position();
+    let bytes = d.bytes()?.try_into().map_err(|_| decode::Error::message("a digest has 32 bytes").at(at))?;
+    Ok(Digest::from_bytes(bytes))
 }

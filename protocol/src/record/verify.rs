@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use super::envelope::Envelope;
 use super::header::Header;
 use super::kind::Seen;
-use super::{Error, FIELDS_LIMIT, FieldDef, RecordId, Value, part};
+use super::{Digest, Error, FIELDS_LIMIT, FieldDef, RecordId, Value, Version, part};
 use crate::bureau::{BureauId, KeyId, VerifyingKey};
 use crate::codec::{self, Claim};
 use crate::vocabulary::GroupSet;
@@ -62,6 +64,16 @@ impl Record {
     /// The bytes of the record.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Names this version: for what rests on it, and for whoever compares what two bureaus hold.
+    ///
+    /// # Errors
+    /// None in practice: the bytes were read before.
+    pub fn version(&self) -> Result<Version, Error> {
+        let payload = Envelope::decode(&self.bytes)?.payload()?;
+        let digest = Digest::from_bytes(Sha256::digest(&payload).into());
+        Ok(Version { id: self.header.id, revision: self.header.revision, digest })
     }
 
     /// The bytes of a copy that withholds all other groups, and references that `may_refer` denies.

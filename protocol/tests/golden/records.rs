@@ -3,8 +3,8 @@
 use igain_protocol::bureau::SigningKey;
 use igain_protocol::label::{Audience, Label};
 use igain_protocol::record::{
-    Content, Error, FieldDef, FieldType, Record, RecordId, SaltKey, Tombstone, Unverified, Value, fields, number,
-    redact_bytes, sign,
+    Attachment, Content, Digest, Error, FieldDef, FieldType, Original, Record, RecordId, SaltKey, Structure, Tombstone,
+    Unverified, Value, Version, fields, number, redact_bytes, sign,
 };
 use igain_protocol::vocabulary::{
     AgeGroup, CrimeArea, Doubt, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
@@ -92,6 +92,23 @@ fn link() -> Content {
     Content { id: record_id(3), ..content(Label::new(Kind::Link, Tlp::Green), fields) }
 }
 
+/// What rests on other things: a version of a record, a file, a consent; and a source's own words.
+fn evidence() -> Content {
+    let digest = Digest::from_bytes([0x5e; 32]);
+    let name = Some("interview.pdf".to_owned());
+    let original = br#"{"type":"phone-number","value":"+254700000001"}"#;
+    let details = json!({ "estimate": { "term": "likely", "from": 55, "to": 80 }, "steps": ["seen", -3, null, true] });
+    let fields = vec![
+        ("number", Value::Text("+254 700 000 001".into())),
+        ("based-on", Value::Version(Version { id: record_id(1), revision: 2, digest })),
+        ("attachment", Value::Attachment(Attachment { digest, size: 48_213, media: "application/pdf".into(), name })),
+        ("original", Value::Original(Original { media: "application/json".into(), content: original.to_vec() })),
+        ("consent", Value::Document(digest)),
+        ("details", Value::Structure(Structure::new(details))),
+    ];
+    Content { id: record_id(4), ..content(Label::new(Kind::Phone, Tlp::Green), fields) }
+}
+
 fn signed(content: &Content) -> Record {
     sign(content, &SaltKey::new(KE_SALT), &ke()).unwrap()
 }
@@ -108,6 +125,17 @@ fn value(given: &Value) -> Json {
         Value::Position { latitude_e6, longitude_e6 } => json!([4, latitude_e6, longitude_e6]),
         Value::Reference(id) => json!([5, hex(id.as_bytes())]),
         Value::Flag(flag) => json!(flag),
+        Value::Version(of) => json!([7, hex(of.id.as_bytes()), of.revision, of.digest.to_string()]),
+        Value::Attachment(file) => {
+            let name = file.name.iter().map(|name| json!(name));
+            [json!(8), json!(file.digest.to_string()), json!(file.size), json!(file.media)]
+                .into_iter()
+                .chain(name)
+                .collect()
+        }
+        Value::Original(original) => json!([9, original.media, hex(&original.content)]),
+        Value::Structure(structure) => json!([10, structure.content()]),
+        Value::Document(digest) => json!([11, digest.to_string()]),
         Value::Doubtful { doubt, value: of } => json!([6, doubt.number(), value(of)]),
     }
 }
@@ -186,6 +214,11 @@ fn records_are_as_they_were() {
     let all = "with all fields disclosed";
     check_record("record", &format!("A person, {all}"), signed(&person()).as_bytes());
     check_record("record-event", &format!("An event, {all}"), signed(&event()).as_bytes());
+    check_record(
+        "record-evidence",
+        &format!("A phone, {all}, that rests on other things"),
+        signed(&evidence()).as_bytes(),
+    );
 }
 
 #[test]

@@ -291,3 +291,55 @@ fn doubtful_values_are_kept_and_marked() {
     let refused = ke.igain(&["record", "revise", &id, "birth-date?=03/04/1960"]);
     assert!(refused.code != Some(0) && refused.err.contains("not a date"), "{refused:?}");
 }
+
+/// What a record rests on, and a source's own words: typed, shown and typed again they are the same, and a peer has them as
+/// far as it may know what they name.
+#[test]
+fn evidence_is_typed_shown_and_shared() {
+    let bureaus = federation(&["KE", "FR"]);
+    let (ke, fr) = (&bureaus[0], &bureaus[1]);
+    ke.apply("@id(\"green\") permit(principal, action in Action::\"disclose\", resource) when { resource.tlp == Tlp::\"green\" };");
+    let known = add(ke, &["phone", "number=+254 700 000 001"]);
+    let secret = text(
+        &ke.json(&["record", "add", "phone", "number=+254 700 000 002", "--tlp", "red", "--grading", "B2"])["outcomes"]
+            [0]["id"],
+    );
+    let version = |id: &str| text(&ke.json(&["record", "show", id])["records"][0]["version"]);
+    let digest = "5e".repeat(32);
+    let written = [
+        ("based-on", version(&known)),
+        ("based-on", version(&secret)),
+        ("attachment", format!("{digest} 48213 application/pdf interview of May.pdf")),
+        ("original", "data:application/json;base64,eyJhIjoxfQ==".to_owned()),
+        ("consent", digest.clone()),
+        ("details", r#"{"steps":["seen",-3,null],"estimate":{"to":80,"from":55,"term":"likely"}}"#.to_owned()),
+    ];
+    let fields: Vec<String> = written.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let id = add(ke, &[&["phone", "number=+254 700 000 003"], &fields[..]].concat());
+    let shown = |bureau: &Bureau| -> Vec<(String, String)> {
+        let record = bureau.json(&["record", "show", &id])["records"][0].clone();
+        let fields = list(&record["fields"]).iter().map(|field| (text(&field["name"]), text(&field["value"])));
+        fields.filter(|(name, _)| name != "number").collect()
+    };
+    let mut own = shown(ke);
+    own.sort();
+    let mut wanted: Vec<_> = written.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    wanted.sort();
+    assert_eq!(own, wanted);
+    holds(fr, &id);
+    let theirs = shown(fr);
+    assert_eq!(theirs.len(), written.len() - 1, "{theirs:?}");
+    assert!(!theirs.iter().any(|(_, value)| value.contains(&secret)), "{theirs:?}");
+    assert_eq!(text(&fr.json(&["record", "show", &id])["records"][0]["version"]), version(&id));
+    for (bad, why) in [
+        ("details={\"half\":0.5}", "fractions as texts"),
+        ("details={", "no JSON"),
+        ("attachment=abc 1 a/b", "64 hexadecimal digits"),
+        ("original=hello", "data:"),
+        ("based-on=abc", "ID@REVISION#DIGEST"),
+    ] {
+        let said = ke.igain(&["record", "add", "phone", "number=+254 700 000 004", bad]);
+        assert!(said.code == Some(1) && (said.err.contains(why) || said.out.contains(why)), "{bad}: {said:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::label::{self, Audience};
-use igain_protocol::record::{self, RecordId, Value};
+use igain_protocol::record::{self, RecordId, Value, Version};
 use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{
     AgeGroup, CrimeArea, Doubt, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
@@ -150,6 +150,9 @@ pub struct Record {
     pub granted: Text<GroupSet>,
     /// Its owner grants less than all.
     pub redacted: bool,
+    /// Names this version, for another record to be based on it; none in a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Text<Version>>,
     /// What became of its owner since it shared this; none mostly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caution: Option<Caution>,
@@ -176,6 +179,7 @@ impl Record {
             draft: header.check_shareable().is_err(),
             granted: Text(hit.granted),
             redacted: hit.granted != GroupSet::ALL || record.is_redacted(),
+            version: record.version().ok().filter(|_| header.check_shareable().is_ok()).map(Text),
             caution: hit.caution,
             fields: record.fields().map(|(def, value)| Field::new(def, value)).collect(),
         }

@@ -25,6 +25,9 @@ const TELLING: [&str; 16] = [
     "type",
 ];
 
+/// Characters of a source's own object that are shown: enough to tell what it is.
+const SHOWN: usize = 120;
+
 /// What a record is about, in one line.
 pub(in crate::cli) fn headline(fields: &[Field]) -> String {
     let telling = TELLING.iter().find_map(|name| fields.iter().find(|field| field.name == *name));
@@ -80,6 +83,7 @@ pub(in crate::cli) fn record(record: &types::Record, page: &mut Page) {
         ("age group", label.age_group.map(|group| group.to_string()).unwrap_or_default()),
         ("only for", label.audience.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("keep until", record.retain_until.map(|until| until.to_string()).unwrap_or_default()),
+        ("version", record.version.map(|version| version.to_string()).unwrap_or_default()),
     ]);
     page.blank();
     let rows: Vec<_> = record.fields.iter().map(row).collect();
@@ -92,7 +96,17 @@ fn row(field: &Field) -> (String, String) {
         (Some(lang), _) => format!("@{lang}"),
         _ => String::new(),
     };
-    let lines: Vec<String> = field.value.lines().map(one_line).collect();
+    let shown = match field.value.char_indices().nth(SHOWN) {
+        Some((cut, _)) if field.value.starts_with("data:") => {
+            format!(
+                "{}… ({} characters; --json has all)",
+                field.value.get(..cut).unwrap_or_default(),
+                field.value.len()
+            )
+        }
+        _ => field.value.clone(),
+    };
+    let lines: Vec<String> = shown.lines().map(one_line).collect();
     let doubt = field.doubt.map(|doubt| format!("  ({doubt})")).unwrap_or_default();
     (format!("{}{tag}", field.name), lines.join("\n") + &doubt)
 }

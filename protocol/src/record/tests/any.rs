@@ -37,13 +37,34 @@ fn value(ty: FieldType) -> BoxedStrategy<Value> {
         FieldType::Reference => any::<[u8; 16]>().prop_map(|id| Value::Reference(RecordId::from_bytes(id))).boxed(),
         FieldType::Code(codes) => select(codes).prop_map(|code| Value::Text(code.into())).boxed(),
         FieldType::Flag => any::<bool>().prop_map(Value::Flag).boxed(),
+        FieldType::Version => (any::<[u8; 16]>(), 1..=u32::MAX, any::<[u8; 32]>())
+            .prop_map(|(id, revision, digest)| {
+                let (id, digest) = (RecordId::from_bytes(id), Digest::from_bytes(digest));
+                Value::Version(Version { id, revision, digest })
+            })
+            .boxed(),
+        FieldType::Attachment => (any::<[u8; 32]>(), any::<u64>(), prop::option::of(TOKEN))
+            .prop_map(|(digest, size, name)| {
+                let digest = Digest::from_bytes(digest);
+                Value::Attachment(Attachment { digest, size, media: "image/png".into(), name })
+            })
+            .boxed(),
+        FieldType::Original => prop::collection::vec(any::<u8>(), 12..200)
+            .prop_map(|content| Value::Original(Original { media: "text/plain".into(), content }))
+            .boxed(),
+        FieldType::Structure => (TOKEN, TOKEN, any::<i64>(), any::<bool>())
+            .prop_map(|(key, text, number, flag)| {
+                Value::Structure(Structure::new(serde_json::json!({ key: [text, { "n": number }, flag, null] })))
+            })
+            .boxed(),
+        FieldType::Document => any::<[u8; 32]>().prop_map(|digest| Value::Document(Digest::from_bytes(digest))).boxed(),
     }
 }
 
 /// A record of any kind, with up to 20 of its fields, in any order, those that may be there twice perhaps twice.
 pub(super) fn content() -> impl Strategy<Value = Content> {
     let field = |def: &'static FieldDef| {
-        let unsure = prop::bool::weighted(if def.ty == FieldType::Reference { 0.0 } else { 0.1 });
+        let unsure = prop::bool::weighted(if def.ty.is_beyond_doubt() { 0.0 } else { 0.1 });
         (value(def.ty), unsure)
             .prop_map(move |(value, unsure)| (def, if unsure { value.doubted(Doubt::Unsure) } else { value }))
     };

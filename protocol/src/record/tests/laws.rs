@@ -100,9 +100,7 @@ proptest! {
 /// The fields in the order of their groups, references last in theirs.
 fn by_group(content: &Content) -> Vec<(String, Value)> {
     let mut fields = content.fields.clone();
-    fields.sort_by_key(|(name, _)| {
-        field(content.label.kind, name).map(|def| (def.group, def.ty == FieldType::Reference))
-    });
+    fields.sort_by_key(|(name, _)| field(content.label.kind, name).map(|def| (def.group, def.ty.is_reference())));
     fields
 }
 
