@@ -17,6 +17,10 @@ pub use seal::{HEADER_LIMIT, SEALED_LIMIT, open, seal};
 
 /// Bytes of a parcel's payload: at most this is sent twice when a transfer breaks off.
 pub const PARCEL_LIMIT: usize = 64 * 1024;
+
+/// The lengths that payloads are filled up to, so that whoever sees sealed parcels go by, or keeps them for others, learns
+/// little of what is in them.
+const SIZES: [usize; 4] = [1 << 10, 1 << 12, 1 << 14, PARCEL_LIMIT];
 /// Items in one parcel: more than fit with one entry each.
 pub const ITEMS_LIMIT: usize = 4096;
 
@@ -109,8 +113,13 @@ impl Parcel {
             to: self.to,
             created: self.created,
             items: self.items.iter().cloned().map(ByteVec::from).collect(),
+            padding: None,
         };
-        codec::sign(Typ::Parcel, &codec::encode(&wire), key)
+        let mut payload = codec::encode(&wire);
+        if let Some(padding) = padding(payload.len()) {
+            payload = codec::encode(&Wire { padding: Some(vec![0; padding].into()), ..wire });
+        }
+        codec::sign(Typ::Parcel, &payload, key)
     }
 
     /// Reads an opened parcel, if it is by `sender` and for `me`. The signature is checked before anything else is read.
@@ -140,6 +149,18 @@ impl Parcel {
     }
 }
 
+/// How many bytes fill a payload of this length up to the next of [`SIZES`]; none where it is longer than all of them, or
+/// just as long as one.
+fn padding(length: usize) -> Option<usize> {
+    // The key of the entry, and the head of a byte string of so many bytes.
+    const HEADS: [(usize, std::ops::Range<usize>); 3] = [(2, 0..24), (3, 24..256), (4, 256..65_536)];
+    let fills = |size: &usize| {
+        let room = size.checked_sub(length)?;
+        HEADS.into_iter().find_map(|(head, fits)| room.checked_sub(head).filter(|bytes| fits.contains(bytes)))
+    };
+    if SIZES.contains(&length) { None } else { SIZES.iter().find_map(fills) }
+}
+
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct Wire {
@@ -153,6 +174,9 @@ struct Wire {
     created: Timestamp,
     #[n(4)]
     items: Vec<ByteVec>,
+    /// Zeros.
+    #[n(5)]
+    padding: Option<ByteVec>,
 }
 
 impl From<Wire> for Parcel {

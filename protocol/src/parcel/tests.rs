@@ -75,6 +75,7 @@ fn a_parcel_by_somebody_else_is_refused() {
 #[test]
 fn other_signed_documents_are_no_parcels() {
     let payload = codec::encode(&Wire {
+        padding: None,
         version: VERSION,
         from: id("KE"),
         to: id("FR-LYON"),
@@ -203,4 +204,35 @@ proptest! {
         let sealed = [b"age-encryption.org/v1\n-> ".as_slice(), &bytes].concat();
         prop_assert!(open(&sealed, [&identity(2)]).is_err());
     }
+}
+
+/// Seen to fail when nothing is filled up.
+#[test]
+fn parcels_come_in_few_sizes() {
+    let mut sizes = std::collections::BTreeSet::new();
+    for length in (0..2_000).step_by(3).chain([4_000, 10_000, 16_300, 16_384, 30_000, 60_000]) {
+        let sent = parcel(vec![vec![7; length]]);
+        let signed = sent.sign(&key(1));
+        let bytes = Signed::parse(Typ::Parcel, &signed).unwrap().payload().len();
+        assert!(bytes > length);
+        sizes.insert(bytes);
+        assert_eq!(verify(&signed).unwrap(), sent);
+    }
+    assert_eq!(sizes.into_iter().collect::<Vec<_>>(), SIZES);
+    for room in 0..600 {
+        // Where the head of the padding just does not fit, the next size is taken.
+        let filled = padding((1 << 14) - room).map(|bytes| {
+            bytes
+                + if bytes < 24 {
+                    2
+                } else if bytes < 256 {
+                    3
+                } else {
+                    4
+                }
+        });
+        assert!(filled.is_none_or(|filled| filled == room || filled == room + PARCEL_LIMIT - (1 << 14)), "{room}");
+    }
+    assert_eq!(padding(PARCEL_LIMIT - 1), None, "there is no room for it");
+    assert_eq!(padding(PARCEL_LIMIT + 1), None);
 }
