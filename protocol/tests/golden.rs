@@ -23,8 +23,12 @@ use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, SubjectCategory};
 use serde_json::{Value, json};
 
+#[path = "golden/exchange.rs"]
+mod exchange;
 #[path = "golden/records.rs"]
 mod records;
+#[path = "golden/rules.rs"]
+mod rules;
 
 /// Seeds of the fictitious bureaus; nobody may use them for anything else.
 const KE_SIGNING: [u8; 32] = [0x11; 32];
@@ -152,9 +156,8 @@ fn caf() -> CafId {
     CafId::of(id("KE"), &CAF_NONCE)
 }
 
-#[test]
-fn the_charter_is_as_it_was() {
-    let charter = Charter {
+fn charter() -> Charter {
+    Charter {
         id: caf(),
         name: "Indian Ocean cocaine".into(),
         purpose: Purpose::ALL[0],
@@ -169,7 +172,12 @@ fn the_charter_is_as_it_was() {
         members: vec![(id("FR"), Role::Contributor), (id("BR"), Role::Reader)],
         closed: None,
         nonce: CAF_NONCE,
-    };
+    }
+}
+
+#[test]
+fn the_charter_is_as_it_was() {
+    let charter = charter();
     let signed = charter.sign(&ke()).unwrap();
     check(
         "charter",

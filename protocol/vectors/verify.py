@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import json
 import pathlib
+import re
 import sys
+import unicodedata
 from io import BytesIO
 
 import cbor2
@@ -19,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 FOLDER = pathlib.Path(__file__).resolve().parent
 SIGNED_LIMIT = 65 * 1024
 NESTING_LIMIT = 16
+# Embeddings, overrides and isolates of UAX 9.
+BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # The y (Ed25519) and u (X25519) coordinates of small order, little end first: no key may be one of them.
 SMALL_ORDER_Y = {
     (1).to_bytes(32, "little"),
@@ -49,9 +53,10 @@ def depth(value):
     if isinstance(value, cbor2.CBORTag):
         return 1 + depth(value.value)
     if hasattr(value, "values"):
-        return 1 + max(map(depth, value.values()), default=0)
+        return 1 + max(map(depth, [*value.keys(), *value.values()]), default=0)
     if isinstance(value, (list, tuple)):
         return 1 + max(map(depth, value), default=0)
+    refuse(not isinstance(value, (bool, int, str, bytes, type(None))), "something that is not used")
     return 0
 
 
@@ -68,7 +73,7 @@ def decode(data):
     return value
 
 
-def verify(kind, data, key_of):
+def verify(kind, data, key_of, versions=(2,)):
     """The payload of a signed document; key_of gives the signer's public key for the payload and the id of a key."""
     refuse(len(data) > SIGNED_LIMIT, "too long")
     document = decode(data)
@@ -80,8 +85,9 @@ def verify(kind, data, key_of):
     refuse(header[16] != f"application/igain-{kind}", "wrong type")
     refuse(len(unprotected) != 0, "something outside the signature")
     content = decode(payload)
-    refuse(content.get(0) != 2, "unknown version")
+    refuse(not isinstance(content, dict) or content.get(0) not in versions, "unknown version")
     key = key_of(content, header[4])
+    refuse(not isinstance(key, bytes) or len(key) != 32, "no key")
     refuse(key in SMALL_ORDER_Y, "weak key")
     refuse(header[4] != hashlib.sha256(key).digest()[:8], "another key")
     message = cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
@@ -92,8 +98,137 @@ def verify(kind, data, key_of):
     return content
 
 
+def bureau(value):
+    refuse(not isinstance(value, str) or not re.fullmatch("[A-Z]{2}(-[A-Z0-9]{1,5})?", value), "no bureau")
+
+
+def whole(most, least=0):
+    def check(value):
+        refuse(type(value) is not int or not least <= value <= most, "no such number")
+
+    return check
+
+
+def raw(length):
+    def check(value):
+        refuse(not isinstance(value, bytes) or len(value) != length, f"not {length} bytes")
+
+    return check
+
+
+def text(limit, lines=False):
+    def check(value):
+        refuse(not isinstance(value, str) or not value.strip(), "no text")
+        refuse(len(value.encode()) > limit, "too long")
+        allowed = "\n\t\r" if lines else ""
+        bad = (unicodedata.category(sign) in ("Cc", "Zl", "Zp") and sign not in allowed for sign in value)
+        refuse(any(bad) or any(sign in BIDIRECTIONAL for sign in value), "a sign that is not shown")
+
+    return check
+
+
+def like(pattern):
+    def check(value):
+        text(256)(value)
+        refuse(not re.fullmatch(pattern, value), "not written as it must be")
+
+    return check
+
+
+def array(most, rule, distinct=False, least=0):
+    def check(value):
+        refuse(not isinstance(value, (list, tuple)) or not least <= len(value) <= most, "no such list")
+        for item in value:
+            rule(item)
+        refuse(distinct and len({repr(item) for item in value}) != len(value), "something twice")
+
+    return check
+
+
+def parts(*rules):
+    def check(value):
+        refuse(not isinstance(value, (list, tuple)) or len(value) != len(rules), "another number of parts")
+        for item, rule in zip(value, rules, strict=True):
+            rule(item)
+
+    return check
+
+
+def entries(rules):
+    """Rules for the entries of a map; those of optional ones come in a list."""
+
+    def check(value):
+        refuse(not isinstance(value, dict), "no map")
+        for key, rule in rules.items():
+            optional = isinstance(rule, list)
+            if key in value:
+                (rule[0] if optional else rule)(value[key])
+            else:
+                refuse(not optional, f"no entry {key}")
+
+    return check
+
+
+INSTANT, DAY, SERIAL, CODE = whole(253_402_128_000_000), whole(2_932_895), whole(2**64 - 1), whole(255)
+CONTACT = {0: text(256), 1: text(256), 2: [like(r"\S+@\S+")], 3: [like(r"\+[1-9][0-9]{6,14}")]}
+SUBTAGS = "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
+RULES = {
+    "card": {
+        1: bureau, 2: text(256), 3: SERIAL, 4: INSTANT, 5: INSTANT, 6: raw(32), 7: raw(32), 8: raw(32),
+        9: array(16, like(r"/[!-~]+")), 10: array(16, like(SUBTAGS)), 11: array(16, entries(CONTACT)), 12: raw(64),
+        13: [array(16, parts(raw(32), raw(64)), least=1)],
+    },
+    "charter": {
+        1: raw(16), 2: text(256), 3: CODE, 4: CODE, 5: text(4096, lines=True), 6: bureau, 7: SERIAL, 8: INSTANT, 9: DAY,
+        10: array(256, CODE, True), 11: array(256, CODE, True), 12: array(256, parts(bureau, whole(2)), True),
+        13: [INSTANT], 14: raw(16),
+    },
+    "acceptance": {
+        1: raw(16), 2: bureau, 3: SERIAL, 4: SERIAL, 5: whole(2),
+        6: parts(array(256, CODE, True), array(256, CODE, True), array(256, bureau, True)), 7: INSTANT,
+    },
+    "receipt": {
+        1: bureau, 2: bureau, 3: INSTANT, 4: parts(SERIAL, SERIAL, raw(16)),
+        5: array(64, parts(raw(16), whole(2**32 - 1), text(64))),
+    },
+    "parcel": {1: bureau, 2: bureau, 3: INSTANT, 4: array(4096, lambda _: None)},
+    "tombstone": {1: raw(16), 2: bureau, 3: INSTANT, 4: CODE},
+}
+
+
+def plain_signed(kind, data, key_of):
+    """The payload of a signed document that keeps the rules of its kind."""
+    content = verify(kind, data, key_of)
+    entries(RULES[kind])(content)
+    return content
+
+
+def file_id(manager, nonce):
+    made = bytearray(hashlib.sha256(b"igain file 1" + manager.encode().ljust(8, b"\0") + nonce).digest()[:16])
+    made[6], made[8] = made[6] & 0x0F | 0x80, made[8] & 0x3F | 0x80
+    return bytes(made)
+
+
+def read_charter(data, key_of):
+    charter = plain_signed("charter", data, key_of)
+    refuse(file_id(charter[6], charter[14]) != charter[1], "an id of another file")
+    members = [member for member, _ in charter[12]]
+    refuse(len(set(members)) != len(members), "a member twice")
+    refuse(any(member == charter[6] and role != 0 for member, role in charter[12]), "a manager that does not lead")
+    return charter
+
+
+def read_parcel(data, sender, receiver, key_of):
+    refuse(len(data) > SIGNED_LIMIT, "too long")
+    parcel = plain_signed("parcel", data, key_of)
+    refuse(parcel[1] != sender or parcel[2] != receiver or sender == receiver, "a parcel of others")
+    return parcel
+
+
 def read_card(data):
-    card = verify("card", data, lambda card, _: card[6])
+    card = plain_signed("card", data, lambda card, _: card.get(6, b""))
+    refuse(card[5] <= card[4], "it ends before it begins")
+    refuse(card[6] == card[8], "one key for two uses")
     refuse(card[7] in SMALL_ORDER_U, "weak sealing key")
     message = b"igain transport 1" + card[1].encode().ljust(8, b"\0") + card[6]
     try:
@@ -165,7 +300,7 @@ def signer(vector):
 
 
 def check_charter(vector):
-    charter = verify("charter", bytes.fromhex(vector["bytes"]), signer(vector))
+    charter = read_charter(bytes.fromhex(vector["bytes"]), signer(vector))
     names = "name purpose crime_area scope manager serial opened_ms closes_days kinds categories members".split()
     compare(charter, vector["input"], dict(enumerate(names, 2)))
     expect(charter[1], vector["input"]["id"].replace("-", ""), "id")
@@ -177,13 +312,13 @@ def check_charter(vector):
 
 
 def check_acceptance(vector):
-    acceptance = verify("acceptance", bytes.fromhex(vector["bytes"]), signer(vector))
+    acceptance = plain_signed("acceptance", bytes.fromhex(vector["bytes"]), signer(vector))
     compare(acceptance, vector["input"], {2: "bureau", 3: "charter_serial", 4: "serial", 5: "state", 7: "at_ms"})
     expect(acceptance[6], list(vector["input"]["only"][name] for name in ("kinds", "crime_areas", "owners")), "only")
 
 
 def check_receipt(vector):
-    receipt = verify("receipt", bytes.fromhex(vector["bytes"]), signer(vector))
+    receipt = plain_signed("receipt", bytes.fromhex(vector["bytes"]), signer(vector))
     compare(receipt, vector["input"], dict(enumerate("from to at_ms upto refused".split(), 1)))
 
 
@@ -206,8 +341,8 @@ def draw(seed, what, index):
     return hmac.digest(seed, bytes([what]) + index.to_bytes(4, "big"), "sha256")
 
 
-def read_record(data, key_of):
-    """What is signed, the disclosed fields of a record, and whether anything may be withheld."""
+def pieces(data, key_of, versions=(2,)):
+    """What is signed of a record, its parts with their salts, its label, and whether anything may be withheld."""
     refuse(len(data) > RECORD_LIMIT, "too long")
     record = decode(data)
     refuse(not isinstance(record, (list, tuple)) or len(record) != 6, "no record")
@@ -230,13 +365,25 @@ def read_record(data, key_of):
     protected = cbor2.dumps({1: -8, 4: kid, 16: "application/igain-record"}, canonical=True)
     payload = cbor2.dumps(entries, canonical=True)
     document = cbor2.CBORTag(18, [protected, {}, payload, signature])
-    content = verify("record", cbor2.dumps(document, canonical=True), key_of)
+    content = verify("record", cbor2.dumps(document, canonical=True), key_of, versions)
+    return content, salted, label, not isinstance(rest, bytes)
+
+
+def read_sealed(data, key_of):
+    """The head and the label of a record that is of a later version, or may be."""
+    content, _, label, _ = pieces(data, key_of, range(2, 2**32))
+    return content, label
+
+
+def read_record(data, key_of):
+    """What is signed, the disclosed fields of a record, and whether anything may be withheld."""
+    content, salted, _, redacted = pieces(data, key_of)
     fields = []
     for part in salted:
         part = decode(part[16:])
         refuse(len(part) == 0 or len(part) % 2 != 0, "no part")
         fields += [list(field) for field in zip(part[::2], part[1::2], strict=True)]
-    return content, fields, not isinstance(rest, bytes)
+    return content, fields, redacted
 
 
 def check_record(vector):
@@ -265,8 +412,100 @@ def check_refused_records(vector):
 
 
 def check_tombstone(vector):
-    tombstone = verify("tombstone", bytes.fromhex(vector["bytes"]), signer(vector))
+    tombstone = plain_signed("tombstone", bytes.fromhex(vector["bytes"]), signer(vector))
     compare(tombstone, vector["input"], {1: "id", 2: "owner", 3: "at_ms", 4: "reason"})
+
+
+def of_signers(vector):
+    """The key of the bureau that a document of these vectors must be by."""
+    by = {"charter": 6, "acceptance": 2, "receipt": 1, "tombstone": 2, "parcel": 1}
+
+    def read(case):
+        kind, data = case["type"], bytes.fromhex(case["bytes"])
+
+        def key_of(content, _):
+            return bytes.fromhex(vector["signers"].get(content.get(by[kind]), ""))
+
+        if kind == "card":
+            return read_card(data)
+        if kind == "charter":
+            return read_charter(data, key_of)
+        if kind == "parcel":
+            return read_parcel(data, "KE", "FR", key_of)
+        content = plain_signed(kind, data, key_of)
+        refuse(kind == "receipt" and (content[1], content[2]) != ("FR", "KE"), "a receipt of others")
+        return content
+
+    return read
+
+
+def check_rules(vector):
+    read = of_signers(vector)
+    for case in vector["cases"]:
+        try:
+            read(case)
+        except Refused:
+            continue
+        raise Refused(f"{case['type']} {case['name']} was accepted: {case['description']}")
+
+
+def check_passed(vector):
+    read = of_signers(vector)
+    for case in vector["cases"]:
+        read(case)
+
+
+def check_tomorrow(vector):
+    for case in vector["cases"]:
+        data = bytes.fromhex(case["bytes"])
+        head, label = read_sealed(data, signer(vector))
+        expect(head[1].hex(), case["id"], "id")
+        expect(head[2], case["revision"], "revision")
+        digest = hashlib.sha256(b"igain label 1" + cbor2.dumps(label, canonical=True)).digest()[:16]
+        expect(digest.hex(), case["label_digest"], "label")
+
+
+def follow(feeds, parcel):
+    """What the items of a parcel are, in order, and where the feeds are behind them."""
+    told = []
+    for item in parcel[4]:
+        item = decode(item)
+        if item[0] == 0:
+            feeds[item[1]] = [item[2], 0, bytes(16)]
+        elif item[0] == 1:
+            generation, count, head, entries = item[2:]
+            refuse(feeds[item[1]] != [generation, count, head], "a run that does not follow")
+            written = b"".join(cbor2.dumps(entry, canonical=True) for entry in entries)
+            head = hashlib.sha256(b"igain run 2" + head + written).digest()[:16]
+            feeds[item[1]] = [generation, count + len(entries), head]
+            names = ("put", "withdraw", "gone", "recall", "complete", "letter")
+            told += [names[entry[0]] if entry[0] < len(names) else "other" for entry in entries]
+    return told
+
+
+def check_items(vector):
+    check_parcel(vector)
+    feeds = {}
+    told = follow(feeds, verify("parcel", bytes.fromhex(vector["signed"]), signer(vector)))
+    expect(told, vector["entries"], "entries")
+    expect(plain([feeds[0], feeds[1]]), [vector["letters"], vector["records"]], "places")
+
+
+def check_exchange(vector):
+    identity, feeds = pyrage.x25519.Identity.from_str(vector["keys"]["sealing_identity"]), {}
+    for frame in vector["frames"]:
+        data = bytes.fromhex(frame["bytes"])
+        expect(int(frame["length"], 16), len(data), "length")
+        version, kind, body = decode(data)
+        expect(version, 3, "version")
+        expect(("pull", "delivery", "end", "notify", "taken", "card")[kind], frame["message"], "message")
+        if kind == 5:
+            read_card(body)
+        if kind == 1:
+            follow(feeds, verify("parcel", pyrage.decrypt(body, [identity]), signer(vector)))
+        if kind == 0 and feeds:
+            expect(plain(body[1:3]), [vector["letters"], vector["records"]], "cursors")
+    expect(plain([feeds[0], feeds[1]]), [vector["letters"], vector["records"]], "places")
 
 
 CHECKS = {
@@ -281,6 +520,11 @@ CHECKS = {
     "refused-records": check_refused_records,
     "fields": check_fields,
     "tombstone": check_tombstone,
+    "refused-rules": check_rules,
+    "passed": check_passed,
+    "tomorrow": check_tomorrow,
+    "parcel-items": check_items,
+    "exchange": check_exchange,
 }
 
 

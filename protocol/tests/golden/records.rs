@@ -1,5 +1,7 @@
 //! Records, whole and redacted, and a withdrawal.
 
+use coset::cbor::Value as Cbor;
+use hmac::{Hmac, KeyInit, Mac};
 use igain_protocol::bureau::SigningKey;
 use igain_protocol::label::{Audience, Label};
 use igain_protocol::record::{
@@ -10,13 +12,14 @@ use igain_protocol::vocabulary::{
     AgeGroup, CrimeArea, Doubt, Grading, Group, GroupSet, HandlingCode, Kind, Pap, Reason, SubjectCategory, Tlp,
 };
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{KE_SIGNING, at, check, fr, hex, id, ke, keys};
 
 /// The secret that the salts of these vectors are drawn under; nobody may use it for anything else.
 const KE_SALT: [u8; 32] = [0x14; 32];
 
-fn record_id(n: u8) -> RecordId {
+pub(super) fn record_id(n: u8) -> RecordId {
     RecordId::fresh(at("2026-01-05T00:00:00Z"), &[n; 10])
 }
 
@@ -111,6 +114,45 @@ fn evidence() -> Content {
 
 fn signed(content: &Content) -> Record {
     sign(content, &SaltKey::new(KE_SALT), &ke()).unwrap()
+}
+
+/// Two records under one label, which a run says once.
+pub(super) fn alike() -> [Vec<u8>; 2] {
+    [5, 6].map(|nth| {
+        let number = Value::Text(format!("+254 700 000 00{nth}"));
+        let content = content(Label::new(Kind::Phone, Tlp::Green), vec![("number", number)]);
+        signed(&Content { id: record_id(nth), ..content }).as_bytes().to_vec()
+    })
+}
+
+/// The withdrawal of another one.
+pub(super) fn withdrawn() -> Vec<u8> {
+    Tombstone::new(record_id(7), id("KE"), at("2026-03-01T00:00:00Z"), Reason::Incorrect).sign(&ke())
+}
+
+/// A record with all fields disclosed.
+pub(super) fn whole() -> Vec<u8> {
+    signed(&event()).as_bytes().to_vec()
+}
+
+/// The root of the digests of a record with all fields disclosed: what its owner signed ends with it.
+pub(super) fn root(record: &[u8]) -> Vec<u8> {
+    let Cbor::Array(pieces) = coset::cbor::from_reader(record).unwrap() else { panic!("no record") };
+    let seed = pieces[5].as_bytes().unwrap().clone();
+    let draw = |what: u8, index: usize| -> Vec<u8> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&seed).unwrap();
+        mac.update(&[what]);
+        mac.update(&u32::try_from(index).unwrap().to_be_bytes());
+        mac.finalize().into_bytes().to_vec()
+    };
+    let parts: Vec<Vec<u8>> =
+        pieces[4].as_array().unwrap().iter().map(|part| part.as_bytes().unwrap().clone()).collect();
+    let salted = parts.iter().enumerate().map(|(nth, part)| [&draw(0, nth)[..16], part].concat());
+    let mut digests: Vec<Vec<u8>> = salted.map(|part| Sha256::digest(part).to_vec()).collect();
+    let decoys = parts.len().next_multiple_of(8).max(8) - parts.len();
+    digests.extend((0..decoys).map(|nth| draw(1, nth)));
+    digests.sort();
+    Sha256::digest(digests.concat()).to_vec()
 }
 
 fn value(given: &Value) -> Json {

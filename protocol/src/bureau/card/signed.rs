@@ -169,6 +169,10 @@ impl Wire {
 
     /// The card, its keys found to be safe ones.
     fn read(self) -> Result<Card, Error> {
+        if self.former.as_ref().is_some_and(Vec::is_empty) {
+            // What is not there is left out.
+            return Err(Error::Succession);
+        }
         let contact = |c: WireContact| Contact { role: c.role, name: c.name, email: c.email, phone: c.phone };
         let unsafe_key = |of| move |why| Error::Key { of, why };
         Ok(Card {
