@@ -274,7 +274,7 @@ impl Office {
     pub fn counts(&self) -> BTreeMap<BureauId, u64> {
         let classes = read(&self.inner.memory.classes);
         let mut counts = BTreeMap::new();
-        let shown = |row: &ClassRow| !row.ending && !row.came.is_some_and(|came| came.aside.is_some());
+        let shown = |row: &ClassRow| !row.ending && row.came.is_none_or(|came| came.aside.is_none());
         for (class, row) in classes.rows().filter(|(_, row)| shown(row)) {
             *counts.entry(row.owner).or_default() += classes.visible(class).records;
         }

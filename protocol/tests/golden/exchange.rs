@@ -51,11 +51,11 @@ fn items() -> Vec<Vec<u8>> {
 
 /// The place after the entries of a parcel in a feed.
 fn place(items: &[Vec<u8>], feed: FeedKind) -> Cursor {
-    let runs = items.iter().filter_map(|item| match codec::decode(item).unwrap() {
+    let mut runs = items.iter().rev().filter_map(|item| match codec::decode(item).unwrap() {
         Item::Run(run) if run.feed == feed => Some(Cursor { generation: run.generation, at: run.to }),
         _ => None,
     });
-    runs.last().unwrap()
+    runs.next().unwrap()
 }
 
 fn in_json(cursor: Cursor) -> Json {
