@@ -106,7 +106,11 @@ pub fn copy(from: &Path, to: &Path) {
         if file.file_type().expect("its type").is_dir() {
             copy(&file.path(), &target);
         } else if file.file_type().expect("its type").is_file() {
-            std::fs::copy(file.path(), target).expect("a copy");
+            match std::fs::copy(file.path(), target) {
+                // It was there for a moment only.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.expect("a copy")),
+            }
         }
     }
 }
