@@ -12,7 +12,7 @@ use igain_node::ledger::RevokedFor;
 use igain_node::office::{Actor, Caution, Error, HolderState, NameQuery, Office, Question};
 use igain_protocol::bureau::{Card, SigningKey};
 use igain_protocol::caf::Role;
-use igain_protocol::feed::{Entry, FeedKind};
+use igain_protocol::feed::{Entry, FeedKind, LetterKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Tombstone, Value};
 use igain_protocol::sync::Change;
@@ -344,12 +344,20 @@ fn l11_with_a_bureau_that_left_ends_pass_both_ways_and_nothing_else() {
     assert!(matches!(pair.ke.holders(withdrawn).unwrap()[0].state, HolderState::Purged(_)));
 
     // The other way round: what FR was given is taken back, and no letter but receipts goes out.
+    // A letter that waits for FR, and is not to be sent.
     let file = pair.ke.create_caf(Actor::Node, new_file("File")).unwrap().charter().id;
     pair.ke.invite(Actor::Node, file, &[(pair.fr.me(), Role::Reader)]).unwrap();
     pair.ke.revoke(Actor::Node, pair.fr.me(), RevokedFor::Left).unwrap();
     pair.ke.align().unwrap();
+    let cursors = pair.fr.ledger().cursors(pair.ke.me()).unwrap();
+    let sent = Wire::resume(&pair.ke, pair.fr.me(), cursors).pull(&pair.ke).changes;
+    let told: Vec<Entry> = sent.into_iter().flat_map(entries_of).collect();
+    let is_end = |entry: &Entry| match entry {
+        Entry::Letter(letter) => letter.kind == LetterKind::Receipt,
+        entry => matches!(entry, Entry::Recall(_)),
+    };
+    assert!(!told.is_empty() && told.iter().all(is_end), "{told:?}");
     assert_eq!(carry(&pair.ke, &pair.fr).purged, 2);
-    assert!(pair.fr.caf(file).is_err());
     carry(&pair.fr, &pair.ke);
     for id in [held, kept] {
         assert!(matches!(pair.ke.holders(id).unwrap()[0].state, HolderState::Purged(_)));
