@@ -8,5 +8,6 @@ pub mod bureau;
 pub mod daemon;
 pub mod emulator;
 pub mod simulation;
+pub mod tomorrow;
 pub mod wait;
 pub mod wire;

@@ -6,6 +6,7 @@
 mod books;
 mod bureau;
 mod deeds;
+mod newer;
 mod random;
 mod truth;
 
@@ -20,6 +21,7 @@ use igain_protocol::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use bureau::{Bureau, Wire};
+use newer::Tomorrow;
 pub use random::Random;
 
 use crate::bureau::{NOON, card};
@@ -29,6 +31,8 @@ const TICK_MS: u64 = 10;
 /// One federation.
 pub struct Federation {
     bureaus: Vec<Bureau>,
+    /// One more, of a version to come; the others are of the version before, to it.
+    tomorrow: Tomorrow,
     random: Random,
     now: Timestamp,
     /// Under way, by the time of arrival and a number that tells equal times apart.
@@ -56,7 +60,9 @@ impl Federation {
         for bureau in &mut bureaus {
             bureau.start(NOON).expect("an empty disk");
         }
-        let cards: Vec<_> = bureaus.iter().map(|bureau| card(bureau.id, &bureau.keys, &[])).collect();
+        let tomorrow = Tomorrow::new();
+        let mut cards: Vec<_> = bureaus.iter().map(|bureau| card(bureau.id, &bureau.keys, &[])).collect();
+        cards.push(tomorrow.card());
         for bureau in &mut bureaus {
             let up = bureau.up.as_mut().expect("it runs");
             for card in cards.iter().filter(|card| card.card().bureau != bureau.id) {
@@ -66,6 +72,7 @@ impl Federation {
         }
         Self {
             bureaus,
+            tomorrow,
             random: Random::new(seed),
             now: NOON,
             wires: BTreeMap::new(),
@@ -134,10 +141,9 @@ impl Federation {
             up.office.purge_ending().map_err(said)?;
             up.office.expire().map_err(said)?;
             while up.heed().map_err(said)? {}
-            for from in 0..self.bureaus.len() {
-                if from != at {
-                    self.pull(at, from);
-                }
+            // The one of tomorrow is the last.
+            for from in (0..=self.bureaus.len()).filter(|from| *from != at) {
+                self.pull(at, from);
             }
         }
         let mut idle = 0;
@@ -164,7 +170,9 @@ impl Federation {
     /// What is wrong, and where.
     pub fn check(&self) -> Result<(), String> {
         self.failed.clone().map_or(Ok(()), Err)?;
-        truth::check(&self.bureaus)
+        truth::check(&self.bureaus)?;
+        let mut offices = self.bureaus.iter().filter_map(|bureau| bureau.up.as_ref()).map(|up| &up.office);
+        offices.try_for_each(|office| self.tomorrow.check(office))
     }
 
     /// How many records are held by others than their owners.
@@ -210,7 +218,7 @@ impl Federation {
     }
 
     fn pull(&mut self, of: usize, from: usize) {
-        let provider = self.bureaus[from].id;
+        let provider = self.id(from);
         let pulled = self.bureaus[of].up.as_mut().map(|up| up.pull(provider));
         let wires = self.told("pull", of, pulled);
         self.send(of, from, wires.unwrap_or_default());
@@ -244,11 +252,20 @@ impl Federation {
                 continue;
             }
             self.note(from, to, &wire);
-            let sender = self.bureaus[from].id;
+            if to == self.bureaus.len() {
+                let answer = self.tomorrow.take(self.bureaus[from].id, wire, self.now);
+                self.send(to, from, answer);
+                continue;
+            }
+            let sender = self.id(from);
             let taken = self.bureaus[to].up.as_mut().map(|up| up.take(sender, wire));
             let answer = self.told("take", to, taken);
             self.send(to, from, answer.unwrap_or_default());
         }
+    }
+
+    fn id(&self, at: usize) -> BureauId {
+        self.bureaus.get(at).map_or(self.tomorrow.id, |bureau| bureau.id)
     }
 
     fn set_time(&mut self, now: Timestamp) {

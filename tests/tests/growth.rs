@@ -16,13 +16,13 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::{Acceptance, Charter, Membership, Role, Subset};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Entry, FeedKind, Letter, LetterKind};
-use igain_protocol::label::{Label, LabelDigest};
-use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value, redact_bytes};
-use igain_protocol::vocabulary::{GroupSet, Kind, Purpose, Reason, Tlp};
-use igain_tests::bureau::{self, GRADING, NOON, copy, keys, office, open, shows};
+use igain_protocol::label::LabelDigest;
+use igain_protocol::record::{RecordId, Tombstone};
+use igain_protocol::vocabulary::{GroupSet, Purpose, Reason};
+use igain_tests::bureau::{self, NOON, copy, keys, office, open, shows};
+use igain_tests::tomorrow::{self, label};
 use igain_tests::wire::{brings, know};
-use minicbor::{Decoder, Encoder};
-use sha2::{Digest, Sha256};
+use minicbor::Decoder;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -34,72 +34,20 @@ fn id(key: &str) -> RecordId {
     RecordId::derived(&[1; 32], "KE", key)
 }
 
-fn label() -> Label {
-    Label::new(Kind::Phone, Tlp::Green).graded(GRADING)
-}
-
 fn record(key: &str, revision: u32) -> Vec<u8> {
-    let content = Content {
-        id: id(key),
-        revision,
-        owner: ke(),
-        label: label(),
-        created: NOON,
-        modified: NOON,
-        retain_until: Some(NOON.day().plus_days(30)),
-        fields: vec![("number".into(), Value::Text("+254700000001".into()))],
-    };
-    record::sign(&content, &SaltKey::new([7; 32]), &keys(1).signing()).unwrap().as_bytes().to_vec()
+    tomorrow::record(ke(), &keys(1).signing(), id(key), revision, NOON, NOON.day().plus_days(30))
 }
 
-/// The same, with nothing disclosed, as KE signs it whose node is newer: `change` is made to its label and head.
-fn of_tomorrow(key: &str, revision: u32, change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Vec<u8> {
-    let bytes = redact_bytes(&record(key, revision), Kind::Phone, GroupSet::EMPTY, &|_| true).unwrap();
-    let mut d = Decoder::new(&bytes);
-    d.array().unwrap();
-    let kid = d.bytes().unwrap();
-    let start = d.position();
-    d.skip().unwrap();
-    let mut label = bytes[start..d.position()].to_vec();
-    let mut head = d.bytes().unwrap().to_vec();
-    d.skip().unwrap();
-    let rest = bytes[d.position()..].to_vec();
-    let digests: Vec<u8> = rest[2..].chunks(34).flat_map(|digest| digest[2..].to_vec()).collect();
-    change(&mut label, &mut head);
-    // What is signed: the head, the label and the root.
-    let root = Sha256::digest(&digests);
-    let payload = [&[head[0] + 2], &head[1..], &[22], &label, &[23, 0x58, 32], &root[..]].concat();
-    let signature = codec::sign_apart(Typ::Record, &payload, &keys(1).signing());
-    let mut e = Encoder::new(vec![0x86]);
-    e.bytes(kid).unwrap();
-    e.writer_mut().extend(label);
-    e.bytes(&head).unwrap().bytes(&signature).unwrap();
-    [e.into_writer(), rest].concat()
-}
-
-/// Of a version that does not exist yet.
 fn of_another_version(key: &str, revision: u32) -> Vec<u8> {
-    of_tomorrow(key, revision, |_, head| {
-        assert_eq!(head[1..3], [0, 2]);
-        head[2] = 3;
-    })
+    tomorrow::of_another_version(&record(key, revision), &keys(1).signing())
 }
 
-/// Of a kind that is not known yet.
 fn of_another_kind(key: &str) -> Vec<u8> {
-    of_tomorrow(key, 1, |label, _| {
-        assert_eq!(label[1..3], [0, Kind::Phone.number()]);
-        label[2] = 23;
-    })
+    tomorrow::of_another_kind(&record(key, 1), &keys(1).signing())
 }
 
-/// With a label that says one thing more.
 fn of_a_longer_label(key: &str) -> Vec<u8> {
-    of_tomorrow(key, 1, |label, _| {
-        label[0] += 1;
-        // The entry 21 is not known yet.
-        label.extend([21, 1]);
-    })
+    tomorrow::of_a_longer_label(&record(key, 1), &keys(1).signing())
 }
 
 fn put(record: Vec<u8>) -> Entry {

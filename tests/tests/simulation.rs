@@ -41,7 +41,7 @@ fn schedule(seed: u64) -> usize {
     federation.shared()
 }
 
-/// L1, L6, L7, L8, L14, L15 and L17: whatever the network and the disks did, and whatever happened at once, no parcel
+/// L1, L6, L7, L8, L11, L14, L15, L17, L19 and L21: whatever the network and the disks did, and whatever happened at once, no parcel
 /// brought what was not granted, and once all works again every bureau shows exactly what is granted to it and live, the
 /// owner's list of holders says so, what was acknowledged is there, and logs and audit logs are whole. Seen to fail
 /// when a log that is begun in the turn in which another ends takes a number that is in use, when a purge goes on after a

@@ -117,7 +117,13 @@ impl Federation {
                 let other = self.bureaus[other].id;
                 self.bureaus[at].revoke(other, &mut self.random);
             }
-            620..630 => {
+            620..640 => {
+                for _ in 0..=self.random.below(5) {
+                    self.tomorrow.say(&mut self.random, self.now);
+                }
+            }
+            640..660 => self.pull(at, self.bureaus.len()),
+            660..670 => {
                 let merged = self.bureaus[at].up.as_mut().map(|up| up.office.ledger().store().merge());
                 drop(merged);
             }
