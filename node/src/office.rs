@@ -49,6 +49,7 @@ use zeroize::Zeroizing;
 pub use account::{Actor, Deed};
 pub use ask::{Answer, Caution, Hit, NameQuery, Question};
 pub use cafs::{Caf, NewCaf};
+pub use card::check_keys;
 pub use clock::{Clock, TOLERANCE_MS};
 pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
 pub use entitle::{Grant, Grants};

@@ -98,8 +98,11 @@ pub(super) fn peers(peers: &[types::Peer], now: Option<Timestamp>, page: &mut Pa
     let row = |peer: &types::Peer| {
         let link = peer.link.as_ref();
         let reach = match link {
-            None => peer.state.as_str().to_owned(),
-            Some(link) => reach(link),
+            Some(link) if peer.state == types::PeerState::Active => reach(link),
+            _ => match peer.revoked_for {
+                Some(why) => format!("revoked: {}", why.as_str()),
+                None => peer.state.as_str().to_owned(),
+            },
         };
         [
             peer.bureau.to_string(),

@@ -11,7 +11,7 @@ use crate::audit::AuditLog;
 use crate::config::Config;
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
-use crate::office::{Clock, Indexer, Office, Parts, Secrets, system_entropy};
+use crate::office::{Clock, Indexer, Office, Parts, Secrets, check_keys, system_entropy};
 use crate::search::Search;
 pub use crate::store::Progress;
 use crate::store::{self, Options, Position, Store, StoreKey};
@@ -41,12 +41,13 @@ pub(super) fn open(config: &Config, keys: &Keys, progress: &dyn Fn(Progress)) ->
     };
     let (store, opened) = Store::open(&config.data.join("store"), &key, options, progress)?;
     report(&opened);
-    let signing = keys.signing();
-    let own = keys.verifying();
+    let ledger = Ledger::new(store);
+    let (signing, own) = (keys.signing(), keys.verifying());
+    // Before the audit log, which an older key file would make look as if somebody had changed it.
+    check_keys(&ledger, &own)?;
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
     let audit = AuditLog::open(&config.data.join("audit"), &key, &own, signer)?;
-    let (search, applied) = open_search(config, keys, &store)?;
-    let ledger = Ledger::new(store);
+    let (search, applied) = open_search(config, keys, ledger.store())?;
     let clock = Clock::system(ledger.high_water()?);
     let parts = Parts {
         me: config.bureau,

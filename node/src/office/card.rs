@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::{Card, SignedCard};
+use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::sync::Hello;
 
 use super::memory::read;
@@ -23,6 +23,22 @@ pub(super) fn load(ledger: &Ledger) -> Result<Option<SignedCard>, Error> {
     Ok(card.ok())
 }
 
+/// Whether a key file is the newest of the books: one of before a rotation must not sign for the bureau.
+///
+/// # Errors
+/// [`Error::OtherKeys`] where the card in the books names another key than these, or the books cannot be read.
+pub fn check_keys(ledger: &Ledger, own: &[VerifyingKey]) -> Result<(), Error> {
+    match load(ledger)? {
+        Some(card) if !own.contains(&card.card().signing) => Err(other_keys(&card, own.first())),
+        _ => Ok(()),
+    }
+}
+
+fn other_keys(books: &SignedCard, own: Option<&VerifyingKey>) -> Error {
+    let keys = own.map(|key| key.fingerprint().to_string()).unwrap_or_default();
+    Error::OtherKeys { books: books.card().signing.fingerprint().to_string(), keys }
+}
+
 impl Office {
     /// The card in use; none before the first was issued.
     pub fn card(&self) -> Option<Arc<SignedCard>> {
@@ -39,8 +55,7 @@ impl Office {
         let mut turn = self.turn()?;
         if let Some(known) = self.card().filter(|known| known.card().signing != card.signing) {
             if !card.succeeds(&known.card().signing) {
-                let (books, keys) = (known.card().signing.fingerprint(), card.signing.fingerprint());
-                return Err(Error::OtherKeys { books: books.to_string(), keys: keys.to_string() });
+                return Err(other_keys(&known, Some(&card.signing)));
             }
             let deed = Deed::new(Actor::Node, "key.rotate").with("before", known.card().signing.fingerprint());
             turn.account(deed.with("fingerprint", card.signing.fingerprint()));

@@ -88,7 +88,9 @@ pub enum Error {
     #[error("`{0}` is revoked. Enrol a new card with a new key if it may come back")]
     RevokedPeer(BureauId),
     /// The fingerprint that the administrator gave is another one.
-    #[error("the card's fingerprint is {found}. Do not enrol it: compare again by telephone")]
+    #[error(
+        "the card's fingerprint is {found}, and another one was given. Do not trust the card: compare again by telephone"
+    )]
     Fingerprint {
         /// The fingerprint of the card.
         found: String,

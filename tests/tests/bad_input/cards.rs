@@ -93,7 +93,7 @@ fn a_revoked_bureau_and_a_lower_serial() {
     ke.write("bad.card", &card("BR", &keys, |card| card.serial = 6).to_armor());
     let compared = stolen.card().signing.fingerprint().to_string();
     let refusal = refused(&ke, &["peer", "enrol", "bad.card", "--fingerprint", &compared]);
-    refusal.expect("peer.fingerprint", &["Do not enrol it", "compare again by telephone"]);
+    refusal.expect("peer.fingerprint", &["Do not trust the card", "compare again by telephone"]);
     ke.json(&["peer", "revoke", "BR", "--why", "compromised", "--yes"]);
     for serial in [5, 9] {
         let revoked = card("BR", &keys, |card| card.serial = serial);
