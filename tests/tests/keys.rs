@@ -166,7 +166,7 @@ fn a_compromised_key_names_no_successor() {
 }
 
 /// L21, L17, with real daemons: keys are rotated while one peer runs and another is down; both go on with what they had,
-/// and get what comes. Seen to fail when the card comes with what it is needed for.
+/// and get what comes.
 #[test]
 fn keys_are_rotated_while_others_are_away() {
     let mut bureaus = federation(&["KE", "FR", "BR"]);

@@ -364,7 +364,6 @@ fn l11_with_a_bureau_that_left_ends_pass_both_ways_and_nothing_else() {
     }
 }
 
-/// Seen to fail when what cannot be read here is left behind.
 #[test]
 fn what_is_held_of_a_revoked_bureau_can_be_dropped() {
     let mut pair = Pair::new(ALL_TO_FR);

@@ -101,7 +101,7 @@ async fn what_policy_takes_back_is_purged_and_what_is_left_still_verifies() {
     .await;
 }
 
-/// L11. Seen to fail when a revoked bureau is served as any other.
+/// L11: it asks again, and gets nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn l11_a_revoked_bureau_gets_nothing_more() {
     let (ke, fr) = pair().await;

@@ -85,7 +85,9 @@ pub enum Error {
     #[error("`{0}` is not revoked. See `igain peer show {0}`")]
     NotRevoked(BureauId),
     /// Revoked.
-    #[error("`{0}` is revoked. Enrol a new card with a new key if it may come back")]
+    #[error(
+        "`{0}` is revoked. Enrol a new card with a new key if it may come back; `igain peer reinstate {0}` undoes a mistake"
+    )]
     RevokedPeer(BureauId),
     /// The fingerprint that the administrator gave is another one.
     #[error(

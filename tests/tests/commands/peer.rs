@@ -110,8 +110,7 @@ fn exchanged(ke: &Bureau) {
 }
 
 /// L11 with real daemons: FR asks again and again, and gets nothing, nor is anything taken of it. What is held of it stays
-/// and is marked, and all is as it was once the revocation is undone. Seen to fail when a revoked bureau is served as any
-/// other.
+/// and is marked, and all is as it was once the revocation is undone.
 #[test]
 fn a_compromised_bureau_gets_nothing_and_nothing_of_it_is_taken() {
     let bureaus = federation(&["KE", "FR"]);
@@ -153,8 +152,7 @@ fn a_compromised_bureau_gets_nothing_and_nothing_of_it_is_taken() {
     assert_eq!(ke.refused(&["peer", "drop", "FR", "--yes"]), (1, "peer.not-revoked".into()));
 }
 
-/// L7 and L11 with real daemons: a bureau that left purges what it was given, and what it withdraws is gone here. Seen to
-/// fail when its link is closed.
+/// L7 and L11 with real daemons: a bureau that left purges what it was given, and what it withdraws is gone here.
 #[test]
 fn with_a_bureau_that_left_ends_pass_both_ways() {
     let bureaus = federation(&["KE", "FR"]);
