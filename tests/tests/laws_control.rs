@@ -11,7 +11,7 @@
 use igain_node::ledger::RevokedFor;
 use igain_node::office::{Actor, Caution, Error, HolderState, NameQuery, Office, Question};
 use igain_protocol::bureau::{Card, SigningKey};
-use igain_protocol::caf::Role;
+use igain_protocol::caf::{Role, Subset};
 use igain_protocol::feed::{Entry, FeedKind, LetterKind};
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Tombstone, Value};
@@ -382,4 +382,20 @@ fn what_is_held_of_a_revoked_bureau_can_be_dropped() {
 
 fn other() -> Label {
     Label { tlp: Tlp::Amber, ..suspect() }
+}
+
+/// What a member contributed before it was dismissed is shown as what it is.
+#[test]
+fn what_a_dismissed_member_contributed_is_marked() {
+    let mut pair = Pair::new(ALL_TO_FR);
+    let file = pair.fr.create_caf(Actor::Node, new_file("File")).unwrap().charter().id;
+    pair.fr.invite(Actor::Node, file, &[(pair.ke.me(), Role::Contributor)]).unwrap();
+    carry(&pair.fr, &pair.ke);
+    pair.ke.join(Actor::Node, file, Subset::default()).unwrap();
+    let id = pair.add(draft("one", Label { caf: Some(file), ..suspect() }, &named("Amina")));
+    pair.carry();
+    let caution = || pair.fr.show(Actor::Node, id, None).unwrap()[0].caution;
+    assert_eq!(caution(), None);
+    pair.fr.dismiss(Actor::Node, file, &[pair.ke.me()]).unwrap();
+    assert_eq!(caution(), Some(Caution::OwnerDismissed));
 }
