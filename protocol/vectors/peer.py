@@ -376,8 +376,8 @@ class Reader:
     def renew(self, data):
         """Takes the node's newer card."""
         card = verify.read_card(data)
-        known = {card[6], *(key for key, _ in card.get(13, []))}
-        refuse(card[1] != self.card[1] or self.card[6] not in known, "the card of another")
+        before, now = ([*(key for key, _ in one.get(13, [])), one[6]] for one in (self.card, card))
+        refuse(card[1] != self.card[1] or now[: len(before)] != before, "the card of another")
         refuse(card[3] <= self.card[3], "no newer card")
         self.card = card
         return {"card": card[3]}

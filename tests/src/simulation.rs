@@ -6,8 +6,8 @@
 mod books;
 mod bureau;
 mod deeds;
-mod newer;
 mod random;
+mod tomorrow;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ use igain_protocol::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use bureau::{Bureau, Wire};
-use newer::Tomorrow;
 pub use random::Random;
+use tomorrow::Tomorrow;
 
 use crate::bureau::{NOON, card};
 

@@ -127,9 +127,10 @@ impl Keys {
             return Err(Error::Rotations);
         }
         let mut next = self.clone();
-        let replaced = [Some(Use::Signing), Some(Use::Sealing), transport.then_some(Use::Transport)];
-        for of in replaced.into_iter().flatten() {
-            *next.seed_mut(of) = *drawn.seed(of);
+        let ([signs, opens, calls, ..], [signing, sealing, calling, ..]) = (&mut next.seeds, &drawn.seeds);
+        (*signs, *opens) = (*signing, *sealing);
+        if transport {
+            *calls = *calling;
         }
         let former = Former::sign(bureau, &self.signing(), &next.signing().verifying_key());
         next.former.push(FormerKeys {
@@ -209,18 +210,6 @@ impl Keys {
 
     fn seed(&self, of: Use) -> &[u8; 32] {
         let [signing, sealing, transport, store, salt, record_id] = &self.seeds;
-        match of {
-            Use::Signing => signing,
-            Use::Sealing => sealing,
-            Use::Transport => transport,
-            Use::Store => store,
-            Use::Salt => salt,
-            Use::RecordId => record_id,
-        }
-    }
-
-    const fn seed_mut(&mut self, of: Use) -> &mut [u8; 32] {
-        let [signing, sealing, transport, store, salt, record_id] = &mut self.seeds;
         match of {
             Use::Signing => signing,
             Use::Sealing => sealing,

@@ -142,6 +142,9 @@ pub enum Error {
     /// The same bureau with another signing key.
     #[error("{0} has a new signing key. Revoke the old card, then enrol this one after comparing its fingerprint")]
     OtherKey(BureauId),
+    /// Its former keys are others than were known.
+    #[error("the card of {0} names other former keys than its older card. Ask the bureau why, and for its newest card")]
+    History(BureauId),
     /// Not newer than what is known.
     #[error("this is card {new} of {bureau}, and card {old} is known already. Ask the bureau for its newest card")]
     NotNewer {
@@ -173,6 +176,7 @@ impl Error {
             Self::Expired(_) => "card.expired",
             Self::OtherBureau { .. } => "card.other-bureau",
             Self::OtherKey(_) => "card.other-key",
+            Self::History(_) => "card.history",
             Self::NotNewer { .. } => "card.not-newer",
         }
     }
@@ -206,22 +210,31 @@ impl Card {
         self.former.iter().map(|former| former.key).find(|key| key.key_id() == kid).unwrap_or(self.signing)
     }
 
+    /// All signing keys that it names, the present one last.
+    fn history(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.former.iter().map(|former| &former.key).chain([&self.signing])
+    }
+
     /// Whether its bureau signed with this key before.
     pub fn succeeds(&self, key: &VerifyingKey) -> bool {
         self.former.iter().any(|former| former.key == *key)
     }
 
     /// Whether this card takes the place of `older` without anybody being asked: same bureau, the same signing key or one
-    /// that it has signed, higher serial.
+    /// that it has signed, higher serial; and all keys that `older` names come first, as they were.
     ///
     /// # Errors
-    /// Which of the three is not so.
+    /// Which of them is not so.
     pub fn supersedes(&self, older: &Self) -> Result<(), Error> {
         if self.bureau != older.bureau {
             return Err(Error::OtherBureau { old: older.bureau, new: self.bureau });
         }
         if self.signing != older.signing && !self.succeeds(&older.signing) {
             return Err(Error::OtherKey(self.bureau));
+        }
+        // What is known of its history stays as it is, so that what a former key signed can be verified for ever.
+        if !older.history().eq(self.history().take(older.former.len() + 1)) {
+            return Err(Error::History(self.bureau));
         }
         match self.serial > older.serial {
             true => Ok(()),

@@ -26,9 +26,12 @@ impl Hello {
     }
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        let more = array(d, 3)?;
-        let hello = Self { format: d.u64()?, capabilities: d.u64()?, seen: d.u64()? };
-        skip(d, more)?;
+        let more = array(d, 2)?;
+        let (format, capabilities) = (d.u64()?, d.u64()?);
+        // Who does not say has seen none.
+        let seen = if more > 0 { d.u64()? } else { 0 };
+        let hello = Self { format, capabilities, seen };
+        skip(d, more.saturating_sub(1))?;
         Ok(hello)
     }
 }

@@ -171,6 +171,10 @@ mod tests {
         end[3] = 0x84;
         end.push(0xf6);
         assert!(matches!(Message::decode(&end), Ok(Message::End(_))));
+        // What came later is as if it were zero.
+        let bytes = [0x83, VERSION, 2, 0x83, 0xf5, 0xf4, 0x82, 2, 0];
+        let hello = Hello { format: 2, capabilities: 0, seen: 0 };
+        assert_eq!(Message::decode(&bytes), Ok(Message::End(End { more: true, mirrored: false, hello })));
         let other = [0x83, VERSION, 0x18, 200, 0x82, 1, 0x40];
         assert_eq!(Message::decode(&other), Ok(Message::Other));
     }

@@ -103,12 +103,21 @@ fn whoever_knows_a_former_key_knows_the_present_one() {
     let signed = rotated().sign(&key(1), &key(3)).unwrap();
     let read = SignedCard::from_bytes(signed.as_bytes()).unwrap();
     assert_eq!(read.card(), &rotated());
-    for known in [1, 5, 6] {
-        let before = Card { signing: key(known).verifying_key(), ..card() };
+    for known in [5, 6, 1] {
+        let to_known = rotated().former.into_iter().take_while(|former| former.key != key(known).verifying_key());
+        let before = Card { signing: key(known).verifying_key(), former: to_known.collect(), ..card() };
         assert_eq!(read.card().supersedes(&before), Ok(()), "{known}");
         let id = key(known).verifying_key().key_id();
         assert_eq!(read.card().signing_key(id), key(known).verifying_key());
     }
+    // The history that was known cannot be told otherwise, nor filled with keys that nobody ever used.
+    let next = |old, new| Former::sign(card().bureau, &key(old), &key(new).verifying_key());
+    for former in [vec![], vec![next(6, 1)], vec![next(8, 5), next(5, 6), next(6, 1)], vec![next(9, 6), next(6, 1)]] {
+        let other = Card { former, serial: 10, ..rotated() };
+        assert_eq!(other.supersedes(read.card()), Err(Error::History(card().bureau)));
+    }
+    let again = Card { serial: 10, ..rotated() };
+    assert_eq!(again.supersedes(read.card()), Ok(()));
     let stranger = Card { signing: key(7).verifying_key(), ..card() };
     assert_eq!(read.card().supersedes(&stranger), Err(Error::OtherKey(card().bureau)));
     // Who has a former key alone cannot go back to it.
