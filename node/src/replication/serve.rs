@@ -147,7 +147,7 @@ impl Sending<'_> {
                 }
             };
             let Some(Ready { message, day }) = next else { return Ok(()) };
-            let parcel = matches!(message, Message::Delivery(_));
+            let (parcel, end) = (matches!(message, Message::Delivery(_)), matches!(message, Message::End(_)));
             while parcel && self.sent - self.taken >= self.window {
                 let frame = self.exchange.recv_within(self.exchange.patience(self.on_the_way())).await?;
                 self.note(frame)?;
@@ -157,6 +157,10 @@ impl Sending<'_> {
             }
             self.exchange.send(&message.encode()).await?;
             self.sent += u32::from(parcel);
+            if end {
+                // What the peer says from now on belongs to its next pull.
+                return Ok(());
+            }
         }
     }
 
