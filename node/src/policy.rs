@@ -28,7 +28,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cedar_policy::{EntityUid, PolicySet};
-use igain_protocol::label::Label;
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Group, GroupSet};
 use sha2::{Digest as _, Sha256};
@@ -131,20 +130,16 @@ impl Policy {
         self.0.rules.iter().map(|rule| rule.about.as_ref())
     }
 
-    /// The groups of fields that `peer` may have of this node's own records with `label`, on the day `now`.
-    ///
-    /// `caf` is what this node knows of the CAF that the label names; without it such records are given to nobody.
-    pub fn entitle(&self, label: &Label, caf: Option<&CafFacts>, peer: &Bureau, now: Day) -> GroupSet {
-        self.entitle_subject(&Subject::own(label, caf), peer, now)
-    }
-
-    /// As [`entitle`](Self::entitle), for records that may belong to another bureau.
-    pub fn entitle_subject(&self, subject: &Subject<'_>, peer: &Bureau, now: Day) -> GroupSet {
-        authorize::Scene::new(&self.0, subject, peer, now).map_or_else(|_| GroupSet::EMPTY, |scene| scene.entitle())
+    /// The groups of fields that `peer` may have of `subject` on the day `now`: those that it may have through each of the
+    /// CAFs. Through one of which this node has no charter, nobody has anything.
+    pub fn entitle(&self, subject: &Subject<'_>, peer: &Bureau, now: Day) -> GroupSet {
+        let scene = |through| authorize::Scene::new(&self.0, subject, through, peer, now);
+        let given = |through| scene(through).map_or(GroupSet::EMPTY, |scene| scene.entitle());
+        subject.ways().into_iter().map(given).fold(GroupSet::ALL, GroupSet::intersection)
     }
 
     /// The groups that each of `peers` may have of each of `subjects`: the same answers as from
-    /// [`entitle_subject`](Self::entitle_subject), much faster for many of them.
+    /// [`entitle`](Self::entitle), much faster for many of them.
     ///
     /// A bureau that comes twice in `peers` gets nothing the second time.
     pub fn entitle_all(&self, subjects: &[Subject<'_>], peers: &[Bureau], now: Day) -> Matrix {
@@ -163,13 +158,8 @@ impl Policy {
         matrix::compute(&self.0, labels, peers, false)
     }
 
-    /// Why `peer` may have what it may have of this node's own records with `label`.
-    pub fn explain(&self, label: &Label, caf: Option<&CafFacts>, peer: &Bureau, now: Day) -> Explanation {
-        self.explain_subject(&Subject::own(label, caf), peer, now)
-    }
-
-    /// As [`explain`](Self::explain), for records that may belong to another bureau.
-    pub fn explain_subject(&self, subject: &Subject<'_>, peer: &Bureau, now: Day) -> Explanation {
+    /// Why `peer` may have what it may have of `subject`.
+    pub fn explain(&self, subject: &Subject<'_>, peer: &Bureau, now: Day) -> Explanation {
         explain::explain(&self.0, subject, peer, now)
     }
 }

@@ -48,8 +48,8 @@ pub struct Doc {
     pub owner: BureauId,
     /// Its kind.
     pub kind: Kind,
-    /// Its crime analysis file.
-    pub caf: Option<CafId>,
+    /// Its crime analysis files.
+    pub cafs: Vec<CafId>,
     /// When it was changed last.
     pub modified: Timestamp,
     /// When what it tells of happened.

@@ -3,6 +3,7 @@
 //! Records with equal labels form a **class**; policy decides once per class and bureau.
 
 mod audience;
+mod derived;
 mod files;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,9 @@ use crate::vocabulary::{AgeGroup, CrimeArea, Grading, HandlingCode, Kind, Pap, S
 
 pub use audience::{AUDIENCE_LIMIT, Audience};
 
+/// Most Crime Analysis Files that a record belongs to.
+pub const FILES_LIMIT: usize = 8;
+
 /// Most bytes of the words of handling code H3.
 pub const NOTE_LIMIT: usize = 2_048;
 
@@ -27,10 +31,9 @@ pub struct Label {
     /// What the record is about.
     #[n(0)]
     pub kind: Kind,
-    /// The Crime Analysis File that it belongs to. On the wire this is a list: a record of several files is of a later
-    /// version.
+    /// The Crime Analysis Files that it belongs to, ascending: a bureau may have it only if each of them lets it.
     #[cbor(n(1), with = "files", has_nil)]
-    pub caf: Option<CafId>,
+    pub cafs: Vec<CafId>,
     /// How far it may travel.
     #[n(2)]
     pub tlp: Tlp,
@@ -72,6 +75,9 @@ pub enum Error {
     /// Too many recipients.
     #[error("the label names more than {AUDIENCE_LIMIT} recipients. Share through a CAF instead")]
     Audience,
+    /// Too many files.
+    #[error("the label names more than {FILES_LIMIT} crime analysis files. Leave some out")]
+    Files,
     /// An age group of what is no person.
     #[error("only a person has an age group. Leave it out")]
     AgeGroup,
@@ -85,7 +91,7 @@ impl Label {
     pub const fn new(kind: Kind, tlp: Tlp) -> Self {
         Self {
             kind,
-            caf: None,
+            cafs: Vec::new(),
             tlp,
             pap: None,
             handling: Vec::new(),
@@ -107,6 +113,7 @@ impl Label {
     /// The label with its lists in the order that its encoding demands.
     #[must_use]
     pub fn sorted(mut self) -> Self {
+        self.cafs = self.cafs.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         self.handling = self.handling.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         self.audience = self.audience.sorted();
         self
@@ -117,6 +124,12 @@ impl Label {
     /// # Errors
     /// What is wrong with the label.
     pub fn check(&self) -> Result<(), Error> {
+        if !self.cafs.is_sorted_by(|a, b| a < b) {
+            return Err(Error::Order("crime analysis files"));
+        }
+        if self.cafs.len() > FILES_LIMIT {
+            return Err(Error::Files);
+        }
         if !self.handling.is_sorted_by(|a, b| a < b) {
             return Err(Error::Order("handling codes"));
         }

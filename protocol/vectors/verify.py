@@ -375,9 +375,21 @@ def read_sealed(data, key_of):
     return content, label
 
 
+def check_label(label):
+    for key, most, what in ((1, 8, "files"), (4, 2**16, "handling codes"), (8, 256, "audience")):
+        listed = label.get(key, [])
+        refuse(len(listed) > most, f"too many {what}")
+        refuse(any(one >= other for one, other in zip(listed, listed[1:])), f"{what} out of order")
+    note = label.get(5)
+    refuse((note is not None) != (3 in label.get(4, [])), "a note without H3, or H3 without a note")
+    refuse(note is not None and ("\n" in note or len(note.encode()) > 2048), "no line")
+    refuse(10 in label and label[0] != 0, "an age group of what is no person")
+
+
 def read_record(data, key_of):
     """What is signed, the disclosed fields of a record, and whether anything may be withheld."""
-    content, salted, _, redacted = pieces(data, key_of)
+    content, salted, label, redacted = pieces(data, key_of)
+    check_label(label)
     fields = []
     for part in salted:
         part = decode(part[16:])
@@ -518,6 +530,7 @@ CHECKS = {
     "record": check_record,
     "redacted": check_record,
     "refused-records": check_refused_records,
+    "refused-labels": check_refused_records,
     "fields": check_fields,
     "tombstone": check_tombstone,
     "refused-rules": check_rules,

@@ -271,7 +271,7 @@ fn two_charters_under_one_serial_suspend_the_file() {
     assert_eq!(suspended.rival.map(|rival| rival.charter().clone()), Some(other.clone()));
     let late = fr.contribute(Actor::Node, vec![number("late", phone(Some(caf)))]).unwrap();
     assert!(matches!(late.outcomes[..], [Outcome::Refused(Error::Suspended(_))]), "{:?}", late.outcomes);
-    assert!(fr.grants(None).values().flat_map(|grants| grants.values()).all(|grant| grant.label.caf.is_none()));
+    assert!(fr.grants(None).values().flat_map(|grants| grants.values()).all(|grant| grant.label.cafs.is_empty()));
     let told = igain_node::audit::Filter { action: Some("caf.equivocation".into()), ..Default::default() };
     assert_eq!(fr.audit().list(0, 10, &told).unwrap().len(), 1);
     let settled = Charter { serial: other.serial + 1, ..known.charter().clone() };

@@ -368,7 +368,7 @@ fn what_was_prepared_before_a_file_closed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let ke = office("KE", 1, folder.path());
     let caf = file_of(&ke);
-    let label = Label { caf: Some(caf), ..phone(Tlp::Green) };
+    let label = Label { cafs: vec![caf], ..phone(Tlp::Green) };
     let prepared = ke.prepare(vec![draft("late", label, &[("number", Value::Text("+254700000002".into()))])]).unwrap();
     assert!(matches!(prepared.outcomes(), [Outcome::Added(_)]), "{:?}", prepared.outcomes());
     ke.close_caf(Actor::Node, caf).unwrap();

@@ -392,7 +392,7 @@ fn what_a_dismissed_member_contributed_is_marked() {
     pair.fr.invite(Actor::Node, file, &[(pair.ke.me(), Role::Contributor)]).unwrap();
     carry(&pair.fr, &pair.ke);
     pair.ke.join(Actor::Node, file, Subset::default()).unwrap();
-    let id = pair.add(draft("one", Label { caf: Some(file), ..suspect() }, &named("Amina")));
+    let id = pair.add(draft("one", Label { cafs: vec![file], ..suspect() }, &named("Amina")));
     pair.carry();
     let caution = || pair.fr.show(Actor::Node, id, None).unwrap()[0].caution;
     assert_eq!(caution(), None);

@@ -145,7 +145,7 @@ impl World {
             ke.withdraw(Actor::Node, gone, Reason::ALL[0]).unwrap();
         }
         if let Some(caf) = self.caf {
-            let label = Label { caf: Some(caf), ..person(Tlp::Green) };
+            let label = Label { cafs: vec![caf], ..person(Tlp::Green) };
             self.pair.add(draft(&key("caf"), label, &named("Hidden Five")));
         }
         if self.hides(hidden::IDENTIFIER) {

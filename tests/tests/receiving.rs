@@ -127,7 +127,7 @@ impl Receiver {
 }
 
 fn phone(caf: Option<CafId>) -> Label {
-    Label { caf, ..Label::new(Kind::Phone, Tlp::Green) }
+    Label { cafs: caf.into_iter().collect(), ..Label::new(Kind::Phone, Tlp::Green) }
 }
 
 /// A record of a file is kept, and shown to nobody, until its sender may contribute it: a charter or an answer may still
@@ -154,6 +154,24 @@ fn what_its_sender_may_not_contribute_is_kept_aside_until_it_may() {
     receiver.learns(&charter(4, Role::Reader));
     assert_eq!(receiver.takes("after", &phone(Some(file)), NOON), (1, 0));
     assert_eq!((receiver.shows("later"), receiver.shows("after"), receiver.shows("kind")), (true, false, false));
+}
+
+/// A record of several files waits until its sender may contribute to each of them, and one that came too late for any is
+/// refused. Seen to fail when one file is enough.
+#[test]
+fn each_file_of_a_record_is_asked() {
+    let receiver = Receiver::new();
+    let of = |nth| Charter { id: bureau::charter(id("KE"), nth, 1, Vec::new()).id, ..charter(1, Role::Contributor) };
+    let nonce = |nth| bureau::charter(id("KE"), nth, 1, Vec::new()).nonce;
+    let [one, two] = [1, 2].map(|nth| Charter { nonce: nonce(nth), ..of(nth) });
+    let both = Label { cafs: vec![one.id, two.id], ..phone(None) }.sorted();
+    receiver.learns(&one);
+    assert_eq!(receiver.takes("both", &both, NOON), (1, 0));
+    assert!(!receiver.shows("both"));
+    receiver.learns(&two);
+    assert!(receiver.shows("both"));
+    receiver.learns(&Charter { serial: 2, closed: Some(NOON.plus_ms(1_000)), ..two });
+    assert_eq!(receiver.takes("late", &both, NOON.plus_ms(3_600_000)), (0, 1));
 }
 
 /// L7: what a refused revision would have replaced does not stay: its owner counts on it that it was. Seen to fail when a

@@ -23,9 +23,9 @@ pub(super) struct Marking {
     /// The words of handling code H3
     #[arg(long, value_name = "WORDS")]
     pub(super) note: Option<String>,
-    /// The Crime Analysis File that it belongs to
+    /// The Crime Analysis File that it belongs to; given several times, all of them must let a bureau have it
     #[arg(long, value_name = "CAF")]
-    pub(super) caf: Option<CafId>,
+    pub(super) caf: Vec<CafId>,
     /// What a person is to the matter: suspect, victim, witness …
     #[arg(long)]
     pub(super) category: Option<SubjectCategory>,

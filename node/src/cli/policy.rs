@@ -172,7 +172,7 @@ fn render(change: &PolicyChange, page: &mut Page) {
             subject(&row.label),
             row.banner.clone(),
             [groups("+", row.gained.0), groups("-", row.lost.0)].join(" ").trim().to_owned(),
-            row.label.caf.map(|caf| caf.to_string()).unwrap_or_default(),
+            row.label.cafs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             row.because.join(", "),
         ]
     };
@@ -248,6 +248,9 @@ fn render_explanation(explanation: &Explanation, page: &mut Page) {
         tell(if decision.allowed { "permitted by" } else { "forbidden by" }, &decision.rules);
         tell("in vain, permitted by", &decision.overruled);
         tell("forbidden, because this rule failed:", &decision.failed);
+        for caf in &decision.cafs {
+            page.line(&format!("  withheld through the CAF {caf}"));
+        }
         if decision.needs_core {
             page.line("  core is withheld, and nothing is given without it");
         }

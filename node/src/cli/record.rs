@@ -83,6 +83,7 @@ A record without grading, or a person without category, is a draft and not share
 Examples:
   igain record add phone number='+254 700 000 001' operator=Safaricom --tlp amber --grading B2
   igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=1987~ --category suspect
+  igain record add link from=0190163d-… to=0190163e-… --based-on 0190163d-… --grading C3
   igain record add --file records.json      one, an array, or what `igain record show --json` prints")]
 pub(super) struct Add {
     /// What the record is about: person, phone, vehicle …
@@ -93,6 +94,9 @@ pub(super) struct Add {
     fields: Vec<Field>,
     #[command(flatten)]
     marking: Marking,
+    /// A record that it rests on: its label is then no less restricted; may be given several times
+    #[arg(long, value_name = "RECORD", conflicts_with = "file")]
+    based_on: Vec<RecordId>,
     /// Add the records in this file; - for stdin
     #[arg(long, value_name = "FILE", conflicts_with = "kind")]
     file: Option<PathBuf>,
@@ -181,7 +185,7 @@ impl Add {
     fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
         let records = match (&self.file, self.kind) {
             (Some(path), _) => source::read(path)?,
-            (None, Some(kind)) => vec![new_record(kind, self.fields, self.marking)],
+            (None, Some(kind)) => vec![new_record(kind, self.fields, self.marking, self.based_on)],
             (None, None) => return Err(Error::Usage("say what kind of record to add, or give --file".into())),
         };
         let client = context.client()?;
@@ -191,10 +195,10 @@ impl Add {
     }
 }
 
-fn new_record(kind: Kind, fields: Vec<Field>, marking: Marking) -> NewRecord {
+fn new_record(kind: Kind, fields: Vec<Field>, marking: Marking, based_on: Vec<RecordId>) -> NewRecord {
     let label = Label {
         kind: Text(kind),
-        caf: marking.caf.map(Text),
+        cafs: texts(marking.caf),
         tlp: Text(marking.tlp.unwrap_or(Tlp::Amber)),
         pap: marking.pap.map(Text),
         handling: texts(marking.handling.unwrap_or_default()),
@@ -205,7 +209,7 @@ fn new_record(kind: Kind, fields: Vec<Field>, marking: Marking) -> NewRecord {
         audience: marking.audience.map(Text),
     };
     let (grading, retain_until) = (marking.grading.map(Text), marking.retain_until.map(Text));
-    NewRecord { id: None, key: None, source: None, label, grading, retain_until, fields }
+    NewRecord { id: None, key: None, source: None, label, grading, retain_until, based_on: texts(based_on), fields }
 }
 
 impl Revise {
@@ -216,7 +220,7 @@ impl Revise {
             set: self.set,
             add: self.add,
             remove: self.remove,
-            caf: marking.caf.map(Text),
+            cafs: (!marking.caf.is_empty()).then(|| texts(marking.caf)),
             tlp: marking.tlp.map(Text),
             pap: marking.pap.map(Text),
             handling: marking.handling.map(texts),

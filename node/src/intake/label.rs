@@ -89,7 +89,7 @@ impl LabelRule {
         label.note = text(&self.note);
         label.category = one(&text(&self.category)).map_err(|reason| fault("category", reason))?;
         label.crime_area = one(&text(&self.crime_area)).map_err(|reason| fault("crime-area", reason))?;
-        label.caf = one::<CafId>(&text(&self.caf)).map_err(|reason| fault("caf", reason))?;
+        label.cafs = many::<CafId>(&text(&self.caf)).map_err(|reason| fault("caf", reason))?;
         label.age_group = one(&text(&self.age_group)).map_err(|reason| fault("age-group", reason))?;
         let audience = text(&self.audience).filter(|text| !text.trim().is_empty());
         label.audience = one(&audience).map_err(|reason| fault("audience", reason))?.unwrap_or_default();

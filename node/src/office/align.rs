@@ -97,8 +97,8 @@ impl Office {
     /// Shows what was kept aside of those who may contribute it by now.
     fn admit(&self) -> Result<(), Error> {
         let may = |row: &ClassRow| {
-            let caf = row.label.caf.and_then(|caf| self.caf(caf).ok());
-            caf.is_some_and(|caf| caf.takes_from(row.owner, &row.label))
+            let takes = |caf: &CafId| self.caf(*caf).is_ok_and(|caf| caf.takes_from(row.owner, &row.label));
+            row.label.cafs.iter().all(takes)
         };
         let waits =
             |classes: &Classes| classes.aside().filter(|(_, row)| may(row)).map(|(c, r)| (c, r.clone())).collect();
@@ -110,8 +110,9 @@ impl Office {
         // A purge may have come first.
         let found: Vec<(ClassIndex, ClassRow)> = waits(&read(&self.inner.memory.classes));
         for (class, row) in found {
-            let deed = Deed::new(Actor::Bureau(row.owner), "feed.admit").peer(row.owner);
-            turn.account(row.label.caf.into_iter().fold(deed, Deed::caf));
+            for caf in &row.label.cafs {
+                turn.account(Deed::new(Actor::Bureau(row.owner), "feed.admit").peer(row.owner).caf(*caf));
+            }
             let came = row.came.map(|came| Came { aside: None, ..came });
             turn.put_class(class, ClassRow { came, ..row });
         }
@@ -222,9 +223,9 @@ impl Office {
 impl Basis {
     /// The rows that must be looked at anew: of new classes, and of files of which something else is known.
     fn anew(&self, now: &Seen, all: bool, fresh: &BTreeSet<ClassIndex>) -> Vec<usize> {
-        let changed = |caf: CafId| self.seen.files.get(&caf) != now.files.get(&caf);
+        let changed = |caf: &CafId| self.seen.files.get(caf) != now.files.get(caf);
         let anew =
-            |(class, label): &(ClassIndex, Label)| all || fresh.contains(class) || label.caf.is_some_and(changed);
+            |(class, label): &(ClassIndex, Label)| all || fresh.contains(class) || label.cafs.iter().any(changed);
         self.classes.iter().enumerate().filter(|(_, row)| anew(row)).map(|(row, _)| row).collect()
     }
 
@@ -237,8 +238,7 @@ impl Basis {
         let mut some = now.policy.as_ref().map(|policy| policy.labels()).unwrap_or_default();
         for row in rows {
             let Some((_, label)) = self.classes.get(*row) else { continue };
-            let facts = label.caf.and_then(|caf| now.files.get(&caf)).map(|(facts, _)| facts);
-            let subject = Subject::own(label, facts);
+            let subject = Subject::own(label, |caf| now.files.get(&caf).map(|(facts, _)| facts));
             some.push(&subject, today);
             if let Some(labels) = &mut self.labels {
                 labels.set(*row, &subject, today);
@@ -249,10 +249,10 @@ impl Basis {
 }
 
 impl Party {
-    /// Whether it asked for this part of a file.
+    /// Whether it asked for this part of each file.
     fn wants(&self, label: &Label, owner: BureauId) -> bool {
-        let subset = label.caf.and_then(|caf| self.subsets.get(&caf));
-        subset.is_none_or(|subset| subset.admits(label.kind, label.crime_area, owner))
+        let mut subsets = label.cafs.iter().filter_map(|caf| self.subsets.get(caf));
+        subsets.all(|subset| subset.admits(label.kind, label.crime_area, owner))
     }
 }
 

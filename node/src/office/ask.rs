@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::memory::read;
-use super::{Actor, Deed, Error, Office, Why, index};
+use super::{Actor, Caf, Deed, Error, Office, Why, index};
 use crate::ledger::{IdentifierKey, RecordKey, RecordRow, RevokedFor};
 use crate::search::{Query, Token};
 use crate::text;
@@ -181,7 +181,7 @@ impl Office {
         let passes = self.is_shown(&row)
             && among(question.kinds.contains(&header.label.kind), question.kinds.is_empty())
             && among(question.owners.contains(&header.owner), question.owners.is_empty())
-            && among(header.label.caf.is_some_and(|caf| question.cafs.contains(&caf)), question.cafs.is_empty())
+            && among(header.label.cafs.iter().any(|caf| question.cafs.contains(caf)), question.cafs.is_empty())
             && (question.identifier.is_none()
                 || (question.from.is_none_or(|from| from <= day) && question.to.is_none_or(|to| day <= to)));
         Ok(passes.then(|| self.held(record, &row)))
@@ -205,8 +205,9 @@ impl Office {
             Some(RevokedFor::Left) => Some(Caution::OwnerLeft),
             Some(RevokedFor::Compromised) => Some(Caution::OwnerCompromised),
             None => {
-                let caf = self.caf(header.label.caf?).ok()?;
-                (!caf.takes_from(header.owner, &header.label)).then_some(Caution::OwnerDismissed)
+                let cafs = header.label.cafs.iter().filter_map(|caf| self.caf(*caf).ok());
+                let takes = |caf: Caf| caf.takes_from(header.owner, &header.label);
+                (!cafs.map(takes).all(|takes| takes)).then_some(Caution::OwnerDismissed)
             }
         }
     }

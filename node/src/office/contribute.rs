@@ -203,24 +203,24 @@ impl Office {
         Ok((outcome, Some(Version { record, shareable, before, identifiers, nth: 0 })))
     }
 
-    /// What its CAF's charter and the calendar say to a version.
+    /// What its CAFs' charters and the calendar say to a version.
     fn check_contribution(&self, label: &Label, retain_until: Option<Day>) -> Result<(), Error> {
         if let Some(until) = retain_until.filter(|until| *until < self.now().day()) {
             return Err(Error::Outdated(until));
         }
-        let Some(id) = label.caf else { return Ok(()) };
-        let caf = self.caf(id)?;
-        caf.check_open(self.now())?;
-        match caf.role_of(self.me()) {
-            None => return Err(Error::NotMember),
-            Some(role) if !role.contributes() => return Err(Error::ReaderOnly),
-            Some(_) => {}
+        for id in &label.cafs {
+            let caf = self.caf(*id)?;
+            caf.check_open(self.now())?;
+            match caf.role_of(self.me()) {
+                None => return Err(Error::NotMember),
+                Some(role) if !role.contributes() => return Err(Error::ReaderOnly),
+                Some(_) => {}
+            }
+            if !caf.charter().takes(label.kind, label.category) {
+                return Err(Error::OutsideCharter(label.kind.title().to_lowercase()));
+            }
         }
-        if caf.charter().takes(label.kind, label.category) {
-            Ok(())
-        } else {
-            Err(Error::OutsideCharter(label.kind.title().to_lowercase()))
-        }
+        Ok(())
     }
 
     /// Appends what was prepared to its class logs, and accounts for it with `deed`. It is acknowledged once

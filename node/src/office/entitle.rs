@@ -34,18 +34,17 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn subjects(&self) -> Vec<Subject<'_>> {
-        let subject = |label| Subject::own(label, self.facts_of(label));
-        self.classes.iter().map(|(_, label, _)| subject(label)).collect()
+        self.classes.iter().map(|(_, label, _)| self.subject(label)).collect()
     }
 
-    pub(super) fn facts_of(&self, label: &Label) -> Option<&CafFacts> {
-        label.caf.and_then(|caf| self.facts.get(&caf))
+    pub(super) fn subject<'a>(&'a self, label: &'a Label) -> Subject<'a> {
+        Subject::own(label, |caf| self.facts.get(&caf))
     }
 
-    /// Whether a bureau asked for this part of the CAF.
+    /// Whether a bureau asked for this part of each CAF.
     pub(super) fn wants(&self, peer: BureauId, label: &Label, owner: BureauId) -> bool {
-        let caf = label.caf.and_then(|caf| self.cafs.get(&caf));
-        caf.is_none_or(|caf| caf.wants(peer, label, owner))
+        let mut cafs = label.cafs.iter().filter_map(|caf| self.cafs.get(caf));
+        cafs.all(|caf| caf.wants(peer, label, owner))
     }
 }
 

@@ -46,7 +46,7 @@ fn doc(record: &Record) -> Doc {
         id: header.id,
         owner: header.owner,
         kind: header.label.kind,
-        caf: header.label.caf,
+        cafs: header.label.cafs.clone(),
         modified: header.modified,
         date,
         names: tokens,

@@ -103,7 +103,7 @@ impl Office {
         let label = row.record()?.header().label.clone();
         let scene = self.scene(None);
         let known = scene.peers.iter().find(|known| known.id == peer).ok_or(Error::UnknownPeer(peer))?;
-        let explanation = self.policy().explain(&label, scene.facts_of(&label), known, self.now().day());
+        let explanation = self.policy().explain(&scene.subject(&label), known, self.now().day());
         Ok((label, explanation))
     }
 }

@@ -19,7 +19,7 @@ use igain_protocol::vocabulary::Tlp;
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
-use super::{Actor, Deed, Error, Office};
+use super::{Actor, Caf, Deed, Error, Office};
 use crate::ledger::{
     Aside, Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, RevokedFor, Stood, TombstoneRow,
 };
@@ -382,7 +382,7 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// Why a record is not for this bureau, or not for the file that its label names, whoever may join that still.
+    /// Why a record is not for this bureau, or not for a file that its label names, whoever may join that still.
     fn outside(&self, header: &Header) -> Option<&'static str> {
         let (label, me) = (&header.label, self.office().me());
         if !label.audience.admits(me) {
@@ -391,19 +391,21 @@ impl<'a> Intake<'a> {
         if label.tlp == Tlp::Red && !label.audience.names(me) {
             return Some("label.red");
         }
-        let caf = self.turn.caf(label.caf?).ok()?;
-        let charter = caf.charter();
-        let before = header.modified.plus_ms(CLOCK_SKEW_MS) < charter.opened;
         let late = |closed: Timestamp| closed.plus_ms(CLOCK_SKEW_MS) < header.modified;
-        let over = charter.closed.is_some_and(late) || late(charter.closes.plus_days(1).start());
-        (before || over).then_some("caf.over")
+        let over = |caf: &Caf| {
+            let charter = caf.charter();
+            let before = header.modified.plus_ms(CLOCK_SKEW_MS) < charter.opened;
+            before || charter.closed.is_some_and(late) || late(charter.closes.plus_days(1).start())
+        };
+        let mut known = label.cafs.iter().filter_map(|caf| self.turn.caf(*caf).ok());
+        known.any(|caf| over(&caf)).then_some("caf.over")
     }
 
-    /// Whether the provider may not contribute a record to the file that its label names, as far as is known here. It may
+    /// Whether the provider may not contribute a record to each file that its label names, as far as is known here. It may
     /// be that a newer charter, or an answer to it, is still on its way.
     fn aside(&self, header: &Header) -> Option<Aside> {
-        let caf = self.turn.caf(header.label.caf?);
-        let invited = caf.is_ok_and(|caf| caf.takes_from(self.provider, &header.label));
+        let takes = |caf: Caf| caf.takes_from(self.provider, &header.label);
+        let invited = header.label.cafs.iter().all(|caf| self.turn.caf(*caf).is_ok_and(takes));
         (!invited).then_some(Aside::Uninvited)
     }
 

@@ -1,11 +1,11 @@
-//! One label and one bureau before Cedar.
+//! One label, through one CAF, and one bureau before Cedar.
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Response};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Group, GroupSet};
 
 use super::Inner;
-use super::facts::{self, Bureau, Subject, Unrepresentable};
+use super::facts::{self, Bureau, Subject, Through, Unrepresentable};
 use super::rule::{Link, Rule};
 use super::vocabulary::one;
 
@@ -46,6 +46,7 @@ impl<'a> Scene<'a> {
     pub(super) fn new(
         policy: &'a Inner,
         subject: &Subject<'_>,
+        through: Through<'_>,
         peer: &Bureau,
         now: Day,
     ) -> Result<Self, Unrepresentable> {
@@ -53,7 +54,7 @@ impl<'a> Scene<'a> {
         let label = facts::uid("Label", "")?;
         let entities = [
             facts::entity(bureau.clone(), &facts::of_bureau(peer))?,
-            facts::entity(label.clone(), &facts::of_subject(subject, now))?,
+            facts::entity(label.clone(), &facts::of_subject(subject, through, now))?,
         ];
         let entities = policy.base.clone().add_entities(entities, None).map_err(|_| Unrepresentable)?;
         Ok(Self { policy, entities, bureau, label })

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Group, GroupSet};
 
@@ -31,6 +32,8 @@ pub struct Explanation {
 pub struct Decision {
     /// The group.
     pub group: Group,
+    /// For records of several CAFs: those through which it is withheld.
+    pub cafs: Vec<CafId>,
     /// Whether it is given.
     pub allowed: bool,
     /// The rules that decided: where it is given all permits that apply; where it is withheld all rules that forbid
@@ -66,8 +69,25 @@ struct Verdict<'a> {
 }
 
 pub(super) fn explain(policy: &Inner, subject: &Subject<'_>, peer: &Bureau, now: Day) -> Explanation {
-    let scene = Scene::new(policy, subject, peer, now).ok();
-    let verdicts: Vec<Verdict<'_>> = policy.rules.iter().map(|rule| verdict(scene.as_ref(), rule)).collect();
+    let ways = subject.ways();
+    let several = ways.len() > 1;
+    let mut decisions: Vec<Decision> = Vec::new();
+    for through in ways {
+        let scene = Scene::new(policy, subject, through, peer, now).ok();
+        let caf = through.filter(|_| several).map(|(caf, _)| caf);
+        let these = on_one_way(policy, scene.as_ref()).into_iter().map(|decision| decision.through(caf));
+        decisions = match decisions.is_empty() {
+            true => these.collect(),
+            false => decisions.into_iter().zip(these).map(|(one, other)| one.and(other)).collect(),
+        };
+    }
+    let granted = decisions.iter().filter(|decision| decision.allowed).map(|decision| decision.group).collect();
+    Explanation { bureau: peer.id, granted, decisions }
+}
+
+/// What is given on one way, and why.
+fn on_one_way(policy: &Inner, scene: Option<&Scene<'_>>) -> Vec<Decision> {
+    let verdicts: Vec<Verdict<'_>> = policy.rules.iter().map(|rule| verdict(scene, rule)).collect();
     let mut decisions: Vec<Decision> = Group::ALL.iter().map(|group| decide(*group, &verdicts)).collect();
     let core = decisions.iter().any(|decision| decision.group == Group::Core && decision.allowed);
     for decision in decisions.iter_mut().filter(|decision| decision.allowed && !core) {
@@ -75,8 +95,47 @@ pub(super) fn explain(policy: &Inner, subject: &Subject<'_>, peer: &Bureau, now:
         decision.needs_core = true;
         decision.overruled = std::mem::take(&mut decision.rules);
     }
-    let granted = decisions.iter().filter(|decision| decision.allowed).map(|decision| decision.group).collect();
-    Explanation { bureau: peer.id, granted, decisions }
+    decisions
+}
+
+impl Decision {
+    /// Where it is withheld, it is so through this CAF.
+    fn through(self, caf: Option<CafId>) -> Self {
+        let cafs = caf.filter(|_| !self.allowed).into_iter().collect();
+        Self { cafs, ..self }
+    }
+
+    /// Both: only what is given on each way is given, and the ways that withhold say why.
+    fn and(self, other: Self) -> Self {
+        let (mut first, mut second) = match other.allowed {
+            true => (self, other),
+            false if self.allowed => (other, self),
+            false => return self.neither(other),
+        };
+        let permits = if first.allowed { &mut first.rules } else { &mut first.overruled };
+        join(permits, &mut second.rules);
+        first
+    }
+
+    /// As [`Decision::and`], where both withhold it.
+    fn neither(mut self, mut other: Self) -> Self {
+        join(&mut self.rules, &mut other.rules);
+        join(&mut self.overruled, &mut other.overruled);
+        join(&mut self.failed, &mut other.failed);
+        self.near.extend(other.near.into_iter().take(NEAR_LIMIT.saturating_sub(self.near.len())));
+        self.cafs.extend(other.cafs);
+        Self {
+            needs_core: self.needs_core && other.needs_core,
+            default_deny: self.default_deny && other.default_deny,
+            ..self
+        }
+    }
+}
+
+fn join(rules: &mut Vec<Arc<RuleRef>>, more: &mut Vec<Arc<RuleRef>>) {
+    rules.append(more);
+    rules.sort();
+    rules.dedup();
 }
 
 fn verdict<'a>(scene: Option<&Scene<'_>>, rule: &'a Rule) -> Verdict<'a> {
@@ -100,7 +159,8 @@ fn decide(group: Group, verdicts: &[Verdict<'_>]) -> Decision {
     let default_deny = permits.is_empty() && forbids.is_empty() && failed.is_empty();
     let near = if permits.is_empty() { near(group, verdicts) } else { Vec::new() };
     let (rules, overruled) = if allowed { (permits, Vec::new()) } else { (forbids, permits) };
-    Decision { group, allowed, rules, overruled, failed, needs_core: false, default_deny, near }
+    let cafs = Vec::new();
+    Decision { group, cafs, allowed, rules, overruled, failed, needs_core: false, default_deny, near }
 }
 
 /// The permits for the group that hold furthest.
@@ -142,6 +202,9 @@ impl fmt::Display for Decision {
             f.write_str(", because no group is given without core")?;
         } else if self.default_deny {
             f.write_str(", because no rule permits it")?;
+        }
+        for caf in &self.cafs {
+            write!(f, "\n    withheld through the file {caf}")?;
         }
         for rule in &self.rules {
             let verb = if self.allowed { "permitted" } else { "forbidden" };

@@ -67,20 +67,31 @@ impl CafFacts {
 }
 
 /// What is decided about: all records of one class.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Subject<'a> {
     /// The label that they share.
     pub label: &'a Label,
-    /// The CAF that the label names; `None` with a label that names one means that this node has no charter of it.
-    pub caf: Option<&'a CafFacts>,
+    /// The CAFs that the label names, in its order; `None` where this node has no charter of one.
+    pub cafs: Vec<Option<&'a CafFacts>>,
     /// Whether another bureau owns them, so that giving them would be passing them on.
     pub onward: bool,
 }
 
+/// A CAF through which records would be given, and what is known of it.
+pub(super) type Through<'a> = Option<(CafId, Option<&'a CafFacts>)>;
+
 impl<'a> Subject<'a> {
-    /// Records that this node owns.
-    pub fn own(label: &'a Label, caf: Option<&'a CafFacts>) -> Self {
-        Self { label, caf, onward: false }
+    /// Records that this node owns. `known` is what it knows of a CAF.
+    pub fn own(label: &'a Label, known: impl Fn(CafId) -> Option<&'a CafFacts>) -> Self {
+        Self { label, cafs: label.cafs.iter().map(|caf| known(*caf)).collect(), onward: false }
+    }
+
+    /// The ways on which they would be given, at least one: through each of their CAFs. Only what is given on all of them is
+    /// given, so a rule sees one CAF at a time.
+    pub(super) fn ways(&self) -> Vec<Through<'a>> {
+        let ways = self.label.cafs.iter().enumerate();
+        let ways: Vec<_> = ways.map(|(at, caf)| Some((*caf, self.cafs.get(at).copied().flatten()))).collect();
+        if ways.is_empty() { vec![None] } else { ways }
     }
 }
 
@@ -113,8 +124,8 @@ pub(super) fn of_bureau(peer: &Bureau) -> Facts {
     ]
 }
 
-/// The attributes of `subject` on the day `now`, as the schema names them.
-pub(super) fn of_subject(subject: &Subject<'_>, now: Day) -> Facts {
+/// The attributes of `subject` on the day `now`, as the schema names them, where it would be given through one of its CAFs.
+pub(super) fn of_subject(subject: &Subject<'_>, through: Through<'_>, now: Day) -> Facts {
     let label = subject.label;
     let audience: BTreeSet<String> = label.audience.named().iter().map(ToString::to_string).collect();
     let mut facts = vec![
@@ -133,7 +144,7 @@ pub(super) fn of_subject(subject: &Subject<'_>, now: Day) -> Facts {
         facts.push(("accuracy", Fact::Entity("Accuracy", grading.accuracy.code().to_owned())));
     }
     facts.extend(label.crime_area.map(|area| ("crime_area", Fact::Entity("CrimeArea", area.code().to_owned()))));
-    facts.extend(label.caf.map(|caf| ("caf", of_caf(caf, subject.caf, now))));
+    facts.extend(through.map(|(caf, known)| ("caf", of_caf(caf, known, now))));
     facts
 }
 

@@ -2,6 +2,7 @@
 //! changes of them is sorted anew, and nothing else.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use igain_protocol::time::Day;
 
@@ -9,9 +10,11 @@ use super::Inner;
 use super::facts::{self, Fact, Facts, Subject};
 use super::rule::{Attributes, Link, Parts};
 
-/// Labels in rows, under one policy.
+/// Labels in rows, under one policy: one of several CAFs has a row for each of them.
 #[derive(Debug, Default)]
 pub struct Labels {
+    /// The rows of each label.
+    rows: Vec<Range<usize>>,
     /// Rows that get nothing: their entity could not be made.
     dead: Vec<bool>,
     /// For the attributes that each link reads.
@@ -53,30 +56,44 @@ impl Labels {
         }
     }
 
-    /// How many rows there are.
+    /// How many labels there are.
     pub fn len(&self) -> usize {
-        self.dead.len()
+        self.rows.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.dead.is_empty()
+        self.rows.is_empty()
     }
 
-    /// Adds a row.
+    /// Adds a label.
     pub fn push(&mut self, subject: &Subject<'_>, now: Day) {
         self.set(self.len(), subject, now);
     }
 
-    /// Puts something else into a row, or adds one behind the last.
-    pub fn set(&mut self, row: usize, subject: &Subject<'_>, now: Day) {
-        let facts = facts::of_subject(subject, now);
-        let dead = facts::uid("Label", "").and_then(|uid| facts::entity(uid, &facts)).is_err();
+    /// Puts something else in the place of a label, or adds one behind the last.
+    pub fn set(&mut self, label: usize, subject: &Subject<'_>, now: Day) {
+        let (ways, end) = (subject.ways(), self.dead.len());
+        let known = self.rows.get(label).filter(|rows| rows.len() == ways.len()).cloned();
+        let rows = known.unwrap_or(end..end.saturating_add(ways.len()));
+        for (row, through) in rows.clone().zip(ways) {
+            self.set_row(row, &facts::of_subject(subject, through, now));
+        }
+        put(&mut self.rows, label, rows);
+    }
+
+    fn set_row(&mut self, row: usize, facts: &Facts) {
+        let dead = facts::uid("Label", "").and_then(|uid| facts::entity(uid, facts)).is_err();
         put(&mut self.dead, row, dead);
         for sorted in self.sorted.values_mut() {
-            let class = sorted.class(row, &facts);
+            let class = sorted.class(row, facts);
             put(&mut sorted.of, row, class);
         }
+    }
+
+    /// The rows of each label.
+    pub(super) fn rows(&self) -> &[Range<usize>] {
+        &self.rows
     }
 
     pub(super) fn dead(&self) -> &[bool] {

@@ -3,9 +3,10 @@
 //! Asking Cedar for each class, bureau and group costs minutes where a federation is large. Instead each link of each
 //! rule (see [`super::rule`]) is asked once for all labels and bureaus that agree in the attributes it reads, and
 //! remembered. What remains for a pair is to look a few outcomes up. The answers equal those of
-//! [`entitle_subject`](super::Policy::entitle_subject): a property test compares them.
+//! [`entitle`](super::Policy::entitle): a property test compares them.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::{Entities, EntityUid};
@@ -58,11 +59,7 @@ impl Matrix {
 
     /// The rules that applied to the pair, or failed there, for one of `groups`.
     pub(super) fn rules(&self, class: usize, peer: usize, groups: GroupSet) -> impl Iterator<Item = &Arc<RuleRef>> {
-        let words = self.at(class, peer).and_then(|at| {
-            let start = at.checked_mul(self.words)?;
-            self.applied.get(start..start.checked_add(self.words)?)
-        });
-        let words = words.unwrap_or_default();
+        let words = self.words_of(class, peer);
         let applied = move |lane: usize| {
             words.get(lane / WORD_BITS).is_some_and(|word| word.rotate_right(rotation(lane)) & 1 == 1)
         };
@@ -70,6 +67,36 @@ impl Matrix {
         lanes
             .filter(move |(lane, (_, covers))| applied(*lane) && !covers.intersection(groups).is_empty())
             .map(|(_, (rule, _))| rule)
+    }
+
+    /// The rows of each class as one: what all of them give, and the rules that applied to any.
+    fn joined(self, rows: &[Range<usize>]) -> Self {
+        if rows.iter().enumerate().all(|(class, rows)| *rows == (class..class.saturating_add(1))) {
+            return self;
+        }
+        let pairs = rows.len().saturating_mul(self.peers);
+        let (mut given, mut applied) =
+            (Vec::with_capacity(pairs), Vec::with_capacity(pairs.saturating_mul(self.words)));
+        for rows in rows {
+            for peer in 0..self.peers {
+                given.push(rows.clone().map(|row| self.groups(row, peer)).fold(GroupSet::ALL, GroupSet::intersection));
+                let mut words = vec![0; self.words];
+                for row in rows.clone() {
+                    words.iter_mut().zip(self.words_of(row, peer)).for_each(|(all, one)| *all |= one);
+                }
+                applied.append(&mut words);
+            }
+        }
+        Self { classes: rows.len(), given, applied, ..self }
+    }
+
+    /// Which rules applied to a pair.
+    fn words_of(&self, class: usize, peer: usize) -> &[u64] {
+        let words = self.at(class, peer).and_then(|at| {
+            let start = at.checked_mul(self.words)?;
+            self.applied.get(start..start.checked_add(self.words)?)
+        });
+        words.unwrap_or_default()
     }
 
     fn at(&self, class: usize, peer: usize) -> Option<usize> {
@@ -139,9 +166,10 @@ struct Task<'a> {
 pub(super) fn compute(policy: &Inner, labels: &Labels, peers: &[Bureau], noted: bool) -> Matrix {
     let mut task = Task::new(policy, labels, peers);
     task.words = if noted { task.words } else { 0 };
-    let pairs = labels.len().saturating_mul(peers.len());
+    let classes = labels.dead().len();
+    let pairs = classes.saturating_mul(peers.len());
     let mut matrix = Matrix {
-        classes: labels.len(),
+        classes,
         peers: peers.len(),
         given: vec![GroupSet::EMPTY; pairs],
         applied: vec![0; pairs.saturating_mul(task.words)],
@@ -149,11 +177,11 @@ pub(super) fn compute(policy: &Inner, labels: &Labels, peers: &[Bureau], noted: 
         lanes: task.lanes.iter().map(|lane| (Arc::clone(&lane.rule.about), lane.groups)).collect(),
     };
     if pairs == 0 {
-        return matrix;
+        return matrix.joined(labels.rows());
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_LIMIT);
     let threads = cores.min(pairs.div_ceil(PAIRS_PER_THREAD)).max(1);
-    let rows = labels.len().div_ceil(threads).max(1);
+    let rows = classes.div_ceil(threads).max(1);
     let given = matrix.given.chunks_mut(rows.saturating_mul(peers.len()));
     let applied = matrix.applied.chunks_mut(rows.saturating_mul(peers.len()).saturating_mul(task.words).max(1));
     // Where nothing is noted, there is nothing to note it in.
@@ -170,7 +198,7 @@ pub(super) fn compute(policy: &Inner, labels: &Labels, peers: &[Bureau], noted: 
             }
         });
     }
-    matrix
+    matrix.joined(labels.rows())
 }
 
 impl<'a> Task<'a> {

@@ -6,7 +6,7 @@ mod parsing;
 mod speed;
 
 use igain_protocol::caf::CafId;
-use igain_protocol::label::Audience;
+use igain_protocol::label::{Audience, Label};
 use igain_protocol::vocabulary::{CrimeArea, HandlingCode, Kind, Purpose, Tlp};
 
 use super::*;
@@ -36,6 +36,11 @@ fn caf() -> CafFacts {
     }
 }
 
+/// Records of this node's own, whose label names no CAF but one of which it knows this.
+fn own<'a>(label: &'a Label, caf: Option<&'a CafFacts>) -> Subject<'a> {
+    Subject::own(label, move |_| caf)
+}
+
 fn bureau(id: &str) -> Bureau {
     Bureau::new(id.parse().unwrap())
 }
@@ -62,15 +67,15 @@ fn label() -> Label {
 
 #[test]
 fn nothing_is_given_without_a_permit() {
-    assert_eq!(policy("").entitle(&label(), None, &bureau("FR"), today()), none());
-    assert_eq!(policy(OPEN).entitle(&label(), None, &bureau("FR"), today()), all());
+    assert_eq!(policy("").entitle(&own(&label(), None), &bureau("FR"), today()), none());
+    assert_eq!(policy(OPEN).entitle(&own(&label(), None), &bureau("FR"), today()), all());
 }
 
 #[test]
 fn no_group_is_given_without_core() {
     let policy = policy(r#"permit (principal, action == Action::"identity", resource);"#);
-    assert_eq!(policy.entitle(&label(), None, &bureau("FR"), today()), none());
-    let explanation = policy.explain(&label(), None, &bureau("FR"), today());
+    assert_eq!(policy.entitle(&own(&label(), None), &bureau("FR"), today()), none());
+    let explanation = policy.explain(&own(&label(), None), &bureau("FR"), today());
     let identity = explanation.decisions.iter().find(|decision| decision.group == Group::Identity).unwrap();
     assert!(identity.needs_core && !identity.allowed && !identity.default_deny);
     assert_eq!(identity.overruled[0].id, "rule-1");
@@ -79,41 +84,41 @@ fn no_group_is_given_without_core() {
 #[test]
 fn a_revoked_bureau_gets_nothing() {
     let revoked = Bureau { revoked: true, ..bureau("FR") };
-    assert_eq!(policy(OPEN).entitle(&label(), None, &revoked, today()), none());
+    assert_eq!(policy(OPEN).entitle(&own(&label(), None), &revoked, today()), none());
 }
 
 #[test]
 fn red_and_named_audiences_go_only_to_those_named() {
     let (open, now) = (policy(OPEN), today());
     let mut red = examples::label(Kind::Person, Tlp::Red);
-    assert_eq!(open.entitle(&red, None, &bureau("FR"), now), none());
+    assert_eq!(open.entitle(&own(&red, None), &bureau("FR"), now), none());
     red.audience = "FR".parse().unwrap();
-    assert_eq!(open.entitle(&red, None, &bureau("FR"), now), all());
+    assert_eq!(open.entitle(&own(&red, None), &bureau("FR"), now), all());
     let named = Label { audience: "FR".parse().unwrap(), ..label() };
-    assert_eq!(open.entitle(&named, None, &bureau("FR"), now), all());
-    assert_eq!(open.entitle(&named, None, &bureau("BR"), now), none());
-    assert_eq!(open.entitle(&named, None, &bureau("FR-LYON"), now), none());
+    assert_eq!(open.entitle(&own(&named, None), &bureau("FR"), now), all());
+    assert_eq!(open.entitle(&own(&named, None), &bureau("BR"), now), none());
+    assert_eq!(open.entitle(&own(&named, None), &bureau("FR-LYON"), now), none());
     let nobody = Label { audience: Audience::NOBODY, ..label() };
-    assert_eq!(open.entitle(&nobody, None, &bureau("FR"), now), none());
+    assert_eq!(open.entitle(&own(&nobody, None), &bureau("FR"), now), none());
 }
 
 #[test]
 fn records_of_a_caf_go_only_to_its_members_while_it_is_open() {
     let (open, now) = (policy(OPEN), today());
-    let label = Label { caf: Some(caf_id()), ..label() };
-    assert_eq!(open.entitle(&label, Some(&caf()), &member("FR"), now), all());
-    assert_eq!(open.entitle(&label, Some(&caf()), &bureau("FR"), now), none());
-    assert_eq!(open.entitle(&label, None, &member("FR"), now), none());
+    let label = Label { cafs: vec![caf_id()], ..label() };
+    assert_eq!(open.entitle(&own(&label, Some(&caf())), &member("FR"), now), all());
+    assert_eq!(open.entitle(&own(&label, Some(&caf())), &bureau("FR"), now), none());
+    assert_eq!(open.entitle(&own(&label, None), &member("FR"), now), none());
     let closed = CafFacts { closed: true, ..caf() };
-    assert_eq!(open.entitle(&label, Some(&closed), &member("FR"), now), none());
-    assert_eq!(open.entitle(&label, Some(&caf()), &member("FR"), caf().closes), all());
-    assert_eq!(open.entitle(&label, Some(&caf()), &member("FR"), caf().closes.plus_days(1)), none());
+    assert_eq!(open.entitle(&own(&label, Some(&closed)), &member("FR"), now), none());
+    assert_eq!(open.entitle(&own(&label, Some(&caf())), &member("FR"), caf().closes), all());
+    assert_eq!(open.entitle(&own(&label, Some(&caf())), &member("FR"), caf().closes.plus_days(1)), none());
 }
 
 #[test]
 fn records_of_others_go_on_only_where_tlp_and_handling_let_them() {
     let (open, now, peer) = (policy(OPEN), today(), bureau("FR"));
-    let entitle = |label: &Label, onward| open.entitle_subject(&Subject { label, caf: None, onward }, &peer, now);
+    let entitle = |label: &Label, onward| open.entitle(&Subject { onward, ..own(label, None) }, &peer, now);
     let green = examples::label(Kind::Person, Tlp::Green);
     let h2 = examples::handled(green.clone(), &[HandlingCode::H2]);
     assert_eq!(entitle(&green, true), all());
@@ -134,11 +139,11 @@ fn a_rule_that_fails_withholds_the_groups_it_covers() {
         );
         let policy = policy(&text);
         let expected = set(&[Group::Core, Group::Identity, Group::Identifiers, Group::Contact]);
-        assert_eq!(policy.entitle(&label(), None, &peer, now), expected);
-        assert_eq!(policy.entitle(&label(), None, &bureau("BR"), now), all(), "the failing link is not reached");
-        let matrix = policy.entitle_all(&[Subject::own(&label(), None)], &[peer.clone(), bureau("BR")], now);
+        assert_eq!(policy.entitle(&own(&label(), None), &peer, now), expected);
+        assert_eq!(policy.entitle(&own(&label(), None), &bureau("BR"), now), all(), "the failing link is not reached");
+        let matrix = policy.entitle_all(&[own(&label(), None)], &[peer.clone(), bureau("BR")], now);
         assert_eq!((matrix.groups(0, 0), matrix.groups(0, 1)), (expected, all()));
-        let explanation = policy.explain(&label(), None, &peer, now);
+        let explanation = policy.explain(&own(&label(), None), &peer, now);
         assert_eq!(explanation.granted, expected);
         let source = explanation.decisions.iter().find(|decision| decision.group == Group::Source).unwrap();
         assert_eq!(source.failed[0].id, "fails");
@@ -152,10 +157,10 @@ fn an_explanation_names_the_rules_with_file_and_line() {
         "\n@id(\"fr\")\n@reason(\"FR gets everything\")\npermit (principal == Bureau::\"FR\", action in Action::\"disclose\", resource)\n\
          when { resource.tlp == Tlp::\"amber\" && resource.kind == Kind::\"person\" };",
     );
-    let fr = policy.explain(&label(), None, &bureau("FR"), today());
+    let fr = policy.explain(&own(&label(), None), &bureau("FR"), today());
     assert_eq!(fr.granted, all());
     assert!(fr.to_string().contains("permitted by `fr` (ke.cedar:2): FR gets everything"), "{fr}");
-    let br = policy.explain(&label(), None, &bureau("BR"), today()).to_string();
+    let br = policy.explain(&own(&label(), None), &bureau("BR"), today()).to_string();
     assert!(br.starts_with("BR may have nothing"), "{br}");
     assert!(br.contains("withheld, because no rule permits it"), "{br}");
     assert!(
@@ -164,10 +169,10 @@ fn an_explanation_names_the_rules_with_file_and_line() {
         "{br}"
     );
     let vehicle = examples::label(Kind::Vehicle, Tlp::Amber);
-    let near = policy.explain(&vehicle, None, &bureau("FR"), today()).to_string();
+    let near = policy.explain(&own(&vehicle, None), &bureau("FR"), today()).to_string();
     assert!(near.contains("this does not hold: resource.kind == Kind::\"person\""), "{near}");
     let revoked = Bureau { revoked: true, ..bureau("FR") };
-    let revoked = policy.explain(&label(), None, &revoked, today()).to_string();
+    let revoked = policy.explain(&own(&label(), None), &revoked, today()).to_string();
     assert!(revoked.contains("forbidden by the node's own rule `baseline.revoked` (baseline.cedar:"), "{revoked}");
     assert!(revoked.contains("a revoked bureau gets nothing"), "{revoked}");
     assert!(revoked.contains("permitted in vain by `fr` (ke.cedar:2)"), "{revoked}");
@@ -182,7 +187,7 @@ fn a_plan_says_who_gains_and_loses_what_and_why() {
          @id(\"no-br\") forbid (principal == Bureau::\"BR\", action, resource) when { resource.kind == Kind::\"person\" };",
     );
     let (person, vehicle) = (label(), examples::label(Kind::Vehicle, Tlp::Amber));
-    let subjects = [Subject::own(&person, None), Subject::own(&vehicle, None)];
+    let subjects = [own(&person, None), own(&vehicle, None)];
     let peers = [bureau("FR"), bureau("BR")];
     let (before, after) = (old.entitle_all(&subjects, &peers, today()), new.entitle_all(&subjects, &peers, today()));
     assert!(Plan::diff(&before, &before, &[7, 3]).is_empty());
@@ -204,7 +209,7 @@ fn a_plan_says_who_gains_and_loses_what_and_why() {
 fn a_bureau_named_twice_gets_nothing_the_second_time_and_stands_for_no_other() {
     let revoked = |id: &str| Bureau { revoked: true, ..bureau(id) };
     let peers = [member("FR"), revoked("FR"), revoked("DE"), bureau("BR")];
-    let matrix = policy(OPEN).entitle_all(&[Subject::own(&label(), None)], &peers, today());
+    let matrix = policy(OPEN).entitle_all(&[own(&label(), None)], &peers, today());
     let row: Vec<GroupSet> = (0..4).map(|peer| matrix.groups(0, peer)).collect();
     assert_eq!(row, [all(), none(), none(), all()]);
     assert_eq!((matrix.groups(0, 4), matrix.groups(1, 0)), (none(), none()));

@@ -94,8 +94,8 @@ impl Fields {
         document.add_text(self.skeletons, joined(&doc.skeletons));
         document.add_text(self.tags, kind_tag(doc.kind));
         document.add_text(self.tags, owner_tag(doc.owner));
-        if let Some(caf) = doc.caf {
-            document.add_text(self.tags, caf_tag(caf));
+        for caf in &doc.cafs {
+            document.add_text(self.tags, caf_tag(*caf));
         }
         document.add_u64(self.id_high, high);
         document.add_u64(self.id_low, low);

@@ -33,7 +33,7 @@ fn doc(number: u64, names: &str) -> Doc {
         id: id(number),
         owner: bureau("KE"),
         kind: Kind::Person,
-        caf: None,
+        cafs: Vec::new(),
         modified: Timestamp::from_ms(1_700_000_000_000 + number),
         date: None,
         skeletons: names.iter().map(|name| name.replace(['a', 'e', 'i', 'o', 'u'], "")).collect(),
@@ -123,20 +123,22 @@ fn filters_restrict_and_combine() {
         let mut doc = doc(number, "amina");
         doc.kind = kinds[number as usize % 3];
         doc.owner = bureau(["KE", "FR-LYON"][number as usize % 2]);
-        doc.caf = [None, Some(caf(1)), Some(caf(2)), None][number as usize % 4];
+        doc.cafs = [vec![], vec![caf(1)], vec![caf(2)], vec![caf(2), caf(3)]][number as usize % 4].clone();
         doc.date = (number < 6).then(|| day(10 + number as u32));
         index.search.put(&doc).unwrap();
     }
     index.search.commit([1; 16]).unwrap();
     let modified = Timestamp::from_ms(1_700_000_000_000).day();
     type Change = fn(&mut Query);
-    let cases: [(Change, Vec<u64>); 8] = [
+    let cases: [(Change, Vec<u64>); 10] = [
         (|query| query.kinds = vec![Kind::Vessel], vec![10, 7, 4, 1]),
         (|query| query.kinds = vec![Kind::Vessel, Kind::Event], vec![11, 10, 8, 7, 5, 4, 2, 1]),
         (|query| query.kinds = vec![Kind::Phone], vec![]),
         (|query| query.owners = vec!["FR-LYON".parse().unwrap()], vec![11, 9, 7, 5, 3, 1]),
         (|query| query.owners = vec!["FR".parse().unwrap()], vec![]),
         (|query| query.cafs = vec![CafId::from_bytes([1; 16])], vec![9, 5, 1]),
+        (|query| query.cafs = vec![CafId::from_bytes([2; 16])], vec![11, 10, 7, 6, 3, 2]),
+        (|query| query.cafs = vec![CafId::from_bytes([3; 16])], vec![11, 7, 3]),
         (|query| query.from = Some(Day::from_days(12)), vec![11, 10, 9, 8, 7, 6, 5, 4, 3, 2]),
         (|query| (query.from, query.to) = (Some(Day::from_days(12)), Some(Day::from_days(13))), vec![3, 2]),
     ];
@@ -154,7 +156,7 @@ fn filters_restrict_and_combine() {
         to: Some(modified),
         ..words("am*")
     };
-    assert_eq!(found(&index.search, &all), [1]);
+    assert_eq!(found(&index.search, &all), [7, 1]);
 }
 
 #[test]

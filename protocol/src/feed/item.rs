@@ -220,7 +220,7 @@ mod tests {
         ];
         let said: usize = fields.iter().map(|(_, value)| value.to_string().len()).sum();
         fields.push(text("remarks", &"x".repeat(866 - said)));
-        let label = Label { caf: Some(CafId::from_bytes([9; 16])), ..Label::new(Kind::Person, Tlp::Amber) };
+        let label = Label { cafs: vec![CafId::from_bytes([9; 16])], ..Label::new(Kind::Person, Tlp::Amber) };
         let label = Label { category: Some(SubjectCategory::Suspect), ..label }.graded("B2".parse().unwrap());
         let record = |nth: u8| {
             let content = Content {

@@ -1,34 +1,30 @@
-//! The files of a label on the wire: a list, of which all must let a bureau have the record.
+//! The files of a label on the wire: a list, left out where there is none.
 
 use minicbor::decode::Error;
 use minicbor::encode::{self, Write};
-use minicbor::{Decoder, Encoder};
+use minicbor::{Decode as _, Decoder, Encode as _, Encoder};
 
 use crate::caf::CafId;
 
 pub(super) fn encode<C, W: Write>(
-    caf: &Option<CafId>,
+    cafs: &Vec<CafId>,
     e: &mut Encoder<W>,
     ctx: &mut C,
 ) -> Result<(), encode::Error<W::Error>> {
-    match caf {
-        Some(caf) => e.array(1)?.encode_with(caf, ctx)?.ok(),
-        None => e.null()?.ok(),
-    }
+    if cafs.is_empty() { e.null()?.ok() } else { cafs.encode(e, ctx) }
 }
 
-pub(super) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Option<CafId>, Error> {
-    match d.array()? {
-        Some(1) => d.decode_with(ctx).map(Some),
-        _ => Err(Error::message("a record of several files").at(d.position())),
-    }
+pub(super) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<CafId>, Error> {
+    let at = d.position();
+    let cafs = Vec::decode(d, ctx)?;
+    if cafs.is_empty() { Err(Error::message("a list of no file").at(at)) } else { Ok(cafs) }
 }
 
-pub(super) const fn is_nil(caf: &Option<CafId>) -> bool {
-    caf.is_none()
+pub(super) const fn is_nil(cafs: &Vec<CafId>) -> bool {
+    cafs.is_empty()
 }
 
-#[expect(clippy::option_option, reason = "what an absent entry is: no file")]
-pub(super) const fn nil() -> Option<Option<CafId>> {
-    Some(None)
+#[expect(clippy::unnecessary_wraps, reason = "what an absent entry is: no file")]
+pub(super) const fn nil() -> Option<Vec<CafId>> {
+    Some(Vec::new())
 }

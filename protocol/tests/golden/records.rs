@@ -3,6 +3,7 @@
 use coset::cbor::Value as Cbor;
 use hmac::{Hmac, KeyInit, Mac};
 use igain_protocol::bureau::SigningKey;
+use igain_protocol::caf::CafId;
 use igain_protocol::label::{Audience, Label};
 use igain_protocol::record::{
     Attachment, Content, Digest, Error, FieldDef, FieldType, Original, Record, RecordId, SaltKey, Structure, Tombstone,
@@ -46,7 +47,7 @@ fn content(label: Label, fields: Vec<(&str, Value)>) -> Content {
 
 fn person() -> Content {
     let label = Label {
-        caf: Some(super::caf()),
+        cafs: vec![super::caf()],
         pap: Some(Pap::Green),
         handling: vec![HandlingCode::H1, HandlingCode::H3],
         note: Some("Call before any action".into()),
@@ -95,7 +96,8 @@ fn link() -> Content {
     Content { id: record_id(3), ..content(Label::new(Kind::Link, Tlp::Green), fields) }
 }
 
-/// What rests on other things: a version of a record, a file, a consent; and a source's own words.
+/// What is of two crime analysis files and rests on other things: a version of a record, an attachment, a consent; and a
+/// source's own words.
 fn evidence() -> Content {
     let digest = Digest::from_bytes([0x5e; 32]);
     let name = Some("interview.pdf".to_owned());
@@ -109,7 +111,9 @@ fn evidence() -> Content {
         ("consent", Value::Document(digest)),
         ("details", Value::Structure(Structure::new(details))),
     ];
-    Content { id: record_id(4), ..content(Label::new(Kind::Phone, Tlp::Green), fields) }
+    let label =
+        Label { cafs: vec![super::caf(), CafId::from_bytes([0xcc; 16])], ..Label::new(Kind::Phone, Tlp::Green) };
+    Content { id: record_id(4), ..content(label.sorted(), fields) }
 }
 
 fn signed(content: &Content) -> Record {
@@ -196,7 +200,7 @@ fn input(record: &Record) -> Json {
         "owner": header.owner.to_string(),
         "label": {
             "kind": label.kind.number(),
-            "cafs": label.caf.map(|caf| [hex(caf.as_bytes())]),
+            "cafs": (!label.cafs.is_empty()).then(|| label.cafs.iter().map(|caf| hex(caf.as_bytes())).collect::<Vec<_>>()),
             "tlp": label.tlp.number(),
             "pap": label.pap.map(Pap::number),
             "handling": label.handling.iter().map(|code| code.number()).collect::<Vec<_>>(),

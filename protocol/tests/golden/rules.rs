@@ -6,8 +6,8 @@ use igain_protocol::caf::{Acceptance, Membership, SignedAcceptance, SignedCharte
 use igain_protocol::codec::{self, Signed, Typ};
 use igain_protocol::parcel::Parcel;
 use igain_protocol::receipt::{Receipt, SignedReceipt};
-use igain_protocol::record::{Newer, Tombstone, Unverified};
-use igain_protocol::vocabulary::Reason;
+use igain_protocol::record::{Error, Newer, Tombstone, Unverified};
+use igain_protocol::vocabulary::{AgeGroup, HandlingCode, Reason};
 use serde_json::{Value as Json, json};
 
 use super::{KE_SIGNING, KE_TRANSPORT, SigningKey, at, card, charter, check, fr, hex, id, ke, keys, records};
@@ -305,41 +305,75 @@ fn what_says_more_than_is_known_passes() {
     check("passed", &with_keys("passed", "Documents that every reader takes", &cases));
 }
 
+/// A record with another label and head, signed by its owner all the same.
+fn record_of(label: &dyn Fn(&mut Entries), head: &dyn Fn(&mut Entries)) -> Vec<u8> {
+    let good = records::whole();
+    let Cbor::Array(mut pieces) = decoded(&good) else { panic!("no record") };
+    let Cbor::Map(mut entries) = pieces[1].clone() else { panic!("no label") };
+    label(&mut entries);
+    pieces[1] = Cbor::Map(entries);
+    let Cbor::Map(mut entries) = decoded(pieces[2].as_bytes().unwrap()) else { panic!("no head") };
+    head(&mut entries);
+    pieces[2] = Cbor::from(encoded(&Cbor::Map(entries.clone())));
+    set(&mut entries, 22, pieces[1].clone());
+    set(&mut entries, 23, records::root(&good));
+    let payload = encoded(&Cbor::Map(entries));
+    pieces[3] = Cbor::from(codec::sign_apart(Typ::Record, &payload, &ke()).to_vec());
+    encoded(&Cbor::Array(pieces))
+}
+
+/// Every rule of labels, broken by a record that its owner has signed.
+#[test]
+fn what_breaks_a_rule_of_labels_is_refused() {
+    let bureaus = |count: u16| list((0..count).map(|n| Cbor::from(format!("KE-{n:03}"))));
+    let files = |numbers: &[u8]| list(numbers.iter().map(|n| Cbor::from(vec![*n; 16])));
+    let codes = |numbers: &[u8]| list(numbers.iter().map(|n| Cbor::from(*n)));
+    let (h1, h2, h3) = (HandlingCode::H1.number(), HandlingCode::H2.number(), HandlingCode::H3.number());
+    let adult = u64::from(AgeGroup::Adult.number());
+    let noted = |label: &mut Entries, note: String| {
+        set(label, 4, codes(&[h3]));
+        set(label, 5, note);
+    };
+    let broken: [(&str, &str, &dyn Fn(&mut Entries)); 12] = [
+        ("files-order", "files out of order", &|label| set(label, 1, files(&[2, 1]))),
+        ("files-twice", "a file twice", &|label| set(label, 1, files(&[1, 1]))),
+        ("files-many", "nine files", &|label| set(label, 1, files(&[1, 2, 3, 4, 5, 6, 7, 8, 9]))),
+        ("codes-order", "handling codes out of order", &|label| set(label, 4, codes(&[h2, h1]))),
+        ("codes-twice", "a handling code twice", &|label| set(label, 4, codes(&[h1, h1]))),
+        ("note-missing", "H3 without its words", &|label| set(label, 4, codes(&[h3]))),
+        ("note-more", "words without H3", &|label| set(label, 5, "Call before")),
+        ("note-lines", "a note of two lines", &|label| noted(label, "a\nb".into())),
+        ("note-long", "a note that is too long", &|label| noted(label, "a".repeat(2_049))),
+        ("audience-order", "an audience out of order", &|label| set(label, 8, list(["FR", "BR"].map(Cbor::from)))),
+        ("audience-many", "an audience of 257 bureaus", &|label| set(label, 8, bureaus(257))),
+        ("age-group", "the age group of what is no person", &|label| set(label, 10, adult)),
+    ];
+    let cases = broken.map(|(name, description, change)| {
+        let bytes = record_of(change, &|_| {});
+        let refused = Unverified::decode(&bytes).unwrap_err();
+        assert!(matches!(refused, Error::Label(_)), "{name}: {refused}");
+        json!({ "name": name, "description": description, "bytes": hex(&bytes) })
+    });
+    let description = "Records whose label breaks one rule each, and that their owner has signed";
+    check(
+        "refused-labels",
+        &json!({ "name": "refused-labels", "description": description, "keys": keys(&KE_SIGNING), "cases": cases }),
+    );
+}
+
 /// Records that only a later version can read: their owner's word, kept as it came.
 #[test]
 fn what_is_of_tomorrow_is_kept() {
-    let good = records::whole();
-    // The pieces of a record, its label and head changed, and signed anew.
-    let of = |label: &dyn Fn(&mut Entries), head: &dyn Fn(&mut Entries)| {
-        let Cbor::Array(mut pieces) = decoded(&good) else { panic!("no record") };
-        let Cbor::Map(mut entries) = pieces[1].clone() else { panic!("no label") };
-        label(&mut entries);
-        pieces[1] = Cbor::Map(entries);
-        let Cbor::Map(mut entries) = decoded(pieces[2].as_bytes().unwrap()) else { panic!("no head") };
-        head(&mut entries);
-        pieces[2] = Cbor::from(encoded(&Cbor::Map(entries.clone())));
-        set(&mut entries, 22, pieces[1].clone());
-        set(&mut entries, 23, records::root(&good));
-        let payload = encoded(&Cbor::Map(entries));
-        pieces[3] = Cbor::from(codec::sign_apart(Typ::Record, &payload, &ke()).to_vec());
-        encoded(&Cbor::Array(pieces))
-    };
     let same: &dyn Fn(&mut Entries) = &|_| {};
     let cases = [
-        ("version", "of another version", of(same, &|head| set(head, 0, 3))),
-        ("kind", "of a kind that is not known", of(&|label| set(label, 0, 99), same)),
-        ("label", "with an entry of its label that is not known", of(&|label| set(label, 40, 1), same)),
+        ("version", "of another version", record_of(same, &|head| set(head, 0, 3))),
+        ("kind", "of a kind that is not known", record_of(&|label| set(label, 0, 99), same)),
+        ("label", "with an entry of its label that is not known", record_of(&|label| set(label, 40, 1), same)),
         (
-            "files",
-            "of two files",
-            of(
-                &|label| {
-                    set(label, 1, list([Cbor::from(vec![1_u8; 16]), Cbor::from(vec![2_u8; 16])]));
-                },
-                same,
-            ),
+            "group",
+            "with a handling code that is not known",
+            record_of(&|label| set(label, 4, list([Cbor::from(200)])), same),
         ),
-        ("group", "with a handling code that is not known", of(&|label| set(label, 4, list([Cbor::from(200)])), same)),
     ];
     let cases = cases.map(|(name, description, bytes)| {
         assert!(Unverified::decode(&bytes).unwrap_err().may_be_newer(), "{name}");

@@ -127,7 +127,7 @@ fn file(ke: &Office, nth: usize, invited: &[(BureauId, Role)]) -> CafId {
 fn label(nth: usize, files: &[CafId]) -> Label {
     let kind = Kind::ALL[nth % Kind::ALL.len()];
     let mut label = Label::new(kind, [Tlp::Green, Tlp::Amber, Tlp::AmberStrict][nth / 14 % 3]);
-    label.caf = (!nth.is_multiple_of(4)).then(|| files[nth / 42 % files.len()]);
+    label.cafs.extend((!nth.is_multiple_of(4)).then(|| files[nth / 42 % files.len()]));
     label.crime_area = Some(CrimeArea::ALL[nth / 7 % CrimeArea::ALL.len()]);
     label.category = (kind == Kind::Person).then(|| SubjectCategory::ALL[nth / 14 % SubjectCategory::ALL.len()]);
     label.handling = vec![HandlingCode::H3];

@@ -177,8 +177,10 @@ impl Federation {
         let tlp = if random.chance(60) { Tlp::Green } else { Tlp::Amber };
         let kind = [Kind::Phone, Kind::Phone, Kind::Person, Kind::Link][random.below(4) as usize];
         let category = (kind == Kind::Person).then_some(SubjectCategory::Suspect);
+        let several = random.chance(20);
         let cafs: Vec<_> = self.cafs.keys().copied().collect();
-        let caf = cafs.get(random.below(2 * cafs.len() as u64 + 1) as usize).copied();
+        let mut some = || cafs.get(random.below(2 * cafs.len() as u64 + 1) as usize).copied();
+        let cafs = some().into_iter().chain(some().filter(|_| several)).collect();
         let days = if id.as_bytes()[0] % 2 == 1 { random.below(6) } else { 5_000 };
         self.texts += 1;
         let mut fields = vec![("remarks".to_owned(), Value::Text(self.texts.to_string()))];
@@ -195,7 +197,7 @@ impl Federation {
         }
         Draft {
             id: Some(id),
-            label: Label { category, caf, ..Label::new(kind, tlp).graded(GRADING) },
+            label: Label { category, cafs, ..Label::new(kind, tlp).graded(GRADING) },
             retain_until: Some(Day::from_days(self.now.day().as_days() + days as u32)),
             fields,
         }

@@ -273,6 +273,76 @@ fn a_record_for_nobody_stays_at_home() {
 
 /// What is doubtful is kept as it was given, is said to be so, and finds nothing that nobody could read. Seen to fail when
 /// what stands as it was given is indexed.
+/// Seen to fail when the label of what a record rests on is not looked at.
+#[test]
+fn what_rests_on_other_records_names_them_and_is_no_less_restricted() {
+    let ke = Bureau::start("KE");
+    let file = text(
+        &ke.json(&[
+            "caf",
+            "create",
+            "One",
+            "--purpose",
+            "crime-analysis",
+            "--area",
+            "other",
+            "--scope",
+            "Tests",
+            "--closes",
+            "2099-12-31",
+        ])["id"],
+    );
+    let added = |what: &[&str]| text(&ke.json(&[&["record", "add"], what].concat())["outcomes"][0]["id"]);
+    let caller = added(&[
+        "phone",
+        "number=+254700000001",
+        "--tlp",
+        "amber",
+        "--audience",
+        "BR,FR",
+        "--handling",
+        "H1",
+        "--grading",
+        "B2",
+    ]);
+    let called = added(&[
+        "phone",
+        "number=+254700000002",
+        "--tlp",
+        "green",
+        "--audience",
+        "FR",
+        "--caf",
+        &file,
+        "--grading",
+        "C3",
+    ]);
+    let rests = ["--based-on", &caller, "--based-on", &called, "--tlp", "clear"];
+    let link = added(
+        &[&["link", &*format!("from={caller}"), &*format!("to={called}"), "type=called"][..], &rests].concat(),
+    );
+    let shown = &holds(&ke, &link);
+    assert_eq!((&shown["label"]["tlp"], &shown["label"]["audience"]), (&"amber".into(), &"FR".into()), "{shown}");
+    assert_eq!(list(&shown["label"]["cafs"]), [file.clone()]);
+    assert_eq!(list(&shown["label"]["handling"]), ["H1"]);
+    assert_eq!(shown["grading"], "C3");
+    let named: Vec<String> = list(&shown["fields"])
+        .iter()
+        .filter(|field| field["name"] == "based-on")
+        .map(|field| text(&field["value"]))
+        .collect();
+    assert_eq!(
+        named.iter().map(|version| version.contains(&caller) || version.contains(&called)).collect::<Vec<_>>(),
+        [true, true]
+    );
+    let table = ke.igain(&["record", "show", &link]).out;
+    assert!(table.contains(&file) && table.contains("only for"), "{table}");
+    assert_eq!(
+        ke.refused(&["record", "add", "phone", "number=+254700000003", "--based-on", UNKNOWN]).1,
+        "record.unknown"
+    );
+}
+
 #[test]
 fn doubtful_values_are_kept_and_marked() {
     let bureaus = federation(&["KE"]);

@@ -27,6 +27,7 @@ const SCAN_LIMIT: usize = 100_000;
 pub(super) async fn add(
     State(app): State<App>,
     Acting(actor): Acting,
+    OwnOnly(own_only): OwnOnly,
     Given(new): Given<NewRecords>,
 ) -> Result<Json<Contributed>, Problem> {
     if new.records.len() > RECORDS_LIMIT {
@@ -38,7 +39,7 @@ pub(super) async fn add(
         .work(move |office| {
             let ids = new.records.iter().filter_map(|new| draft::id(office, new)).collect();
             let _claim = claims.claim(ids);
-            let drafts = new.records.into_iter().map(|new| draft::new(office, new, keep_days)).collect();
+            let drafts = new.records.into_iter().map(|new| draft::new(office, new, keep_days, own_only)).collect();
             contribute(office, actor, "record.add", drafts)
         })
         .await?;
@@ -326,7 +327,7 @@ fn listed(office: &Office, filter: &Filter, row: &RecordRow) -> Result<Option<Li
         && filter.kind.is_none_or(|kind| header.label.kind == kind)
         && filter.owner.is_none_or(|owner| header.owner == owner)
         && (!filter.own_only || header.owner == office.me())
-        && filter.caf.is_none_or(|caf| header.label.caf == Some(caf))
+        && filter.caf.is_none_or(|caf| header.label.cafs.contains(&caf))
         && (!filter.drafts || draft);
     Ok(passes.then(|| Listed {
         id: Text(header.id),

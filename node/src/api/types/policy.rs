@@ -1,6 +1,7 @@
 //! Policy: what it would change, what it changed, why.
 
 use igain_protocol::bureau::BureauId;
+use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
 use igain_protocol::vocabulary::{Grading, Group, GroupSet};
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,9 @@ pub struct Explanation {
 pub struct Decision {
     /// The group.
     pub group: Text<Group>,
+    /// Where the record is of several CAFs: those through which it is withheld.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cafs: Vec<Text<CafId>>,
     /// Whether it is given.
     pub allowed: bool,
     /// The rules that decided.
@@ -186,6 +190,7 @@ impl From<&policy::Decision> for Decision {
         let near = |near: &policy::NearMiss| NearMiss { rule: Rule::from(&*near.rule), failed: near.failed.clone() };
         Self {
             group: Text(decision.group),
+            cafs: decision.cafs.iter().copied().map(Text).collect(),
             allowed: decision.allowed,
             rules: rules(&decision.rules),
             overruled: rules(&decision.overruled),

@@ -53,9 +53,9 @@ impl Field {
 pub struct Label {
     /// What the record is about.
     pub kind: Text<Kind>,
-    /// The CAF that it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caf: Option<Text<CafId>>,
+    /// The CAFs that it belongs to: a bureau may have it only if each of them lets it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cafs: Vec<Text<CafId>>,
     /// How far it may travel.
     pub tlp: Text<Tlp>,
     /// What may be done with it.
@@ -85,7 +85,7 @@ impl From<&label::Label> for Label {
     fn from(label: &label::Label) -> Self {
         Self {
             kind: Text(label.kind),
-            caf: label.caf.map(Text),
+            cafs: label.cafs.iter().copied().map(Text).collect(),
             tlp: Text(label.tlp),
             pap: label.pap.map(Text),
             handling: label.handling.iter().copied().map(Text).collect(),
@@ -102,7 +102,7 @@ impl From<Label> for label::Label {
     fn from(label: Label) -> Self {
         let plain = Self {
             kind: label.kind.0,
-            caf: label.caf.map(|caf| caf.0),
+            cafs: label.cafs.into_iter().map(|caf| caf.0).collect(),
             tlp: label.tlp.0,
             pap: label.pap.map(|pap| pap.0),
             handling: label.handling.into_iter().map(|code| code.0).collect(),
@@ -214,6 +214,10 @@ pub struct NewRecord {
     /// The last day on which anybody may keep it; the bureau's own rule where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<Text<Day>>,
+    /// Records that are held here and that it rests on: it says which versions of them, and its label is no less restricted
+    /// than theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub based_on: Vec<Text<RecordId>>,
     /// Its fields.
     pub fields: Vec<Field>,
 }
@@ -287,8 +291,8 @@ pub struct Revision {
     pub add: Vec<Field>,
     /// Names of fields to remove.
     pub remove: Vec<String>,
-    /// Another CAF.
-    pub caf: Option<Text<CafId>>,
+    /// Other CAFs; an empty list for none.
+    pub cafs: Option<Vec<Text<CafId>>>,
     /// Another TLP marking.
     pub tlp: Option<Text<Tlp>>,
     /// Another PAP marking.

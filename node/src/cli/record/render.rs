@@ -77,7 +77,7 @@ pub(in crate::cli) fn record(record: &types::Record, page: &mut Page) {
     page.facts(&[
         ("id", record.id.to_string()),
         ("revision", format!("{} of {}", record.revision, record.modified)),
-        ("CAF", label.caf.map(|caf| caf.to_string()).unwrap_or_default()),
+        ("CAF", label.cafs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
         ("category", label.category.map(|category| category.to_string()).unwrap_or_default()),
         ("crime area", label.crime_area.map(|area| area.to_string()).unwrap_or_default()),
         ("age group", label.age_group.map(|group| group.to_string()).unwrap_or_default()),

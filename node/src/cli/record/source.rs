@@ -22,7 +22,7 @@ enum Content {
 /// A record as it was shown, to be added as a version of itself: what its owner's signature says anew is left out.
 fn again(shown: types::Record) -> NewRecord {
     let types::Record { id, label, grading, retain_until, fields, .. } = shown;
-    NewRecord { id: Some(id), key: None, source: None, label, grading, retain_until, fields }
+    NewRecord { id: Some(id), key: None, source: None, label, grading, retain_until, based_on: Vec::new(), fields }
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<NewRecord>, Error> {

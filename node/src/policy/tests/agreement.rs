@@ -90,12 +90,13 @@ fn some_label() -> impl Strategy<Value = Label> {
     let category = prop::option::of(select(SubjectCategory::ALL));
     let area = prop::option::of(select(CrimeArea::ALL));
     let codes = btree_set(select(HandlingCode::ALL), 0..3);
-    (lists, category, area, codes, audience, prop::option::of(some_caf())).prop_map(
-        |((kind, tlp, pap), category, crime_area, codes, audience, caf)| {
+    (lists, category, area, codes, audience, btree_set(some_caf(), 0..3)).prop_map(
+        |((kind, tlp, pap), category, crime_area, codes, audience, cafs)| {
+            let cafs = cafs.into_iter().collect();
             let codes: Vec<_> = codes.into_iter().collect();
             let only = |ids: BTreeSet<&str>| ids.into_iter().map(|id| id.parse().unwrap()).collect();
             let audience = audience.map_or(Audience::Anyone, only);
-            examples::handled(Label { pap, category, crime_area, audience, caf, ..examples::label(kind, tlp) }, &codes)
+            examples::handled(Label { pap, category, crime_area, audience, cafs, ..examples::label(kind, tlp) }, &codes)
         },
     )
 }
@@ -129,14 +130,14 @@ proptest! {
         let policy = policy(&rules.join("\n"));
         let subjects: Vec<Subject<'_>> = labels
             .iter()
-            .map(|(label, caf, onward)| Subject { label, caf: caf.as_ref(), onward: *onward })
+            .map(|(label, caf, onward)| Subject { onward: *onward, ..own(label, caf.as_ref()) })
             .collect();
         let matrix = policy.entitle_all(&subjects, &peers, today());
         for (class, subject) in subjects.iter().enumerate() {
             for (index, peer) in peers.iter().enumerate() {
-                let given = policy.entitle_subject(subject, peer, today());
+                let given = policy.entitle(subject, peer, today());
                 prop_assert_eq!(matrix.groups(class, index), given);
-                let why = policy.explain_subject(subject, peer, today());
+                let why = policy.explain(subject, peer, today());
                 prop_assert_eq!(why.granted, given);
                 for decision in &why.decisions {
                     prop_assert_eq!(decision.allowed, given.contains(decision.group));
@@ -166,10 +167,10 @@ proptest! {
         onward in any::<bool>(),
     ) {
         let policy = policy(&format!("{OPEN}\n{}", permits.join("\n")));
-        let given = policy.entitle_subject(&Subject { label: &label, caf: facts.as_ref(), onward }, &peer, today());
+        let given = policy.entitle(&Subject { onward, ..own(&label, facts.as_ref()) }, &peer, today());
         let named = label.audience.names(peer.id);
         let h2 = label.handling.contains(&HandlingCode::H2);
-        let caf_forbids = label.caf.is_some_and(|caf| {
+        let caf_forbids = label.cafs.iter().any(|caf| {
             !peer.cafs.contains(&caf) || !facts.is_some_and(|facts| facts.is_open(today()))
         });
         let forbidden = peer.revoked
@@ -192,7 +193,7 @@ proptest! {
         let forbid = format!("forbid (principal, action == Action::\"{}\", resource);", group.code());
         let text = format!("{OPEN}\n{forbid}\n{}", permits.join("\n"));
         let policy = policy(&text);
-        prop_assert!(!policy.entitle(&label, Some(&caf()), &peer, today()).contains(group));
+        prop_assert!(!policy.entitle(&own(&label, Some(&caf())), &peer, today()).contains(group));
     }
 
     #[test]
@@ -202,11 +203,14 @@ proptest! {
         peer in some_bureau(),
     ) {
         let schema = load::schema().unwrap();
-        let subject = Subject { label: &label, caf: facts.as_ref(), onward: false };
-        let label = facts::entity(facts::uid("Label", "").unwrap(), &facts::of_subject(&subject, today())).unwrap();
+        let subject = own(&label, facts.as_ref());
+        let label = |through| facts::of_subject(&subject, through, today());
+        let label = |through| facts::entity(facts::uid("Label", "").unwrap(), &label(through)).unwrap();
         let peer = facts::entity(facts::uid("Bureau", &peer.id.to_string()).unwrap(), &facts::of_bureau(&peer)).unwrap();
-        let checked = cedar_policy::Entities::from_entities([label, peer], Some(&schema));
-        prop_assert!(checked.is_ok(), "{:?}", checked.err());
+        for through in subject.ways() {
+            let checked = cedar_policy::Entities::from_entities([label(through), peer.clone()], Some(&schema));
+            prop_assert!(checked.is_ok(), "{:?}", checked.err());
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn shipped(name: &str) -> Policy {
 }
 
 fn cocaine(kind: Kind, tlp: Tlp) -> Label {
-    Label { caf: Some(caf_id()), ..label(kind, tlp) }
+    Label { cafs: vec![caf_id()], ..label(kind, tlp) }
 }
 
 fn cocaine_caf() -> CafFacts {
@@ -42,7 +42,7 @@ fn the_shipped_policies_pass() {
 #[test]
 fn ke_shares_all_with_fr_and_little_with_br() {
     let (ke, now, facts) = (shipped("ke.cedar"), today(), cocaine_caf());
-    let entitle = |label: &Label, peer: &str| ke.entitle(label, Some(&facts), &member(peer), now);
+    let entitle = |label: &Label, peer: &str| ke.entitle(&own(label, Some(&facts)), &member(peer), now);
     let suspect = Label { category: Some(SubjectCategory::Suspect), ..cocaine(Kind::Person, Tlp::Amber) };
     assert_eq!(entitle(&suspect, "FR"), all());
     assert_eq!(entitle(&suspect, "BR"), set(&[Group::Core, Group::Identity, Group::Contact]));
@@ -55,7 +55,7 @@ fn ke_shares_all_with_fr_and_little_with_br() {
     let red = Label { audience: "FR BR".parse().unwrap(), ..cocaine(Kind::Vehicle, Tlp::Red) };
     assert_eq!((entitle(&red, "FR"), entitle(&red, "BR")), (all(), none()));
     assert_eq!(entitle(&label(Kind::Vehicle, Tlp::Green), "FR"), none(), "outside the CAF");
-    let why = ke.explain(&h2, Some(&facts), &member("BR"), now).to_string();
+    let why = ke.explain(&own(&h2, Some(&facts)), &member("BR"), now).to_string();
     assert!(why.contains("ke.cedar:") && why.contains("H2"), "{why}");
 }
 
@@ -65,9 +65,13 @@ fn fr_and_br_share_with_the_other_members() {
     let suspect = Label { category: Some(SubjectCategory::Suspect), ..cocaine(Kind::Person, Tlp::Amber) };
     for (name, peers) in [("fr.cedar", ["KE", "BR"]), ("br.cedar", ["KE", "FR"])] {
         for peer in peers {
-            let given = shipped(name).entitle(&suspect, Some(&facts), &member(peer), now);
+            let given = shipped(name).entitle(&own(&suspect, Some(&facts)), &member(peer), now);
             assert!(given.contains(Group::Core), "{name} gives {peer} nothing");
         }
-        assert_eq!(shipped(name).entitle(&suspect, Some(&facts), &member("DE"), now), none(), "{name} knows no DE");
+        assert_eq!(
+            shipped(name).entitle(&own(&suspect, Some(&facts)), &member("DE"), now),
+            none(),
+            "{name} knows no DE"
+        );
     }
 }

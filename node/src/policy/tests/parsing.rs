@@ -136,9 +136,9 @@ fn the_longest_rules_are_decided_the_same_on_a_small_stack() {
         ));
         let decide = move || {
             let label = label();
-            let one = policy.entitle(&label, None, &bureau("FR"), today());
-            let many = policy.entitle_all(&[Subject::own(&label, None)], &[bureau("FR")], today()).groups(0, 0);
-            let why = policy.explain(&label, None, &bureau("FR"), today()).granted;
+            let one = policy.entitle(&own(&label, None), &bureau("FR"), today());
+            let many = policy.entitle_all(&[own(&label, None)], &[bureau("FR")], today()).groups(0, 0);
+            let why = policy.explain(&own(&label, None), &bureau("FR"), today()).granted;
             (one, many, why)
         };
         let small = std::thread::Builder::new().stack_size(1024 * 1024).spawn(decide).unwrap();

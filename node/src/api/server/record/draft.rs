@@ -12,25 +12,46 @@ use crate::office::{self, Draft, Office};
 
 type Fields = Vec<(String, Value)>;
 
-/// A new record, or a whole new version of one. One that names no retention date is kept for `keep_days`.
-pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32) -> Result<Draft, office::Error> {
+/// The field that names the versions of records that one rests on.
+const BASED_ON: &str = "based-on";
+
+/// A new record, or a whole new version of one. One that names no retention date is kept for `keep_days`. Whoever sees no
+/// records of others rests on none.
+pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32, own_only: bool) -> Result<Draft, office::Error> {
     let source = new.source.clone().unwrap_or_default();
     let derived = |key: &str| RecordId::derived(&office.secrets().record_id, &source, key);
     let kind = new.label.kind.0;
     let read = |field: &Field| read_field(kind, field, &|key| Some(derived(key)));
-    let fields: Fields = new.fields.iter().map(read).collect::<Result<_, _>>()?;
+    let mut fields: Fields = new.fields.iter().map(read).collect::<Result<_, _>>()?;
     let id = id(office, &new);
     refuse_others(office, id)?;
     let retain_until = match new.retain_until {
         Some(until) => until.0,
         None => kept_until(office, id, keep_days)?,
     };
-    Ok(Draft {
-        id,
-        label: Label { grading: new.grading.map(plain), ..Label::from(new.label) },
-        retain_until: Some(retain_until),
-        fields,
-    })
+    let sources = sources(office, &all(new.based_on), own_only)?;
+    let label = Label { grading: new.grading.map(plain), ..Label::from(new.label) };
+    let label = label.resting_on(sources.iter().map(|source| &source.header().label));
+    for source in &sources {
+        fields.push((BASED_ON.to_owned(), Value::Version(source.version()?)));
+    }
+    let label = label.map_err(igain_protocol::record::Error::Label)?;
+    Ok(Draft { id, label, retain_until: Some(retain_until), fields })
+}
+
+/// The records that another rests on, as they are held here.
+fn sources(office: &Office, ids: &[RecordId], own_only: bool) -> Result<Vec<Record>, office::Error> {
+    let mut sources = Vec::new();
+    for id in ids {
+        let rows = office.ledger().records_with_id(*id)?.into_iter();
+        let shown = rows.filter(|(key, row)| office.is_shown(row) && (!own_only || key.owner == office.me()));
+        let found = shown.map(|(_, row)| row.record()).collect::<Result<Vec<_>, _>>()?;
+        if found.is_empty() {
+            return Err(office::Error::UnknownRecord(*id));
+        }
+        sources.extend(found);
+    }
+    Ok(sources)
 }
 
 /// Another bureau's record is not added as this one's own.
@@ -90,7 +111,7 @@ pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain
     let before = &header.label;
     let label = Label {
         kind,
-        caf: revision.caf.map(plain).or(before.caf),
+        cafs: revision.cafs.map_or_else(|| before.cafs.clone(), all),
         tlp: revision.tlp.map_or(before.tlp, plain),
         pap: revision.pap.map(plain).or(before.pap),
         handling: revision.handling.map_or_else(|| before.handling.clone(), all),
