@@ -6,6 +6,7 @@
 mod cafs;
 mod classes;
 mod cursors;
+mod dismissals;
 mod events;
 mod feeds;
 mod identifiers;
@@ -75,6 +76,7 @@ mod table {
     pub(super) const LETTERS: Table = Table(53);
     pub(super) const NEWER: Table = Table(54);
     pub(super) const SEALED: Table = Table(55);
+    pub(super) const DISMISSALS: Table = Table(56);
 }
 
 /// Why a table cannot be read or written.

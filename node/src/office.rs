@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::card::Former;
-use igain_protocol::bureau::{BureauId, KeyId, SealingIdentity, SigningKey, VerifyingKey};
+use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey, VerifyingKey};
 use igain_protocol::parcel;
 use igain_protocol::record::SaltKey;
 use igain_protocol::time::Timestamp;
@@ -114,8 +114,7 @@ impl Secrets {
 impl Secrets {
     /// The public keys that this bureau's cards name, or named.
     fn keys(&self) -> Vec<[u8; 32]> {
-        let (signing, transport) = (self.signing.verifying_key(), self.transport.verifying_key());
-        let verifying = [signing, transport].into_iter().chain(self.former.iter().map(|former| former.key));
+        let verifying = self.verifying().chain([self.transport.verifying_key()]);
         let sealing = self.sealings().map(|identity| *identity.sealing_key().as_bytes());
         verifying.map(|key| *key.as_bytes()).chain(sealing).collect()
     }
@@ -133,10 +132,9 @@ impl Secrets {
         parcel::open(sealed, self.sealings())
     }
 
-    /// The key to verify with what this bureau is said to have signed with the key `kid`.
-    fn verifying_key(&self, kid: KeyId) -> VerifyingKey {
-        let former = self.former.iter().map(|former| former.key).find(|key| key.key_id() == kid);
-        former.unwrap_or_else(|| self.signing.verifying_key())
+    /// The keys that verify what this bureau signs, and signed.
+    fn verifying(&self) -> impl Iterator<Item = VerifyingKey> {
+        std::iter::once(self.signing.verifying_key()).chain(self.former.iter().map(|former| former.key))
     }
 }
 

@@ -100,6 +100,10 @@ impl Error {
         match self {
             Self::Document(codec::Error::Version { found, known }) => *found > *known,
             Self::Document(codec::Error::Content(_)) | Self::UnknownField { .. } | Self::Value { .. } => true,
+            // Bounds that a later version may lift.
+            Self::Repeated(_) | Self::TooManyFields => true,
+            Self::Label(crate::label::Error::Order(_)) => false,
+            Self::Label(_) => true,
             _ => false,
         }
     }

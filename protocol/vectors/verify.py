@@ -372,14 +372,20 @@ def pieces(data, key_of, versions=(2,)):
 def read_sealed(data, key_of):
     """The head and the label of a record that is of a later version, or may be."""
     content, _, label, _ = pieces(data, key_of, range(2, 2**32))
+    check_order(label)
     return content, label
 
 
-def check_label(label):
-    for key, most, what in ((1, 8, "files"), (4, 2**16, "handling codes"), (8, 256, "audience")):
+def check_order(label):
+    for key, what in ((1, "files"), (4, "handling codes"), (8, "audience")):
         listed = label.get(key, [])
-        refuse(len(listed) > most, f"too many {what}")
         refuse(any(one >= other for one, other in zip(listed, listed[1:])), f"{what} out of order")
+
+
+def check_label(label):
+    """Where it breaks one of these alone, its record may be of a later version."""
+    refuse(len(label.get(1, [])) > 8, "too many files")
+    refuse(len(label.get(8, [])) > 256, "too many recipients")
     note = label.get(5)
     refuse((note is not None) != (3 in label.get(4, [])), "a note without H3, or H3 without a note")
     refuse(note is not None and ("\n" in note or len(note.encode()) > 2048), "no line")
@@ -389,6 +395,7 @@ def check_label(label):
 def read_record(data, key_of):
     """What is signed, the disclosed fields of a record, and whether anything may be withheld."""
     content, salted, label, redacted = pieces(data, key_of)
+    check_order(label)
     check_label(label)
     fields = []
     for part in salted:
@@ -428,6 +435,13 @@ def check_tombstone(vector):
     compare(tombstone, vector["input"], {1: "id", 2: "owner", 3: "at_ms", 4: "reason"})
 
 
+def read_end(data, key_of):
+    """A withdrawal, of which only the record and its owner count."""
+    content = verify("tombstone", data, key_of, range(2, 2**32))
+    entries({key: RULES["tombstone"][key] for key in (1, 2)})(content)
+    return content
+
+
 def of_signers(vector):
     """The key of the bureau that a document of these vectors must be by."""
     by = {"charter": 6, "acceptance": 2, "receipt": 1, "tombstone": 2, "parcel": 1}
@@ -442,6 +456,8 @@ def of_signers(vector):
             return read_card(data)
         if kind == "charter":
             return read_charter(data, key_of)
+        if kind == "tombstone":
+            return read_end(data, key_of)
         if kind == "parcel":
             return read_parcel(data, "KE", "FR", key_of)
         content = plain_signed(kind, data, key_of)

@@ -235,3 +235,70 @@ fn an_older_key_file_does_not_start_the_node() {
     ke.run();
     assert_eq!(ke.json(&["audit", "verify"])["intact"], true);
 }
+
+/// L1, L4: whoever has a former key of a bureau brings that bureau no charter, and no answer, in its own name. Seen to fail
+/// when this bureau's own former keys count for whatever comes.
+#[test]
+fn nobody_brings_a_bureau_its_own_word_under_a_former_key() {
+    let (folder, new) = (tempfile::tempdir().unwrap(), rotated("KE", 1, 1));
+    let ke = open_with("KE", &new, folder.path(), NOON).unwrap();
+    know(&ke, id("BR"), 3);
+    let file = ke.create_caf(Actor::Node, new_file("File")).unwrap();
+    let stolen = igain_protocol::caf::Charter {
+        serial: file.charter().serial + 1,
+        members: vec![(id("BR"), Role::Contributor), (id("KE"), Role::Lead)],
+        ..file.charter().clone()
+    };
+    let brings = |key: &Keys| {
+        let bytes = stolen.sign(&key.signing()).unwrap().as_bytes().to_vec();
+        let letter = Entry::Letter(Letter { kind: LetterKind::Charter, bytes });
+        ke.receive(id("BR"), brings(&ke, id("BR"), FeedKind::Letters, vec![letter])).unwrap().refused
+    };
+    assert_eq!(brings(&keys(1)), 1);
+    assert!(ke.caf(file.charter().id).unwrap().charter().role_of(id("BR")).is_none());
+    assert_eq!(brings(&new), 0, "its own word, of before it was put back to a backup");
+}
+
+/// L7, L11, with real daemons: what was given to a bureau that left is taken back from it after this one has a new key, and
+/// what one that left withdraws after it has a new key is gone here; it stays revoked. Seen to fail when a bureau that left
+/// is not sent the new card, and when its own is not taken.
+#[test]
+fn ends_pass_with_a_bureau_that_left_after_keys_were_rotated() {
+    let mut bureaus = federation(&["KE", "FR"]);
+    for bureau in &bureaus {
+        bureau.apply("@id(\"all\") permit(principal, action in Action::\"disclose\", resource);");
+    }
+    let add = |bureau: &igain_tests::daemon::Bureau, number: &str| -> String {
+        let said = ["record", "add", "phone", &format!("number={number}"), "--tlp", "green", "--grading", "B2"];
+        bureau.json(&said)["outcomes"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let has = |bureau: &igain_tests::daemon::Bureau, record: &str| {
+        bureau.igain(&["record", "show", record, "--json"]).code == Some(0)
+    };
+    let (given, theirs) = (add(&bureaus[0], "+254 700 000 001"), add(&bureaus[1], "+33 6 12 00 09 01"));
+    until("both have both", || (has(&bureaus[1], &given) && has(&bureaus[0], &theirs)).then_some(()));
+    bureaus[1].stop();
+    bureaus[0].json(&["peer", "revoke", "FR", "--why", "left", "--yes"]);
+    bureaus[0].stop();
+    for bureau in &mut bureaus {
+        bureau.json(&["key", "rotate", "--passphrase-file", "passphrase", "--throw-away"]);
+        bureau.run();
+    }
+    until("what FR was given is gone there", || (!has(&bureaus[1], &given)).then_some(()));
+    bureaus[1].json(&["record", "withdraw", &theirs, "--yes"]);
+    until("what FR withdrew is gone here", || (!has(&bureaus[0], &theirs)).then_some(()));
+    let known = bureaus[0].json(&["peer", "show", "FR"]);
+    assert_eq!(known["card"]["fingerprint"], bureaus[1].json(&["card", "show"])["fingerprint"]);
+    assert_eq!(known["state"], "revoked", "{known}");
+    let later = add(&bureaus[0], "+254 700 000 002");
+    let told = add(&bureaus[1], "+33 6 12 00 09 02");
+    assert!(!has(&bureaus[1], &later) && !has(&bureaus[0], &told));
+    for bureau in &bureaus {
+        let breaches = bureau.json(&["audit", "list", "--action", "sync.violation"]);
+        assert_eq!(breaches["entries"].as_array().unwrap().len(), 0, "{breaches}");
+    }
+    // Its new key does not come in by itself after a start either.
+    bureaus[0].stop();
+    bureaus[0].run();
+    assert_eq!(bureaus[0].json(&["peer", "show", "FR"])["state"], "revoked");
+}

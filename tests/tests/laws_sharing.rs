@@ -254,6 +254,22 @@ fn l1_a_label_under_which_nothing_was_sent_is_not_recalled() {
     assert_eq!(entries, [Entry::Gone(id)]);
 }
 
+/// L1: what came and went before a peer may have it is no news to it, however often it asks. Seen to fail when the place up to
+/// which there was nothing for it is forgotten.
+#[test]
+fn l1_what_came_and_went_before_is_no_news() {
+    let mut pair = Pair::new("");
+    let id = pair.add(draft("a", person(Tlp::Green), &named("Amina")));
+    pair.ke.withdraw(Actor::Node, id, Reason::ALL[0]).unwrap();
+    pair.ke.apply_policy(Actor::Node, GREEN_TO_FR, "test.cedar").unwrap();
+    assert!(pair.wire.pull(&pair.ke).changes.is_empty());
+    assert!(!pair.wire.hints());
+    pair.add(draft("b", person(Tlp::Green), &named("Baraka")));
+    pair.wire.entitle(&pair.ke);
+    assert!(pair.wire.hints());
+    assert_eq!(pair.carry().len(), 2);
+}
+
 /// L2: no permit gets past the rules of the node. Seen to fail when a revoked bureau passes for an active one.
 #[test]
 fn l2_no_permit_overrides_the_baseline() {

@@ -7,7 +7,7 @@ use igain_protocol::feed::Entry;
 use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Value};
 use igain_protocol::sync::Change;
-use igain_protocol::vocabulary::{Kind, SubjectCategory, Tlp};
+use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
 use igain_tests::bureau::draft;
 use igain_tests::wire::{Pair, Wire};
 
@@ -90,6 +90,28 @@ fn a_link_to_the_peers_own_record_keeps_its_end() {
     let after = link(&pair, "after", known, theirs);
     pair.carry();
     assert_eq!(ends(&pair, after), [Value::Reference(known), Value::Reference(theirs)]);
+}
+
+/// L6: whoever gives a record of its own the id of one that it may not know learns nothing of that one by it. Seen to fail
+/// when the peer's record is asked first.
+#[test]
+fn a_peer_that_takes_an_id_of_ours_is_told_nothing_of_ours() {
+    let mut pair = Pair::new(GREEN);
+    pair.fr.apply_policy(Actor::Node, ALL, "test.cedar").unwrap();
+    let known = pair.add(draft("known", person(Tlp::Green), &name("Known")));
+    let hidden = pair.add(draft("hidden", person(Tlp::Amber), &name("Hidden")));
+    let ended = pair.add(draft("ended", person(Tlp::Amber), &name("Ended")));
+    pair.ke.withdraw(Actor::Node, ended, Reason::ALL[0]).unwrap();
+    for key in ["hidden", "ended"] {
+        pair.fr.contribute(Actor::Node, vec![draft(key, person(Tlp::Green), &name("Planted"))]).unwrap();
+    }
+    let changes = Wire::open(&pair.fr, pair.ke.me()).pull(&pair.fr).changes;
+    pair.ke.receive(pair.fr.me(), changes).unwrap();
+    let links = [link(&pair, "one", known, hidden), link(&pair, "two", known, ended)];
+    pair.carry();
+    for link in links {
+        assert_eq!(ends(&pair, link), [Value::Reference(known)]);
+    }
 }
 
 /// Each refers to the other, and to what FR may never know, so each lacks something whenever it is looked at.

@@ -77,6 +77,14 @@ impl Ledger {
         Ok(number != 0 && self.delivered_page(peer, number / NUMBERS)?.contains(low(number)))
     }
 
+    /// The classes of which anything was ever delivered to a peer.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn delivered_classes(&self, peer: BureauId) -> Result<RoaringBitmap, Error> {
+        self.delivered_page(peer, CLASSES)
+    }
+
     fn delivered_page(&self, peer: BureauId, page: u64) -> Result<RoaringBitmap, Error> {
         let Some(bytes) = self.store().get(table::DELIVERED, &delivered_key(peer, page))? else {
             return Ok(RoaringBitmap::new());

@@ -136,8 +136,14 @@ impl Office {
         }
         basis.seen = now;
         self.inner.aligned.store(today.as_days(), Ordering::Release);
-        let narrowed = changes.turnover.iter().filter(|(_, turnover)| !turnover.lost.is_empty());
-        Ok(Some(narrowed.map(|(peer, _)| *peer).collect()))
+        let mut narrowed = BTreeSet::new();
+        for (peer, Turnover { lost, .. }) in &changes.turnover {
+            // What it was never sent cannot be under way, and that it is taken back is nobody's to see.
+            if !lost.is_disjoint(&self.ledger().delivered_classes(*peer)?) {
+                narrowed.insert(*peer);
+            }
+        }
+        Ok(Some(narrowed))
     }
 
     /// What is to be looked at now.

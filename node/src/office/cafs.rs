@@ -385,6 +385,14 @@ impl Turn<'_> {
         self.account(deed.caf(id).with("serial", charter.serial));
         let earlier = before.iter().flat_map(|caf| caf.charter().members.iter());
         let told: BTreeSet<BureauId> = earlier.chain(&charter.members).map(|(member, _)| *member).collect();
+        for bureau in &told {
+            // Who is away, or put back to before, must hear of it when it is there again.
+            let (ledger, named) = (self.office().ledger(), charter.role_of(*bureau).is_some());
+            match named {
+                true => ledger.delete_dismissal(&mut self.batch, *bureau, id),
+                false => ledger.put_dismissal(&mut self.batch, *bureau, id, signed.as_bytes()),
+            }
+        }
         self.post_to(told.into_iter(), LetterKind::Charter, signed.as_bytes());
         self.put_charter(signed);
         self.introduce(before.as_ref().map(Caf::charter), id)

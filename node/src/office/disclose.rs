@@ -289,7 +289,7 @@ impl Office {
         let groups = reading.granted.groups(class);
         let withheld = RefCell::new(&mut page.notes.withheld);
         let may_refer = |to| {
-            let may = self.may_refer(reading, to);
+            let may = self.may_refer(reading, to).unwrap_or(false);
             if !may {
                 withheld.borrow_mut().entry(to).or_default().insert(id);
             }
@@ -310,12 +310,15 @@ impl Office {
     }
 
     /// Whether a peer may know of the record that a field refers to: one of this bureau's own, in a class that the peer may
-    /// have, or one of the peer's own.
-    fn may_refer(&self, reading: &Reading, id: RecordId) -> bool {
-        let row = self.ledger().record(RecordKey { id, owner: self.me() });
-        let live = row.ok().flatten().filter(|row| row.is_live(reading.today));
-        live.is_some_and(|row| reading.granted.has(row.place.class))
-            || self.ledger().has_record(RecordKey { id, owner: reading.granted.peer }).unwrap_or(false)
+    /// have; or one of the peer's own, where this bureau never had one of that id, so that nobody learns of a record by
+    /// giving its id to another.
+    fn may_refer(&self, reading: &Reading, id: RecordId) -> Result<bool, Error> {
+        let (ledger, own) = (self.ledger(), RecordKey { id, owner: self.me() });
+        match ledger.record(own)? {
+            Some(row) => Ok(row.is_live(reading.today) && reading.granted.has(row.place.class)),
+            None if ledger.has_ended(own)? => Ok(false),
+            None => Ok(ledger.has_record(RecordKey { id, owner: reading.granted.peer })?),
+        }
     }
 
     fn read_event(&self, reading: &mut Reading, page: &mut Page<'_>, seq: u64) -> Result<Progress, Error> {

@@ -35,16 +35,28 @@ impl Turn<'_> {
     }
 
     /// The key to verify with what a bureau is said to have signed, and `sender` hands over. A former key of the sender's
-    /// own, and of this bureau, counts still; from another's hands only the present one does.
+    /// own counts still; from another's hands only the present one does, of this bureau too: whoever has a former key of it
+    /// must not be able to bring it a charter in its name.
     fn key_of(&self, bureau: BureauId, kid: KeyId, sender: BureauId) -> Result<VerifyingKey, Error> {
         if bureau == self.office().me() {
-            return Ok(self.office().secrets().verifying_key(kid));
+            return Ok(self.office().secrets().signing.verifying_key());
         }
         let peer = self.linked_peer(bureau).map_err(|_| Error::UnknownPeer(bureau))?;
         if peer.revoked.is_some() && bureau != sender {
             return Err(Error::UnknownPeer(bureau));
         }
         Ok(if bureau == sender { peer.card().signing_key(kid) } else { peer.card().signing })
+    }
+
+    /// Whether the manager of a charter signs with the key that signed it, or did before it was replaced. The key of one that
+    /// lost it and enrolled anew is not: whoever has it now may have signed with any serial.
+    fn is_of_lineage(&self, charter: &SignedCharter) -> bool {
+        let Ok((bureau, kid)) = SignedCharter::claims(charter.as_bytes()) else { return false };
+        let own = || self.office().secrets().verifying().any(|key| key.key_id() == kid);
+        match bureau == self.office().me() {
+            true => own(),
+            false => self.peer(bureau).is_ok_and(|peer| peer.card().has_signed_with(kid)),
+        }
     }
 
     fn take_charter(&mut self, sender: BureauId, bytes: &[u8]) -> Result<(), Error> {
@@ -59,7 +71,8 @@ impl Turn<'_> {
         let key = self.key_of(manager, kid, sender)?;
         let signed = SignedCharter::verify(bytes, &key)?;
         let (id, serial) = (signed.charter().id, signed.charter().serial);
-        let known = self.caf(id).ok();
+        // One of a key that is neither its manager's nor was says nothing of what may follow it.
+        let known = self.caf(id).ok().filter(|known| self.is_of_lineage(&known.charter));
         if let Some(known) = &known
             && serial <= known.charter().serial
         {
@@ -143,8 +156,15 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Posts once more what a peer must know, when its letters begin anew, or it missed some while it took no part.
-    pub(super) fn repost(&mut self, peer: BureauId) {
+    /// Posts once more what a peer must know, when its letters begin anew, or it missed some while it took no part: also that
+    /// it was dismissed.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(super) fn repost(&mut self, peer: BureauId) -> Result<(), Error> {
+        for bytes in self.office().ledger().dismissals(peer)? {
+            self.post(peer, Letter { kind: LetterKind::Charter, bytes });
+        }
         let me = self.office().me();
         for caf in self.office().cafs().iter().filter(|caf| caf.charter().role_of(peer).is_some()) {
             if caf.charter().manager == me {
@@ -154,5 +174,6 @@ impl Turn<'_> {
                 self.post(peer, Letter { kind: LetterKind::Acceptance, bytes: own.as_bytes().to_vec() });
             }
         }
+        Ok(())
     }
 }

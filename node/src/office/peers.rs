@@ -220,14 +220,15 @@ impl Office {
         turn.account(deed);
         turn.put_card(card, tags);
         if !took_part {
-            turn.repost(bureau);
+            turn.repost(bureau)?;
         }
         turn.commit_now()?;
         self.peer(bureau)
     }
 
     /// Takes a renewed card that its bureau sent, also one with a new signing key that the one known has signed. Whether it
-    /// is new; the same one again and one that is older change nothing, and neither does one of a revoked bureau.
+    /// is new; the same one again and one that is older change nothing, and neither does one of a compromised bureau. One that
+    /// left stays revoked, whichever key it has.
     ///
     /// # Errors
     /// Where it is not the sender's own, or its signature or validity is wrong.
@@ -236,16 +237,25 @@ impl Office {
         let mut turn = self.turn()?;
         let known = turn.linked_peer(sender)?;
         let same = card.card().bureau == sender && card.card().signing == known.card().signing;
-        if known.revoked.is_some() || (same && card.card().serial <= known.card().serial) {
+        if known.revoked_for() == Some(RevokedFor::Compromised) || (same && card.card().serial <= known.card().serial) {
             return Ok(false);
         }
         card.card().supersedes(known.card())?;
-        turn.check_enrolment(&card, None)?;
+        match known.revoked {
+            None => turn.check_enrolment(&card, None)?,
+            Some(_) => {
+                card.card().check_valid(turn.now())?;
+                turn.check_keys(card.card(), true)?;
+            }
+        }
         let deed = Deed::new(Actor::Bureau(sender), "peer.renew").peer(sender).with("serial", card.card().serial);
         let rotated = card.card().signing != known.card().signing;
         let print = card.card().signing.fingerprint();
         turn.account(if rotated { deed.with("fingerprint", print) } else { deed });
-        turn.put_card(card, known.tags);
+        match known.revoked {
+            None => turn.put_card(card, known.tags),
+            Some(_) => turn.put_card_of_revoked(Peer { card, ..known }),
+        }
         turn.commit_now()?;
         Ok(true)
     }
@@ -298,7 +308,7 @@ impl Turn<'_> {
             return Err(Error::OwnCard);
         }
         card.card().check_valid(self.now())?;
-        self.check_keys(card.card())?;
+        self.check_keys(card.card(), false)?;
         let Ok(known) = self.peer(bureau) else { return Ok(()) };
         if known.card.as_bytes() == card.as_bytes()
             || (known.revoked.is_some() && is_other(&known, &card.card().signing))
@@ -311,8 +321,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether the keys of a card are its bureau's own, and in use.
-    fn check_keys(&self, card: &Card) -> Result<(), Error> {
+    /// Whether the keys of a card are its bureau's own, and in use unless the bureau is revoked.
+    fn check_keys(&self, card: &Card, revoked: bool) -> Result<(), Error> {
         let own = self.office().secrets().keys();
         for (key, what_for) in keys_of(card) {
             if own.contains(&key) {
@@ -323,7 +333,7 @@ impl Turn<'_> {
                 return Err(Error::ForeignKey(known.bureau));
             }
             // That a key of before was revoked says nothing of the one that came after it.
-            if known.is_some_and(|known| known.revoked.is_some()) && key == *card.signing.as_bytes() {
+            if !revoked && known.is_some_and(|known| known.revoked.is_some()) && key == *card.signing.as_bytes() {
                 return Err(Error::RevokedPeer(card.bureau));
             }
         }
@@ -355,6 +365,21 @@ impl Turn<'_> {
         for (key, what_for) in keys_of(peer.card()) {
             if read(&self.office().inner.memory.peers).key(&key).is_none() {
                 self.put_key(key, KeyRow { bureau, what_for, since: self.now(), revoked: None, why: None });
+            }
+        }
+        self.standing().peers.insert(bureau, peer);
+    }
+
+    /// Puts the newest card of a bureau that is revoked, and stays so: its new key is revoked with it.
+    fn put_card_of_revoked(&mut self, peer: Peer) {
+        let bureau = peer.card().bureau;
+        self.office().ledger().put_peer(&mut self.batch, bureau, &peer.row());
+        let (revoked, why) = peer.revoked.unzip();
+        for (key, what_for) in keys_of(peer.card()) {
+            if read(&self.office().inner.memory.peers).key(&key).is_none() {
+                let signs = what_for == KeyUse::Signing;
+                let (revoked, why) = (revoked.filter(|_| signs), why.filter(|_| signs));
+                self.put_key(key, KeyRow { bureau, what_for, since: self.now(), revoked, why });
             }
         }
         self.standing().peers.insert(bureau, peer);

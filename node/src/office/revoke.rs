@@ -48,7 +48,7 @@ impl Office {
         peer.revoked = None;
         turn.put_standing_of(peer);
         turn.begin_anew(bureau);
-        turn.repost(bureau);
+        turn.repost(bureau)?;
         turn.commit_now()?;
         self.peer(bureau)
     }

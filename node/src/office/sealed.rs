@@ -44,6 +44,10 @@ impl Office {
             } else {
                 let Ok(signed) = SignedCharter::trusted(&row.bytes) else { continue };
                 let before = turn.caf(key.caf).ok().map(|known| known.charter().clone());
+                if before.as_ref().is_some_and(|before| signed.charter().supersedes(before).is_err()) {
+                    // Its file stays suspended until its manager signs one that may follow.
+                    continue;
+                }
                 turn.put_charter(signed);
                 turn.introduce(before.as_ref(), key.caf)?;
             }
@@ -104,7 +108,7 @@ impl Turn<'_> {
 
     /// Forgets what a bureau signed that cannot be read here.
     pub(super) fn forget_sealed(&mut self, signer: BureauId) {
-        for key in self.sealed().into_keys().filter(|key| key.signer == signer && key.answer) {
+        for key in self.sealed().into_keys().filter(|key| key.signer == signer) {
             self.office().ledger().delete_sealed(&mut self.batch, key);
             self.standing().sealed.insert(key, None);
             self.touch_caf(key.caf);

@@ -118,20 +118,16 @@ impl Served {
                 office.ledger().put_event(&mut turn.batch, peer, seq, &Event::Complete);
                 office.ledger().forget_receipts(&mut turn.batch, peer)?;
             }
+            // Where nothing of the generation before was sent, what was posted for it waits still.
+            if kind == FeedKind::Letters && before.sent_through() > before.start {
+                turn.repost(peer)?;
+            }
             let committed = turn.commit()?;
             state.provider.renew(kind, feed);
             state.renewed += 1;
-            Ok((committed, before.generation > 0))
+            Ok(committed)
         })
-        .and_then(|(committed, had)| {
-            committed.wait()?;
-            if kind == FeedKind::Letters && had {
-                let mut turn = office.turn()?;
-                turn.repost(peer);
-                turn.commit_now()?;
-            }
-            Ok(())
-        })
+        .and_then(|committed| committed.wait())
     }
 
     /// Whether something waits for the peer.
@@ -187,7 +183,8 @@ impl Served {
         self.office.align_today()?;
         let quiet = mirror == pull.mirror && !pull.news;
         let (hello, revoked) = (self.office.hello(self.peer), self.office.peer(self.peer)?.revoked_for());
-        let card = self.office.card_for(&pull.hello).filter(|_| revoked.is_none());
+        // One that left verifies what takes back what it has by the newest card.
+        let card = self.office.card_for(&pull.hello).filter(|_| revoked != Some(RevokedFor::Compromised));
         let mut state = self.state()?;
         let granted = self.office.granted(self.peer)?;
         let letters = self.office.ledger().letter_head(self.peer)?;

@@ -362,6 +362,11 @@ impl Taker {
                 return match self.office.renew_peer(self.link.bureau, &card.card) {
                     Ok(_) => Ok(()),
                     Err(error @ (Error::Ledger(_) | Error::Audit(_))) => Err(error),
+                    // The one known serves until then.
+                    Err(Error::Card(error)) if error.may_be_good() => {
+                        tracing::warn!(peer = %self.link.bureau, %error, "a newer card of a peer cannot be taken in now");
+                        Ok(())
+                    }
                     Err(error) => Err(Error::RefusedCard(Box::new(error))),
                 };
             }

@@ -158,6 +158,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the card may be good for a later version of this program, or at a later time.
+    pub const fn may_be_good(&self) -> bool {
+        match self {
+            Self::Document(codec::Error::Version { found, known }) => *found > *known,
+            Self::Document(codec::Error::Content(_)) | Self::TooMany { .. } | Self::NotYetValid(_) => true,
+            _ => false,
+        }
+    }
+
     /// The stable name of this kind of error, for machines.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -213,6 +222,11 @@ impl Card {
     /// All signing keys that it names, the present one last.
     fn history(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.former.iter().map(|former| &former.key).chain([&self.signing])
+    }
+
+    /// Whether its bureau signs with the key `kid`, or did before.
+    pub fn has_signed_with(&self, kid: KeyId) -> bool {
+        self.history().any(|key| key.key_id() == kid)
     }
 
     /// Whether its bureau signed with this key before.

@@ -70,23 +70,29 @@ impl<C> Encode<C> for Entry {
 impl<'b, C> Decode<'b, C> for Entry {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         let start = d.position();
-        let parts = d.array()?;
+        let parts = d.array()?.ok_or_else(|| decode::Error::message("an entry without its length").at(start))?;
         let code = d.u64()?;
-        Ok(match (code, parts) {
-            (PUT, Some(3)) => Self::Put { groups: GroupSet::from_bits_known(d.u64()?), record: d.bytes()?.to_vec() },
-            (WITHDRAW, Some(2)) => Self::Withdraw(d.bytes()?.to_vec()),
-            (GONE, Some(2)) => Self::Gone(RecordId::from_bytes(bytes16(d)?)),
-            (RECALL, Some(2)) => Self::Recall(LabelDigest::from_bytes(bytes16(d)?)),
-            (COMPLETE, Some(1)) => Self::Complete,
-            (LETTER, Some(3)) => {
-                Self::Letter(Letter { kind: LetterKind::from_number(d.u64()?), bytes: d.bytes()?.to_vec() })
-            }
-            (..=LETTER, _) => return Err(decode::Error::message("an entry of another length").at(start)),
+        let known = match code {
+            PUT | LETTER => 3,
+            WITHDRAW | GONE | RECALL => 2,
+            COMPLETE => 1,
             _ => {
                 d.set_position(start);
                 d.skip()?;
-                Self::Other(d.input().get(start..d.position()).unwrap_or_default().to_vec())
+                return Ok(Self::Other(d.input().get(start..d.position()).unwrap_or_default().to_vec()));
             }
-        })
+        };
+        let more = parts.checked_sub(known).ok_or_else(|| decode::Error::message("a shorter entry").at(start))?;
+        let entry = match code {
+            PUT => Self::Put { groups: GroupSet::from_bits_known(d.u64()?), record: d.bytes()?.to_vec() },
+            WITHDRAW => Self::Withdraw(d.bytes()?.to_vec()),
+            GONE => Self::Gone(RecordId::from_bytes(bytes16(d)?)),
+            RECALL => Self::Recall(LabelDigest::from_bytes(bytes16(d)?)),
+            COMPLETE => Self::Complete,
+            _ => Self::Letter(Letter { kind: LetterKind::from_number(d.u64()?), bytes: d.bytes()?.to_vec() }),
+        };
+        // What a later version says besides.
+        (0..more).try_for_each(|_| d.skip())?;
+        Ok(entry)
     }
 }

@@ -108,11 +108,16 @@ impl<'b, C> Decode<'b, C> for Item {
             d.skip()?;
             return Ok(Self::Other);
         };
-        match (code, parts) {
-            (OPEN, Some(3)) => Ok(Self::Open { feed, generation: d.u64()? }),
-            (RUN, Some(6)) => run(d, ctx, feed).map(Self::Run),
-            _ => Err(decode::Error::message("an item of another length").at(start)),
-        }
+        let known = if code == OPEN { 3 } else { 6 };
+        let more = parts.and_then(|parts| parts.checked_sub(known));
+        let more = more.ok_or_else(|| decode::Error::message("a shorter item").at(start))?;
+        let item = match code {
+            OPEN => Self::Open { feed, generation: d.u64()? },
+            _ => Self::Run(run(d, ctx, feed)?),
+        };
+        // What a later version says besides.
+        (0..more).try_for_each(|_| d.skip())?;
+        Ok(item)
     }
 }
 
@@ -172,6 +177,26 @@ mod tests {
             let bytes = codec::encode(&item);
             assert_eq!(codec::decode::<Item>(&bytes), Ok(item));
         }
+    }
+
+    /// L19: what a later version says besides is passed over, in a known item and in a known entry; and the place behind them
+    /// is over all that came.
+    #[test]
+    fn more_parts_of_a_known_item_or_entry_are_passed_over() {
+        let id = RecordId::from_bytes([7; 16]);
+        let bytes = |parts: &[u8]| parts.to_vec();
+        let longer = [&[0x83, 0x02, 0x50][..], id.as_bytes(), &[0x61, b'x']].concat();
+        let head = codec::encode(&Item::Run(run(vec![Entry::Complete])));
+        // The array of entries is the last: here of two, and behind it a seventh part.
+        let before = head.len() - 3;
+        let item = [&[head[0] + 1], &head[1..before], &bytes(&[0x82]), &longer, &bytes(&[0x81, 0x04, 0xf6])].concat();
+        let Ok(Item::Run(read)) = codec::decode::<Item>(&item) else { panic!("no run") };
+        assert_eq!(read.entries, [Entry::Gone(id), Entry::Complete]);
+        assert_eq!(read.to, Position::default().after(2, &[longer, bytes(&[0x81, 0x04])].concat()));
+        let open = codec::encode(&Item::Open { feed: FeedKind::Letters, generation: 9 });
+        let longer = [&[open[0] + 1], &open[1..], &[0x01]].concat();
+        assert_eq!(codec::decode::<Item>(&longer), Ok(Item::Open { feed: FeedKind::Letters, generation: 9 }));
+        assert!(codec::decode::<Item>(&[&[open[0] - 1], &open[1..open.len() - 1]].concat()).is_err());
     }
 
     /// Records of one owner with one label travel without saying both again, and arrive whole.

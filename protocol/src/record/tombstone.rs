@@ -42,6 +42,25 @@ impl Tombstone {
         codec::sign(Typ::Tombstone, &codec::encode(self), key)
     }
 
+    /// The record that is withdrawn in signed bytes, once `key_of` its owner verifies them: also where a later version says
+    /// more of it, for its id and its owner mean the same in every version.
+    ///
+    /// # Errors
+    /// Where it is malformed, by an unknown owner or by somebody else.
+    pub fn verify_end(
+        bytes: &[u8],
+        key_of: impl Fn(BureauId, KeyId) -> Option<VerifyingKey>,
+    ) -> Result<RecordId, super::Error> {
+        let signed = Signed::parse(Typ::Tombstone, bytes)?;
+        let common: Common = codec::decode(signed.payload())?;
+        if common.version < VERSION {
+            return Err(codec::Error::Version { found: common.version, known: VERSION }.into());
+        }
+        let key = key_of(common.owner, signed.kid()).ok_or(super::Error::UnknownOwner)?;
+        signed.verify(&key)?;
+        Ok(common.id)
+    }
+
     /// The withdrawal in signed bytes, once `key_of` its owner verifies them.
     ///
     /// # Errors
@@ -56,4 +75,16 @@ impl Tombstone {
         signed.verify(&key)?;
         Ok(tombstone)
     }
+}
+
+/// The entries that mean the same in every version.
+#[derive(Decode)]
+#[cbor(map)]
+struct Common {
+    #[n(0)]
+    version: u64,
+    #[n(1)]
+    id: RecordId,
+    #[n(2)]
+    owner: BureauId,
 }

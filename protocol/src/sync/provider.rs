@@ -198,6 +198,9 @@ impl Provider {
         } else if let Some(last) = feed.sent.back_mut().filter(|last| last.at == place.at) {
             *last = place;
             answer.touched.insert(read.feed);
+        } else if feed.acked.is_none() && feed.sent.is_empty() && place.within == (0, 0) {
+            // Neither was anything for a peer that has heard of nothing yet.
+            feed.start = place.through;
         }
         answer.place = Some(place);
         let mut effects = Vec::new();

@@ -119,6 +119,7 @@ pub(super) fn by_hand(nth: usize) -> NewRecord {
         label: Label::from(&nth_label(0)),
         grading: Some(Text("B2".parse().expect("a grading"))),
         retain_until: None,
+        based_on: Vec::new(),
         fields: vec![field("number", number(nth)), field("subscriber", name(nth))],
     }
 }

@@ -318,9 +318,8 @@ fn what_rests_on_other_records_names_them_and_is_no_less_restricted() {
         "C3",
     ]);
     let rests = ["--based-on", &caller, "--based-on", &called, "--tlp", "clear"];
-    let link = added(
-        &[&["link", &*format!("from={caller}"), &*format!("to={called}"), "type=called"][..], &rests].concat(),
-    );
+    let link =
+        added(&[&["link", &*format!("from={caller}"), &*format!("to={called}"), "type=called"][..], &rests].concat());
     let shown = &holds(&ke, &link);
     assert_eq!((&shown["label"]["tlp"], &shown["label"]["audience"]), (&"amber".into(), &"FR".into()), "{shown}");
     assert_eq!(list(&shown["label"]["cafs"]), [file.clone()]);

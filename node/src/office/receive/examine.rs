@@ -41,7 +41,7 @@ impl Office {
         // What a former key signed is its bureau's word still: it comes in a parcel that the present one signed.
         let key_of = |owner, kid| card.filter(|_| owner == provider).map(|card| card.signing_key(kid));
         let withdrawn = runs(&changes).flatten().filter_map(|entry| match entry {
-            Entry::Withdraw(bytes) => Some(Tombstone::verify(bytes, key_of).map(|tombstone| tombstone.id)),
+            Entry::Withdraw(bytes) => Some(Tombstone::verify_end(bytes, key_of)),
             _ => None,
         });
         let withdrawn = withdrawn.collect();

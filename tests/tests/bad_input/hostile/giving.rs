@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use igain_node::network::Exchange;
-use igain_protocol::bureau::SealingKey;
-use igain_protocol::codec;
+use igain_protocol::bureau::{Card, SealingKey};
+use igain_protocol::codec::{self, Signed, Typ};
 use igain_protocol::feed::{Entry, FeedKind, Item, Position, Run};
 use igain_protocol::label::Label;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
 use igain_protocol::record::{self, Content, RecordId, SaltKey, Value};
-use igain_protocol::sync::{Delivery, End, Hello, Message, Notify};
+use igain_protocol::sync::{CardMessage, Delivery, End, Hello, Message, Notify};
 use igain_protocol::vocabulary::{GroupSet, Kind, Tlp};
 use igain_tests::bureau::{GRADING, keys};
 use igain_tests::daemon::PATIENCE;
@@ -267,5 +267,37 @@ fn an_answer_that_never_comes() {
         assert!(!matches!(ended, Ok(Some(_))), "KE has nothing more to say");
     });
     siege.accounts("exchange.failed", 1);
+    siege.assert_sound();
+}
+
+/// L7, L19: a card that is of a later version, or whose time has not come, stops nothing: the one known serves until then.
+/// Any other that cannot be taken is a breach. Seen to fail when every card that is refused ends the answer.
+#[test]
+fn a_card_that_cannot_be_taken_yet_stops_nothing_behind_it() {
+    let mut siege = Siege::lay(29);
+    let own = |change: &dyn Fn(&mut Card)| super::card(HOSTILE, &siege.keys, change);
+    let early = own(&|card| {
+        card.serial = 6;
+        (card.not_before, card.not_after) = (now().plus_ms(86_400_000), now().plus_ms(2 * 86_400_000));
+    });
+    let payload = Signed::parse(Typ::Card, early.as_bytes()).expect("a document").payload().to_vec();
+    // Entry 0 of the payload, its version, is the first.
+    let later = codec::sign(Typ::Card, &[&payload[..2], &[9], &payload[3..]].concat(), &siege.keys.signing());
+    let message = |card: &[u8]| Message::Card(CardMessage { card: card.to_vec() });
+    let (mut at, mut generation) = (Position::default(), Some(open_feed()));
+    for card in [early.as_bytes(), &later] {
+        let run = Run::new(FEED, 5, at, vec![Entry::Gone(RecordId::from_bytes([1; 16]))]);
+        at = run.to;
+        let items: Vec<Item> = generation.take().into_iter().chain([Item::Run(run)]).collect();
+        let parcel = siege.deliver(&items);
+        siege.answer(&[message(card), parcel, END]);
+    }
+    siege.accounts("peer.enrol", 1);
+    assert!(audited(&siege.ke, "sync.violation", Some(HOSTILE)).is_empty());
+    let state = siege.ke.json(&["peer", "show", HOSTILE]);
+    assert_eq!(state["card"]["serial"], 5, "{state}");
+    let foreign = super::card(HOSTILE, &keys(30), |card| card.serial = 7);
+    siege.answer(&[message(foreign.as_bytes())]);
+    siege.breach("card.other-key");
     siege.assert_sound();
 }
