@@ -10,7 +10,7 @@
 
 use igain_node::audit::Filter;
 use igain_node::ledger::RevokedFor;
-use igain_node::office::{Actor, Error, Office};
+use igain_node::office::{Actor, Draft, Error, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::Role;
 use igain_protocol::codec;
@@ -268,6 +268,55 @@ fn l1_what_came_and_went_before_is_no_news() {
     pair.wire.entitle(&pair.ke);
     assert!(pair.wire.hints());
     assert_eq!(pair.carry().len(), 2);
+}
+
+/// L1: a revision that changes only what a peer may not have is nothing to it: no entry, no hint, no byte. What it may have of
+/// a record comes when that changes, also where something else changed since. Seen to fail when every revision stands where
+/// its own entry does, and when a hint counts entries.
+#[test]
+fn l1_a_revision_of_what_is_withheld_is_not_told() {
+    const CORE: &str = r#"@id("some") permit(principal == Bureau::"FR", action, resource)
+when { [Action::"core", Action::"identity"].contains(action) };"#;
+    let mut pair = Pair::new(CORE);
+    let says = |name: &str, remarks: &str, officer: &str| {
+        let fields = [("name", Value::name(name)), ("remarks", Value::Text(remarks.into()))];
+        let officer = ("officer", Value::Text(officer.into()));
+        draft("a", person(Tlp::Green), &[fields[0].clone(), fields[1].clone(), officer])
+    };
+    let held = |pair: &Pair| {
+        let record = pair.fr.show(Actor::Node, says("", "", "").id.unwrap(), None).unwrap().remove(0).record;
+        let fields: Vec<String> = record.fields().map(|(_, value)| value.to_string()).collect();
+        (record.header().revision, fields)
+    };
+    let id = pair.add(says("Amina", "seen", "A"));
+    pair.carry();
+    pair.add(says("Amina", "seen twice", "A"));
+    pair.add(says("Amina", "seen twice", "B"));
+    pair.wire.entitle(&pair.ke);
+    assert!(!pair.wire.hints());
+    assert!(pair.carry().is_empty());
+    assert_eq!(held(&pair), (1, vec!["Amina".to_owned()]));
+    // What it may have changes, and then what it may not, before it asks.
+    pair.add(says("Amina W.", "seen twice", "B"));
+    pair.add(says("Amina W.", "seen thrice", "B"));
+    assert!(pair.wire.hints());
+    pair.carry();
+    assert_eq!(held(&pair), (5, vec!["Amina W.".to_owned()]));
+    assert!(pair.carry().is_empty());
+    // How long it may be kept concerns everybody.
+    let shorter = Draft { retain_until: Some(NOON.day().plus_days(30)), ..says("Amina W.", "seen thrice", "B") };
+    pair.add(shorter.clone());
+    assert_eq!(pair.carry().len(), 1);
+    // It may have more, and then hears of that too; it is told of the end, whatever it was told of revisions.
+    pair.ke.apply_policy(Actor::Node, GREEN_TO_FR, "test.cedar").unwrap();
+    pair.carry();
+    assert_eq!(held(&pair), (6, ["Amina W.", "seen thrice", "B"].map(str::to_owned).to_vec()));
+    pair.add(Draft { fields: says("Amina W.", "gone", "B").fields, ..shorter });
+    pair.carry();
+    assert_eq!(held(&pair).1[1], "gone");
+    pair.ke.withdraw(Actor::Node, id, Reason::ALL[0]).unwrap();
+    pair.carry();
+    assert!(pair.fr.show(Actor::Node, id, None).is_err());
 }
 
 /// L2: no permit gets past the rules of the node. Seen to fail when a revoked bureau passes for an active one.

@@ -3,6 +3,7 @@
 //! record's own row to say.
 
 use igain_protocol::record::RecordId;
+use igain_protocol::vocabulary::GroupSet;
 use minicbor::{Decode, Encode};
 
 use super::{ClassIndex, Error, Ledger, decode, encode, part, table};
@@ -39,6 +40,8 @@ pub struct LogEntry {
     pub id: RecordId,
     /// The number under which the record's deliveries are noted.
     pub number: u64,
+    /// The groups of fields that it changed; all but where a revision in the class changed some.
+    pub changed: GroupSet,
 }
 
 /// A run, as it is stored under its class and the number of its first entry.
@@ -62,6 +65,9 @@ struct Stored {
     /// Its number, counted from that of the run's first entry.
     #[n(3)]
     after: u64,
+    /// The groups that it changed, where it was not all.
+    #[n(4)]
+    changed: Option<u32>,
 }
 
 /// A run of a class.
@@ -131,7 +137,14 @@ impl Ledger {
     /// Writes a run, in the place of one that began at the same number.
     pub fn put_run(&self, batch: &mut Batch, class: ClassIndex, run: &LogRun) {
         let (first, _) = run.ends();
-        let stored = |e: &LogEntry| Stored { op: e.op, id: *e.id.as_bytes(), number: e.number, after: e.seq - first };
+        let some = |groups: GroupSet| (groups != GroupSet::ALL).then_some(groups.bits());
+        let stored = |e: &LogEntry| Stored {
+            op: e.op,
+            id: *e.id.as_bytes(),
+            number: e.number,
+            after: e.seq - first,
+            changed: some(e.changed),
+        };
         let row = Row { before: run.before, entries: run.entries.iter().map(stored).collect() };
         batch.put(table::LOG, key(class, first), encode(&row));
     }
@@ -150,6 +163,7 @@ fn run(found: &[u8], bytes: &[u8]) -> Result<LogRun, Error> {
         op: e.op,
         id: RecordId::from_bytes(e.id),
         number: e.number,
+        changed: e.changed.map_or(GroupSet::ALL, |bits| GroupSet::from_bits_known(bits.into())),
     };
     Ok(LogRun { before: row.before, entries: row.entries.into_iter().map(entry).collect() })
 }

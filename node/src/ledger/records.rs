@@ -3,6 +3,7 @@
 use igain_protocol::bureau::BureauId;
 use igain_protocol::record::{self, Record, RecordId};
 use igain_protocol::time::{Day, Timestamp};
+use igain_protocol::vocabulary::GroupSet;
 use minicbor::{Decode, Encode};
 
 use super::{ClassIndex, Error, Ledger, part, table};
@@ -41,6 +42,35 @@ pub struct Place {
     /// The last day on which it may be kept; none for a draft without one.
     #[n(5)]
     pub until: Option<Day>,
+    /// Where revisions in the class changed some groups of fields alone.
+    #[n(6)]
+    pub changes: Option<Changes>,
+}
+
+/// The entries that changed something of a record since it came into its class, the newest first, each with the groups
+/// that no later one changed. Each group is in one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Changes(#[n(0)] Vec<(u64, u32)>);
+
+impl Place {
+    /// The entry of the class that last changed what is shown with these groups: who may have these sees the record there,
+    /// and hears nothing of revisions of the others.
+    pub fn seq_for(&self, groups: GroupSet) -> u64 {
+        let shows = |(_, changed): &&(u64, u32)| changed & groups.bits() != 0;
+        let change = self.changes.as_ref().map(|Changes(changes)| changes.iter().find(shows));
+        change.map_or(self.seq, |change| change.map_or(self.since, |(seq, _)| *seq))
+    }
+
+    /// What is noted once entry `seq` has changed `groups` of it.
+    pub fn changed_by(&self, seq: u64, groups: GroupSet) -> Option<Changes> {
+        let all = || Changes(vec![(self.seq, GroupSet::ALL.bits())]);
+        let Changes(before) = self.changes.clone().unwrap_or_else(all);
+        let older = before.into_iter().map(|(seq, changed)| (seq, changed & !groups.bits()));
+        let changes: Vec<(u64, u32)> =
+            [(seq, groups.bits())].into_iter().chain(older).filter(|(_, changed)| *changed != 0).collect();
+        // Where one entry changed all, it is the one that the record stands at.
+        (groups != GroupSet::ALL).then_some(Changes(changes))
+    }
 }
 
 /// A record and where it stands.
@@ -159,4 +189,35 @@ fn split(row: &[u8]) -> Result<RecordRow, Error> {
     let place: Place = d.decode().map_err(|error| bad(error.to_string()))?;
     let bytes = row.get(d.position()..).unwrap_or_default();
     Ok(RecordRow { place, bytes: bytes.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decode;
+    use super::*;
+    use igain_protocol::vocabulary::Group;
+
+    fn set(groups: &[Group]) -> GroupSet {
+        groups.iter().copied().collect()
+    }
+
+    /// A record stands, for each set of groups, where something of them changed last.
+    #[test]
+    fn a_record_stands_where_something_that_is_shown_changed() {
+        let (core, narrative, source) = (set(&[Group::Core]), set(&[Group::Narrative]), set(&[Group::Source]));
+        let place =
+            Place { class: 1, seq: 5, since: 5, number: 5, stored: Timestamp::from_ms(0), until: None, changes: None };
+        assert_eq!(place.seq_for(core), 5);
+        let after = |place: &Place, seq, groups| Place { seq, changes: place.changed_by(seq, groups), ..place.clone() };
+        let one = after(&place, 7, narrative);
+        assert_eq!((one.seq_for(core), one.seq_for(narrative), one.seq_for(core.union(narrative))), (5, 7, 7));
+        let two = after(&one, 9, source.union(core));
+        assert_eq!((two.seq_for(core), two.seq_for(narrative), two.seq_for(set(&[Group::Identity]))), (9, 7, 5));
+        let three = after(&two, 11, GroupSet::EMPTY);
+        assert_eq!((three.seq_for(GroupSet::ALL), three.changes == two.changes), (9, true), "nothing of it is shown");
+        let all = after(&three, 12, GroupSet::ALL);
+        assert_eq!((all.changes.clone(), all.seq_for(narrative)), (None, 12));
+        let read: Place = decode(NAME, &igain_protocol::codec::encode(&three)).unwrap();
+        assert_eq!(read, three);
+    }
 }

@@ -226,13 +226,6 @@ fn received(class: ClassIndex, row: &ClassRow) -> Option<(BureauId, LabelDigest,
 }
 
 impl Office {
-    /// Whether something stands after a number in the log of a class that a peer may have.
-    pub(super) fn has_news_after(&self, peer: BureauId, after: u64) -> Result<bool, Error> {
-        let granted = self.granted(peer)?;
-        let classes = read(&self.inner.memory.classes);
-        Ok(classes.changed_after(after).any(|(_, class)| !granted.groups(class).is_empty()))
-    }
-
     /// How many labels with records a peer may have, and how many entries stand after a number in the logs of its classes:
     /// those of a few classes are counted, since more take long.
     pub(super) fn extent_for(&self, peer: BureauId, after: u64) -> Result<(usize, u64), Error> {

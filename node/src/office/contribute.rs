@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, Record, RecordId, Value};
 use igain_protocol::time::Day;
+use igain_protocol::vocabulary::{Group, GroupSet};
 
 use super::turn::{Committed, Turn};
 use super::{Actor, Deed, Error, Office, index};
@@ -53,6 +54,8 @@ struct Version {
     record: Record,
     shareable: bool,
     before: Option<RecordRow>,
+    /// The groups of fields in which it differs from that.
+    changed: GroupSet,
     identifiers: Vec<crate::ledger::IdentifierKey>,
     /// Which of the outcomes is its.
     nth: usize,
@@ -185,6 +188,7 @@ impl Office {
         if known.as_ref().is_some_and(|known| says_the_same(known, &draft)) {
             return Ok((Outcome::Unchanged(id), None));
         }
+        let changed = known.as_ref().map_or(GroupSet::ALL, |known| changed(known, &draft));
         let content = Content {
             id,
             revision: known.as_ref().map_or(1, |known| known.header().revision + 1),
@@ -200,7 +204,7 @@ impl Office {
         let record = record::sign(&content, &self.secrets().salt, &self.secrets().signing)?;
         let identifiers = index::identifiers(&self.secrets().identifier, &record);
         let outcome = if known.is_some() { Outcome::Revised(id) } else { Outcome::Added(id) };
-        Ok((outcome, Some(Version { record, shareable, before, identifiers, nth: 0 })))
+        Ok((outcome, Some(Version { record, shareable, before, changed, identifiers, nth: 0 })))
     }
 
     /// What its CAFs' charters and the calendar say to a version.
@@ -297,9 +301,10 @@ impl Turn<'_> {
         let stays = before.filter(|place| place.class == class);
         let known = before.map(|place| place.number).filter(|number| *number > 0);
         // Before it leaves another class: who may have both is told of the change, and of nothing that is gone.
-        let (mut seq, number) = match class {
-            DRAFTS => (0, known.unwrap_or_default()),
-            class => self.push(class, Op::Put, header.id, known),
+        let (mut seq, number) = match (class, stays, known) {
+            (DRAFTS, ..) => (0, known.unwrap_or_default()),
+            (class, Some(_), Some(number)) => (self.push_revision(class, header.id, number, version.changed), number),
+            (class, ..) => self.push(class, Op::Put, header.id, known),
         };
         if stays.is_none() {
             self.count(class, 1);
@@ -312,7 +317,8 @@ impl Turn<'_> {
             }
         }
         let since = stays.map_or(seq, |place| place.since);
-        let place = Place { class, seq, since, number, stored: self.now(), until: header.retain_until };
+        let changes = stays.filter(|_| class != DRAFTS).and_then(|place| place.changed_by(seq, version.changed));
+        let place = Place { class, seq, since, number, stored: self.now(), until: header.retain_until, changes };
         self.put_record(key, &place, version.record.as_bytes());
         if let Some(old) = version.before.as_ref().and_then(|row| row.record().ok()) {
             let gone = index::identifiers(&self.office().secrets().identifier, &old);
@@ -342,6 +348,23 @@ fn accounted(deed: Deed, prepared: &Prepared) -> Deed {
         _ => deed,
     };
     deed.with("added", added).with("revised", revised).with("refused", refused)
+}
+
+/// The groups of fields in which a draft differs from a version of its record. When it may be kept no longer than
+/// another day, everybody who has it must know.
+fn changed(known: &Record, draft: &Draft) -> GroupSet {
+    if known.header().retain_until != draft.retain_until {
+        return GroupSet::ALL;
+    }
+    let kind = draft.label.kind;
+    let shown = |group: Group| {
+        let before = known.fields().filter(move |(def, _)| def.group == group).map(|(def, value)| (def.name, value));
+        let is_of = move |name: &str| record::field(kind, name).is_none_or(|def| def.group == group);
+        let after =
+            draft.fields.iter().filter(move |(name, _)| is_of(name)).map(|(name, value)| (name.as_str(), value));
+        !before.eq(after)
+    };
+    Group::ALL.iter().copied().filter(|group| shown(*group)).collect()
 }
 
 fn says_the_same(known: &Record, draft: &Draft) -> bool {

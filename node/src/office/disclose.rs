@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::feed::{Entry, FeedKind, LetterKind};
+use igain_protocol::parcel::PARCEL_LIMIT;
 use igain_protocol::record::{RecordId, redact_bytes};
 use igain_protocol::sync::{Mark, Read};
 use igain_protocol::time::Day;
@@ -159,6 +160,28 @@ impl Office {
         Ok(reading)
     }
 
+    /// Whether something stands in the feed of records of a peer after a place. What was looked at for long and brought
+    /// nothing so far may bring something.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(super) fn has_news_after(&self, peer: BureauId, after: Mark) -> Result<bool, Error> {
+        const STEPS: usize = 16;
+        let mut reading = self.begin_reading(self.granted(peer)?, after)?;
+        let (mut notes, mut deliveries) = (Notes::default(), Deliveries::new(peer));
+        let mut page = Page::new(PARCEL_LIMIT, &mut notes, &mut deliveries);
+        for _ in 0..STEPS {
+            let progress = self.read_on(&mut reading, &mut page)?;
+            if !page.entries.is_empty() || progress == Progress::Full {
+                return Ok(true);
+            }
+            if progress == Progress::End {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads on, as much as one step allows. Whether there is more to read for this page.
     ///
     /// # Errors
@@ -247,9 +270,9 @@ impl Office {
                 return Ok(None);
             }
             let row = self.ledger().record(key)?;
-            let Some(row) = row.filter(|row| row.place.class == class && row.place.seq == entry.seq) else {
-                return Ok(None);
-            };
+            let groups = reading.granted.groups(class);
+            let stands = |row: &RecordRow| row.place.class == class && row.place.seq_for(groups) == entry.seq;
+            let Some(row) = row.filter(stands) else { return Ok(None) };
             return self.disclose_record(reading, page, entry.id, &row);
         }
         if !page.deliveries.contains(self.ledger(), entry.number)? {
@@ -270,7 +293,8 @@ impl Office {
         let row = self.ledger().record(key)?.filter(|row| row.is_live(reading.today));
         Ok(row.is_some_and(|row| {
             let since = reading.backfills.get(&row.place.class).copied().unwrap_or_default();
-            (since..left).contains(&row.place.seq) && reading.granted.has(row.place.class)
+            let groups = reading.granted.groups(row.place.class);
+            !groups.is_empty() && (since..left).contains(&row.place.seq_for(groups))
         }))
     }
 
@@ -420,7 +444,10 @@ impl Office {
         for (nth, id) in ids.iter().enumerate().skip(done) {
             let row = self.ledger().record(RecordKey { id: *id, owner: self.me() })?;
             // One that came to where it is after the answer began is sent by its own entry.
-            let here = |row: &RecordRow| reading.granted.has(row.place.class) && row.place.seq <= reading.granted.upto;
+            let here = |row: &RecordRow| {
+                let groups = reading.granted.groups(row.place.class);
+                !groups.is_empty() && row.place.seq_for(groups) <= reading.granted.upto
+            };
             if let Some(row) = row.filter(here)
                 && let Some(told) = self.disclose_record(reading, page, *id, &row)?
                 && !page.take(told)

@@ -137,14 +137,10 @@ impl Served {
     pub fn has_news(&self) -> Result<bool, Error> {
         let state = self.state()?;
         let view = state.provider.view();
-        let (letters, records) = (view.letters.place().through, view.records.place().through);
-        if state.known || self.office.ledger().letter_head(self.peer)? > letters {
-            return Ok(true);
-        }
-        if !self.office.ledger().events_after(self.peer, records, 1)?.is_empty() {
-            return Ok(true);
-        }
-        self.office.has_news_after(self.peer, records)
+        let (letters, records) = (view.letters.place().through, view.records.place());
+        let waits = state.known || self.office.ledger().letter_head(self.peer)? > letters;
+        drop(state);
+        Ok(waits || self.office.has_news_after(self.peer, records)?)
     }
 
     /// Whether something was sent of which it is not known that it has arrived: it may still be on its way.

@@ -13,6 +13,7 @@ use igain_protocol::feed::Letter;
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::record::RecordId;
 use igain_protocol::time::{Day, Timestamp};
+use igain_protocol::vocabulary::GroupSet;
 
 use super::classes::Extents;
 use super::memory::{Published, Standing, read, write};
@@ -386,8 +387,16 @@ impl<'a> Turn<'a> {
     pub(super) fn push(&mut self, class: ClassIndex, op: Op, id: RecordId, number: Option<u64>) -> (u64, u64) {
         let seq = self.next_number();
         let number = number.unwrap_or(seq);
-        self.runs.entry(class).or_default().push(LogEntry { seq, op, id, number });
+        self.runs.entry(class).or_default().push(LogEntry { seq, op, id, number, changed: GroupSet::ALL });
         (seq, number)
+    }
+
+    /// Adds an entry to the log of a class for a revision that changes these groups of a record in it. Returns its place in
+    /// the log.
+    pub(super) fn push_revision(&mut self, class: ClassIndex, id: RecordId, number: u64, changed: GroupSet) -> u64 {
+        let seq = self.next_number();
+        self.runs.entry(class).or_default().push(LogEntry { seq, op: Op::Put, id, number, changed });
+        seq
     }
 
     /// Notes who may have what of a class of this bureau's own.

@@ -185,7 +185,8 @@ impl Federation {
         self.texts += 1;
         let mut fields = vec![("remarks".to_owned(), Value::Text(self.texts.to_string()))];
         match kind {
-            Kind::Phone => fields.push(("number".into(), Value::Text(format!("+2547{:08}", self.texts)))),
+            // What stays the same when a record is revised is of other groups than what changes.
+            Kind::Phone => fields.push(("number".into(), Value::Text(format!("+2547{:08}", id.as_bytes()[1])))),
             Kind::Person => fields.push(("name".into(), Value::name(format!("Person {}", self.texts)))),
             _ => {
                 for end in ["from", "to"] {

@@ -65,7 +65,10 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
     let mut granted = BTreeMap::new();
     for ((_, id), row) in own.iter().filter(|((of, _), _)| *of == me) {
         let Some(grant) = grants.get(&row.place.class) else { continue };
-        let may_refer = |to: RecordId| knows(&own, &grants, me, to) || holds(owner, them, to);
+        let may_refer = |to: RecordId| match own.contains_key(&(me, to)) || ended(owner, me, to) {
+            true => knows(&own, &grants, me, to),
+            false => holds(owner, them, to),
+        };
         let kind = grant.label.kind;
         let bytes = record::redact_bytes(&row.bytes, kind, grant.groups, &may_refer).map_err(|e| e.to_string())?;
         granted.insert(*id, bytes);
@@ -154,6 +157,10 @@ fn knows(
     id: RecordId,
 ) -> bool {
     own.get(&(me, id)).is_some_and(|row| grants.contains_key(&row.place.class))
+}
+
+fn ended(office: &Office, owner: BureauId, id: RecordId) -> bool {
+    office.ledger().has_ended(RecordKey { id, owner }).unwrap_or(false)
 }
 
 fn holds(office: &Office, owner: BureauId, id: RecordId) -> bool {
