@@ -48,12 +48,24 @@ pub fn unlock(path: &Path, passphrase: &Passphrase) -> Result<Keys, Error> {
     file::open(path, &file::read(path)?, passphrase)
 }
 
+/// Removes what is left of attempts to change the key file at `path` that were killed, unless one goes on.
+///
+/// # Errors
+/// Where the folder cannot be read or written.
+pub fn clear_drafts(path: &Path) -> Result<(), Error> {
+    match file::claim(path) {
+        Ok(_) | Err(Error::Busy(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Seals the same keys under another passphrase; the old file stays until the new one is durable.
 ///
 /// # Errors
-/// Those of [`unlock`] and [`create`].
+/// Those of [`unlock`] and [`create`]; [`Error::Busy`] where somebody else changes the file at this moment.
 pub fn change_passphrase(path: &Path, old: &Passphrase, new: &Passphrase, cost: Cost) -> Result<(), Error> {
     new.check_strength()?;
+    let _claim = file::claim(path)?;
     let keys = unlock(path, old)?;
     file::replace(path, &file::seal(&keys, new, cost)?)
 }
@@ -62,7 +74,8 @@ pub fn change_passphrase(path: &Path, old: &Passphrase, new: &Passphrase, cost: 
 /// with; the old file stays until the new one is durable.
 ///
 /// # Errors
-/// Those of [`unlock`]; [`Error::Rotations`] where that was done too often.
+/// Those of [`unlock`]; [`Error::Rotations`] where that was done too often; [`Error::Busy`] where somebody else changes the
+/// file at this moment.
 pub fn rotate(
     path: &Path,
     passphrase: &Passphrase,
@@ -70,6 +83,7 @@ pub fn rotate(
     transport: bool,
     cost: Cost,
 ) -> Result<Keys, Error> {
+    let _claim = file::claim(path)?;
     let keys = unlock(path, passphrase)?.replaced_by(&Keys::draw()?, bureau, transport)?;
     file::replace(path, &file::seal(&keys, passphrase, cost)?)?;
     Ok(keys)

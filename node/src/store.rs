@@ -201,6 +201,11 @@ impl Store {
         self.state().pipeline()?.settle()
     }
 
+    /// Gives up the room that is kept for a full disk, for something beside the store that takes something back.
+    pub fn give_up_reserve(&self) {
+        self.state().reserve.give_up();
+    }
+
     /// What the store takes and does.
     pub fn stats(&self) -> Stats {
         self.state().stats()

@@ -78,10 +78,13 @@ impl Init {
         let path = context.named_config().unwrap_or(Path::new("igain.toml")).to_owned();
         let text = config::template(self.bureau, &self.name, &self.data_for(&path)?);
         let config = Config::parse(&text, &path)?;
-        for there in [&path, &config.keystore()] {
+        for there in [&path, &config.keystore(), &config.data.join("store")] {
             if there.exists() {
-                let detail =
-                    format!("`{}` is there already. A bureau is made once: move it away first", there.display());
+                let detail = format!(
+                    "`{}` is there already, and a bureau is made once. Where its keys are lost, restore them from their \
+                     backup: others do not open its store. To make another bureau, name another folder and file",
+                    there.display()
+                );
                 return Err(Error::Declined(detail));
             }
         }

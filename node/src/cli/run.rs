@@ -39,6 +39,7 @@ impl Run {
         log_to_stderr(config.log.level);
         stay_private();
         let passphrase = self.passphrase.source().read()?;
+        keystore::clear_drafts(&config.keystore())?;
         let keys = keystore::unlock(&config.keystore(), &passphrase)?;
         drop(passphrase);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -10,8 +10,11 @@ pub enum Error {
     #[error("`{}` exists already. Keys are never overwritten: give another folder, or keep the bureau that is there", .0.display())]
     Exists(PathBuf),
     /// There is no key file.
-    #[error("there is no key file `{}`. Run `igain init` first, or restore it from its backup", .0.display())]
+    #[error("there is no key file `{}`. Restore it from its backup. For a bureau that never had one, run `igain init`", .0.display())]
     Missing(PathBuf),
+    /// Somebody else changes it.
+    #[error("another command changes the key file `{}` at this moment. Wait until it has ended, then see whether there is anything left to do", .0.display())]
+    Busy(PathBuf),
     /// Others than the owner may use the file.
     #[error("`{}` has mode {mode:04o}, so that others than its owner may use it. Run: chmod 600 {}", path.display(), path.display())]
     Open {
@@ -90,6 +93,7 @@ impl Error {
         match self {
             Self::Exists(_) => "keystore.exists",
             Self::Missing(_) => "keystore.missing",
+            Self::Busy(_) => "keystore.busy",
             Self::Open { .. } => "keystore.open-to-others",
             Self::WrongPassphrase(_) => "passphrase.wrong",
             Self::Damaged { .. } => "keystore.damaged",

@@ -1,6 +1,6 @@
 //! The key file itself: sealed, private, never half written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ use super::{COST_LIMIT, Cost, Error, Keys, Passphrase};
 
 /// Bytes of a key file, at most: ten times what one has.
 const FILE_LIMIT: u64 = 16 * 1024;
+
+/// How the name of a file ends that is to take the place of the key file.
+const DRAFT: &str = ".new";
 
 /// Only the owner may read and write.
 const PRIVATE: u32 = 0o600;
@@ -94,6 +97,32 @@ pub(super) fn write_new(path: &Path, sealed: &[u8]) -> Result<(), Error> {
     sync_folder(path)
 }
 
+/// Holds others off who would change the key file at `path`, and removes what those left behind that were killed while
+/// they did: it opens with the passphrase of then. It lasts until it is dropped.
+pub(super) fn claim(path: &Path) -> Result<File, Error> {
+    let folder = folder_of(path);
+    let cannot = |cause| Error::Io { doing: "lock", path: folder.to_owned(), cause };
+    let claimed = File::open(folder).map_err(cannot)?;
+    match claimed.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Error::Busy(path.to_owned())),
+        Err(TryLockError::Error(cause)) => return Err(cannot(cause)),
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_draft = |found: &str| {
+        let middle =
+            found.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).and_then(|rest| rest.strip_suffix(DRAFT));
+        middle.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    for found in fs::read_dir(folder).map_err(cannot)?.flatten() {
+        if found.file_name().to_str().is_some_and(is_draft) {
+            let cannot = |cause| Error::Io { doing: "remove", path: found.path(), cause };
+            fs::remove_file(found.path()).map_err(cannot)?;
+        }
+    }
+    Ok(claimed)
+}
+
 /// Puts `sealed` in the place of an existing file; after a crash the old or the new one is there.
 pub(super) fn replace(path: &Path, sealed: &[u8]) -> Result<(), Error> {
     let draft = Draft::write(path, sealed)?;
@@ -109,7 +138,7 @@ struct Draft {
 impl Draft {
     fn write(beside: &Path, sealed: &[u8]) -> Result<Self, Error> {
         let mut name = beside.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
+        name.push(format!(".{}{DRAFT}", std::process::id()));
         let path = beside.with_file_name(name);
         let cannot = |cause| Error::Io { doing: "write", path: path.clone(), cause };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&path).map_err(cannot)?;
@@ -126,8 +155,12 @@ impl Drop for Draft {
     }
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn sync_folder(path: &Path) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let cannot = |cause| Error::Io { doing: "make durable", path: folder.to_owned(), cause };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(cannot)
 }

@@ -222,3 +222,37 @@ fn the_credential_is_taken_when_nothing_else_is_asked_for() {
     assert_eq!(Source::choose(None, None, None), Source::Prompt);
     assert_eq!(Source::choose(Some("x".into()), Some(3), variable()), Source::File("x".into()));
 }
+
+/// Two commands that change the key file at once would each go by what the other is about to replace, and the keys that one
+/// of them drew would be in use and nowhere. Seen to fail when nothing is claimed.
+#[test]
+fn two_who_change_the_file_at_once_do_not_both() {
+    let (_folder, path, right) = made();
+    let claimed = file::claim(&path).unwrap();
+    let before = fs::read(&path).unwrap();
+    let rotated = rotate(&path, &right, "KE".parse().unwrap(), false, Cost::THROW_AWAY);
+    assert!(matches!(rotated, Err(Error::Busy(_))), "{rotated:?}");
+    let changed = change_passphrase(&path, &right, &passphrase("battery horse correct"), Cost::THROW_AWAY);
+    assert!(matches!(changed, Err(Error::Busy(_))), "{changed:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert!(clear_drafts(&path).is_ok(), "a start need not wait for it");
+    drop(claimed);
+    assert!(rotate(&path, &right, "KE".parse().unwrap(), false, Cost::THROW_AWAY).is_ok());
+}
+
+/// What a command left behind that was killed opens with the passphrase of then. Seen to fail when it stays.
+#[test]
+fn what_a_killed_command_left_behind_goes_with_the_next() {
+    let (folder, path, right) = made();
+    let other = folder.path().join("keys.age.old.new");
+    let left = || folder.path().join("keys.age.4711.new");
+    for clears in [true, false] {
+        fs::copy(&path, left()).unwrap();
+        fs::copy(&path, &other).unwrap();
+        match clears {
+            true => clear_drafts(&path).unwrap(),
+            false => change_passphrase(&path, &right, &passphrase("battery horse correct"), Cost::THROW_AWAY).unwrap(),
+        }
+        assert!(!left().exists() && other.exists(), "what is nobody's draft stays");
+    }
+}

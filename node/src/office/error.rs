@@ -246,6 +246,15 @@ impl Error {
         matches!(self, Self::Ledger(ledger::Error::Store(store::Error::Superseded)))
     }
 
+    /// Whether the disk is full: nothing was written, and a later attempt may succeed.
+    pub(super) fn is_full(&self) -> bool {
+        let full = |error: &store::Error| matches!(error, store::Error::Full { .. });
+        match self {
+            Self::Ledger(ledger::Error::Store(error)) | Self::Audit(audit::Error::Store(error)) => full(error),
+            _ => false,
+        }
+    }
+
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {

@@ -2,6 +2,7 @@
 //! which [`super::purge`] then removes in steps.
 
 mod dispute;
+mod ends;
 mod examine;
 mod newer;
 
@@ -23,6 +24,7 @@ use super::{Actor, Caf, Deed, Error, Office};
 use crate::ledger::{
     Aside, Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, RevokedFor, Stood, TombstoneRow,
 };
+use ends::End;
 pub use examine::Examined;
 use examine::{Verdicts, Word, runs};
 
@@ -75,6 +77,8 @@ struct Intake<'a> {
     ended: BTreeSet<RecordKey>,
     /// Something is gone: a receipt is due.
     gone: usize,
+    /// What ended.
+    ends: Vec<End>,
     /// Records, and whole labels, that were hidden.
     disputed: usize,
     /// Receipts of the provider's.
@@ -120,7 +124,14 @@ impl Office {
                 intake.change(change, &mut verdicts)?;
             }
         }
-        let (mut received, ending) = intake.finish()?;
+        let (mut received, ending) = match intake.finish() {
+            Ok(done) => done,
+            Err((error, ends)) if error.is_full() && !ends.is_empty() => {
+                self.take_ends(provider, ends)?;
+                return Err(error);
+            }
+            Err((error, _)) => return Err(error),
+        };
         for class in ending {
             received.purged += self.purge(class)?;
             received.receipted = true;
@@ -180,6 +191,7 @@ impl<'a> Intake<'a> {
             books,
             ended: BTreeSet::new(),
             gone: 0,
+            ends: Vec::new(),
             disputed: 0,
             receipts: 0,
             refused: Vec::new(),
@@ -261,6 +273,7 @@ impl<'a> Intake<'a> {
     /// Marks classes as ending: from this commit on their records count as gone. Of one label where it is named; those
     /// that came in earlier generations where one is named.
     fn take_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
+        self.ends.extend(label.map(End::Recall));
         for (came, class) in self.turn.received_of(self.provider, label) {
             if generation.is_none_or(|generation| came.generation < generation)
                 && let Some(row) = self.turn.class(class)
@@ -427,6 +440,7 @@ impl<'a> Intake<'a> {
         }
         self.gone += 1;
         self.ended.insert(key);
+        self.ends.push(End::Withdraw(id, signed.clone()));
         let stood = Stood::default();
         self.turn
             .put_tombstone(key, &TombstoneRow { at: self.turn.now(), signed: Some(signed), stood, revision: None });
@@ -441,6 +455,7 @@ impl<'a> Intake<'a> {
             self.remove(key, &held);
         }
         self.gone += 1;
+        self.ends.push(End::Gone(id));
         Ok(())
     }
 
@@ -456,8 +471,17 @@ impl<'a> Intake<'a> {
         Ok(self.office().ledger().cursors(self.provider)?.records)
     }
 
-    /// Makes all of it, its receipt and the new cursors durable in one commit. Returns the logs that are to be purged.
-    fn finish(mut self) -> Result<(Received, Vec<ClassIndex>), Error> {
+    /// Makes all of it, its receipt and the new cursors durable in one commit. Returns the logs that are to be purged; where
+    /// that fails, what would have ended.
+    fn finish(mut self) -> Result<(Received, Vec<ClassIndex>), (Error, Vec<End>)> {
+        let ends = std::mem::take(&mut self.ends);
+        self.commit().map_err(|error| (error, ends))
+    }
+
+    fn commit(mut self) -> Result<(Received, Vec<ClassIndex>), Error> {
+        if self.gone > 0 && self.received.put + self.received.newer == 0 {
+            self.turn.takes_back();
+        }
         self.received.refused = self.refused.len();
         let untold = self.refused.len().saturating_sub(REFUSALS_TOLD);
         for deed in self.refused.drain(..).take(REFUSALS_TOLD) {

@@ -107,6 +107,7 @@ impl Served {
             let above = if above > LAST_GENERATION { 0 } else { above };
             let generation = office.now().as_ms().max(before.generation.saturating_add(1)).max(above.saturating_add(1));
             let mut turn = self.turn(state)?;
+            turn.takes_back();
             // What was sent of letters is not sent again; of records all is.
             let start = if kind == FeedKind::Letters { before.sent_through() } else { 0 };
             let feed = Feed::begun(generation, start);
@@ -400,6 +401,10 @@ impl Serving {
             return Ok(());
         }
         let mut turn = served.turn(&state)?;
+        if delivered.is_empty() {
+            // Ends and receipts go out from a full disk too.
+            turn.takes_back();
+        }
         let known = turn.note_sent(served.peer, feeds, delivered, &notes, &mut self.deliveries)?;
         state.known |= known;
         let committed = turn.commit()?;

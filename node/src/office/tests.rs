@@ -7,7 +7,7 @@ use igain_protocol::bureau::{BureauId, SigningKey};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Cursor, Entry, FeedKind, Position};
 use igain_protocol::label::Label;
-use igain_protocol::record::{RecordId, Tombstone};
+use igain_protocol::record::{self, Content, RecordId, SaltKey, Tombstone, Value};
 use igain_protocol::sync::Change;
 use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::{GroupSet, Kind, Reason, Tlp};
@@ -18,6 +18,7 @@ use crate::audit::AuditLog;
 use crate::keystore::Keys;
 use crate::ledger::{Came, Ledger, Place, RecordKey};
 use crate::search::Search;
+use crate::store::disk::{Disk, Fault, Step, Trouble};
 use crate::store::{Options, Store, StoreKey};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_772_366_400_000);
@@ -28,8 +29,13 @@ pub(crate) fn keys(seed: u8) -> Keys {
 
 /// The office of KE.
 pub(crate) fn office(keys: &Keys, folder: &Path) -> Office {
+    office_on(&Disk::files(), keys, folder)
+}
+
+/// The same, with its books on this disk.
+fn office_on(disk: &Disk, keys: &Keys, folder: &Path) -> Office {
     let key = StoreKey::from_bytes(*keys.store_key());
-    let (store, _) = Store::open(&folder.join("store"), &key, Options::default(), &|_| {}).unwrap();
+    let (store, _) = Store::open_on(disk, &folder.join("store"), &key, Options::default(), &|_| {}).unwrap();
     let signing = keys.signing();
     let own = keys.verifying();
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
@@ -122,4 +128,43 @@ fn l8_a_record_that_cannot_be_read_holds_up_no_other_that_is_due() {
     office.clock().set(NOW.plus_ms(2 * 86_400_000));
     assert_eq!(office.expire().unwrap(), 3);
     assert!((1..=3).all(|nth| !office.ledger().has_record(key(nth)).unwrap()));
+}
+
+/// L15: what a recall that could not be written would have taken away is there still, in memory as on the disk. Seen to fail
+/// when memory is read again by the next write alone.
+#[test]
+fn l15_a_recall_that_could_not_be_written_has_taken_nothing_away() {
+    let (disk, folder) = (Disk::failing_files(), tempfile::tempdir().unwrap());
+    let office = office_on(&disk, &keys(1), folder.path());
+    let from = enrol(&office, &keys(2));
+    let feed = FeedKind::Records;
+    let label = Label::new(Kind::Phone, Tlp::Green).graded("B2".parse().unwrap());
+    let content = Content {
+        id: RecordId::from_bytes([7; 16]),
+        revision: 1,
+        owner: from,
+        label: label.clone(),
+        created: NOW,
+        modified: NOW,
+        retain_until: Some(NOW.day().plus_days(30)),
+        fields: vec![("number".into(), Value::Text("+254700000001".into()))],
+    };
+    let record = record::sign(&content, &SaltKey::new([7; 32]), &keys(2).signing()).unwrap().as_bytes().to_vec();
+    let at = |seq| Position { seq, head: [seq as u8; 16] };
+    let entries = |from, entry| {
+        let to = Cursor { generation: 1, at: at(from + 1) };
+        Change::Entries { feed, from: if from == 0 { Position::default() } else { at(from) }, entries: vec![entry], to }
+    };
+    let put = Entry::Put { groups: GroupSet::ALL, record };
+    office.receive(from, vec![Change::Open { feed, generation: 1 }, entries(0, put)]).unwrap();
+    let counted = || office.counts().get(&from).copied().unwrap_or_default();
+    assert_eq!(counted(), 1);
+    let recall = || vec![entries(1, Entry::Recall(label.digest()))];
+    disk.fail(Fault { step: Some(Step::Write), after: 0, times: 1_000, trouble: Trouble::Full, torn: 0 });
+    assert!(office.receive(from, recall()).unwrap_err().is_full());
+    assert_eq!(counted(), 1);
+    assert!(office.show(Actor::Node, content.id, None).is_ok());
+    disk.heal();
+    office.receive(from, recall()).unwrap();
+    assert_eq!(counted(), 0);
 }

@@ -118,12 +118,13 @@ pub struct Committed {
     office: Office,
     account: Option<Pending>,
     pending: Option<Pending>,
+    takes_back: bool,
 }
 
 impl Committed {
     /// An account of something that writes nothing.
     pub(super) fn of_account(office: &Office, account: Pending) -> Self {
-        Self { office: office.clone(), account: Some(account), pending: None }
+        Self { office: office.clone(), account: Some(account), pending: None, takes_back: false }
     }
 
     /// Waits until the turn is durable and visible.
@@ -131,6 +132,19 @@ impl Committed {
     /// # Errors
     /// Where it could not be accounted for or written; then nothing of it is there.
     pub fn wait(&self) -> Result<(), Error> {
+        let outcome = self.outcome();
+        if let Err(error) = &outcome {
+            if self.takes_back && error.is_full() {
+                // The account of it may have found no room where the books keep some. The next attempt does.
+                self.office.ledger().store().give_up_reserve();
+            }
+            // Memory may count on what was not written: whoever looks at it next must not.
+            drop(self.office.turn_ahead());
+        }
+        outcome
+    }
+
+    fn outcome(&self) -> Result<(), Error> {
         if let Some(account) = &self.account {
             account.wait().map_err(|error| Error::Audit(error.into()))?;
         }
@@ -469,8 +483,13 @@ impl<'a> Turn<'a> {
         match &committed {
             Ok(committed) if waits => drop(committed.pending.as_ref().map(Pending::wait)),
             Ok(_) => {}
-            // Memory may count on what was not handed over.
-            Err(_) => self.desk.epoch = None,
+            Err(error) => {
+                // Memory may count on what was not handed over.
+                self.desk.epoch = None;
+                if self.takes_back && error.is_full() {
+                    self.office.ledger().store().give_up_reserve();
+                }
+            }
         }
         committed
     }
@@ -538,7 +557,7 @@ impl<'a> Turn<'a> {
         let accounts = std::mem::take(&mut self.accounts);
         let batch = std::mem::replace(&mut self.batch, self.office.ledger().store().begin());
         if accounts.is_empty() && batch.is_empty() {
-            return Ok(Committed { office: self.office.clone(), account: None, pending: None });
+            return Ok(Committed { office: self.office.clone(), account: None, pending: None, takes_back: false });
         }
         let account = match accounts.is_empty() {
             true => None,
@@ -572,7 +591,7 @@ impl<'a> Turn<'a> {
         let with = With { after: account.iter().cloned().collect(), told: Some(Box::new(told)) };
         let pending = self.office.ledger().store().submit_with(batch, with)?;
         self.desk.last = Some(pending.clone());
-        Ok(Committed { office: self.office.clone(), account, pending: Some(pending) })
+        Ok(Committed { office: self.office.clone(), account, pending: Some(pending), takes_back: self.takes_back })
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) use append::{Appender, Written};
 use file::{DataFile, Place};
 use manifest::{Listed, Manifest, Sealed};
 pub(crate) use recover::{OnDamage, Recovered};
-pub(crate) use reserve::Reserve;
+pub(crate) use reserve::{Reserve, give_up};
 
 use super::Error;
 use super::crypt::StoreKey;

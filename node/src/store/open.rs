@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::catch_up::catch_up;
 use super::directory::{Blocks, Directory, Map};
 use super::disk::Disk;
-use super::journal::{Journal, OnDamage, Recovered};
+use super::journal::{self, Journal, OnDamage, Recovered};
 use super::merge::{self, Upkeep};
 use super::state::{State, Tally};
 use super::{Error, Handle, Opened, Options, Progress, Store, StoreKey};
@@ -54,6 +54,22 @@ impl Store {
         options: Options,
         progress: &dyn Fn(Progress),
     ) -> Result<(Self, Opened), Error> {
+        match Self::open_once(disk, dir, key, options.clone(), progress) {
+            // A node that does not start can take nothing back either.
+            Err(error) if is_full(&error) && journal::give_up(disk, &dir.join("journal")) => {
+                Self::open_once(disk, dir, key, options, progress)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_once(
+        disk: &Disk,
+        dir: &Path,
+        key: &StoreKey,
+        options: Options,
+        progress: &dyn Fn(Progress),
+    ) -> Result<(Self, Opened), Error> {
         let (journal, found) = Journal::open(disk, &dir.join("journal"), key, PURPOSE, OnDamage::Refuse)?;
         let journal = Arc::new(journal);
         let mut opened =
@@ -78,6 +94,15 @@ impl Store {
         state.start(found.last)?;
         let upkeep = state.options.threads.then(|| Upkeep::start(&state)).transpose()?;
         Ok((Self(Arc::new(Handle { state, upkeep })), opened))
+    }
+}
+
+/// Whether the disk is full. The directory says so in words alone.
+fn is_full(error: &Error) -> bool {
+    match error {
+        Error::Full { .. } => true,
+        Error::Directory { why } => why.contains("No space left") || why.contains("os error 28"),
+        _ => false,
     }
 }
 

@@ -87,6 +87,14 @@ fn init_refuses_what_would_be_unsafe_or_wrong() {
     let again = bureau.igain(&["init", "KE", "--name", "NCB", "--throw-away", "--passphrase-file", "passphrase"]);
     assert_eq!(again.code, Some(1));
     assert!(again.err.contains("is there already"), "{}", again.err);
+    // Lost keys are no reason to make others in the place of those that open the store.
+    for file in ["igain.toml", "data/keys.age"] {
+        std::fs::rename(bureau.path(file), bureau.path("moved")).expect("a file");
+        let again = bureau.igain(&["init", "KE", "--name", "NCB", "--throw-away", "--passphrase-file", "passphrase"]);
+        assert!(again.code == Some(1) && again.err.contains("restore them from their backup"), "{again:?}");
+        assert!(!bureau.path(file).exists());
+        std::fs::rename(bureau.path("moved"), bureau.path(file)).expect("a file");
+    }
     std::fs::set_permissions(bureau.path("passphrase"), std::fs::Permissions::from_mode(0o644)).expect("a mode");
     let open = bureau.igain(&["run", "--passphrase-file", "passphrase"]);
     assert_eq!(open.code, Some(1));

@@ -45,7 +45,7 @@ impl Office {
                     intake.forget_newer(record.header().id);
                     intake.put(Came { generation: *generation, groups: *groups, aside }, record, &identifiers)?;
                 }
-                read += intake.finish()?.0.put;
+                read += intake.finish().map_err(|(error, _)| error)?.0.put;
             }
             if !full {
                 return Ok(read);

@@ -11,6 +11,26 @@ use crate::store::Error;
 use crate::store::disk::Disk;
 use crate::store::pipeline::locked;
 
+/// Gives up the room that is kept by the journal in `dir`, which cannot be opened on a full disk otherwise; whether there was
+/// any.
+pub(crate) fn give_up(disk: &Disk, dir: &Path) -> bool {
+    let path = path(dir);
+    disk.length(&path).is_ok_and(|bytes| bytes > 0) && empty(disk, &path)
+}
+
+fn path(dir: &Path) -> PathBuf {
+    dir.join("reserve")
+}
+
+/// Frees the blocks of a reserve. The empty file stays, so that a start knows.
+fn empty(disk: &Disk, path: &Path) -> bool {
+    let freed = disk.create(path).is_ok();
+    if freed {
+        tracing::warn!("the disk is full; the room that was kept for that is in use now");
+    }
+    freed
+}
+
 /// The room kept by one store.
 pub(crate) struct Reserve {
     disk: Disk,
@@ -30,10 +50,13 @@ enum State {
 impl Reserve {
     /// The reserve of a journal; none of no bytes.
     pub(crate) fn new(disk: &Disk, dir: &Path, bytes: u64) -> Self {
-        let path = dir.join("reserve");
-        let held = bytes > 0 && disk.length(&path).is_ok_and(|found| found == bytes);
-        let state = Mutex::new(if held { State::Held } else { State::Missing });
-        Self { disk: disk.clone(), path, bytes, state }
+        let path = path(dir);
+        let state = match disk.length(&path) {
+            Ok(found) if found == bytes && bytes > 0 => State::Held,
+            Ok(0) if bytes > 0 => State::GivenUp,
+            _ => State::Missing,
+        };
+        Self { disk: disk.clone(), path, bytes, state: Mutex::new(state) }
     }
 
     /// Takes the room where the disk has twice as much, so that nobody who writes meanwhile is left without.
@@ -53,10 +76,9 @@ impl Reserve {
     /// Gives the room up; whether there was any.
     pub(crate) fn give_up(&self) -> bool {
         let mut state = locked(&self.state);
-        if *state != State::Held || self.disk.remove(&self.path).is_err() {
+        if *state != State::Held || !empty(&self.disk, &self.path) {
             return false;
         }
-        tracing::warn!("the disk is full; the room that was kept for that is in use now");
         *state = State::GivenUp;
         true
     }
