@@ -31,7 +31,7 @@ pub use feeds::Deliveries;
 pub use identifiers::IdentifierKey;
 pub use keys::{KeyRow, KeyUse, RevokedFor};
 pub use letters::LetterRow;
-pub use log::{LogEntry, LogRun, Op};
+pub use log::{LogEntry, LogRun, Op, RUN};
 pub use newer::NewerRow;
 pub use peers::PeerRow;
 pub use receipts::ReceiptRow;

@@ -32,11 +32,12 @@ mod revoke;
 mod sealed;
 mod sent;
 mod serve;
+mod sweep;
 mod turn;
 mod why;
 mod withdraw;
 
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::card::Former;
@@ -186,6 +187,8 @@ struct Inner {
     basis: Mutex<Basis>,
     /// The day on which that was.
     aligned: AtomicU32,
+    /// The last entry of all logs when they were swept last.
+    swept: AtomicU64,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
 }
@@ -220,6 +223,7 @@ impl Office {
             desk: Mutex::default(),
             basis: Mutex::default(),
             aligned: AtomicU32::new(u32::MAX),
+            swept: AtomicU64::new(0),
             asking: AtomicUsize::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })

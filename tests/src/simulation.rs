@@ -140,6 +140,7 @@ impl Federation {
             let up = self.bureaus[at].up.as_mut().ok_or("it is down")?;
             up.office.purge_ending().map_err(said)?;
             up.office.expire().map_err(said)?;
+            up.office.sweep(0).map_err(said)?;
             while up.heed().map_err(said)? {}
             // The one of tomorrow is the last.
             for from in (0..=self.bureaus.len()).filter(|from| *from != at) {

@@ -20,6 +20,12 @@ const REST: Duration = Duration::from_secs(5);
 /// Between two looks for records whose date has passed.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 
+/// Between two looks at logs of which much is dead.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Dead entries that a log may have before it is swept: one run of it.
+const SPARE: u64 = 512;
+
 /// Between two looks whether the card must be renewed.
 const CARD_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -116,7 +122,7 @@ struct Rounds {
 
 impl Rounds {
     fn run(&self, stop: &Stop) {
-        let (mut erased, mut renewed) = (Instant::now(), Instant::now());
+        let (mut erased, mut renewed, mut swept) = (Instant::now(), Instant::now(), Instant::now());
         loop {
             self.note("feeds that ended could not be purged", self.purge());
             self.note("records could not be expired", self.expire());
@@ -124,6 +130,10 @@ impl Rounds {
             if erased.elapsed() >= self.erase_every {
                 erased = Instant::now();
                 self.note("what was removed is still in the name index's files", self.erase());
+            }
+            if swept.elapsed() >= SWEEP_EVERY {
+                swept = Instant::now();
+                self.note("logs could not be swept", self.sweep());
             }
             if renewed.elapsed() >= CARD_EVERY {
                 renewed = Instant::now();
@@ -144,6 +154,14 @@ impl Rounds {
     /// Goes on with what a stop cut short.
     fn purge(&self) -> Result<(), Error> {
         Ok(self.office.purge_ending().map(drop)?)
+    }
+
+    fn sweep(&self) -> Result<(), Error> {
+        let gone = self.office.sweep(SPARE)?;
+        if gone > 0 {
+            tracing::info!(gone, "entries that nobody needs any more were removed from logs");
+        }
+        Ok(())
     }
 
     fn expire(&self) -> Result<(), Error> {

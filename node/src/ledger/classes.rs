@@ -59,6 +59,9 @@ pub struct Extent {
     /// The number of the last entry of its log.
     #[n(1)]
     pub head: u64,
+    /// How many entries there are in its log.
+    #[n(2)]
+    pub entries: Option<u64>,
 }
 
 #[derive(Encode, Decode)]

@@ -51,6 +51,11 @@ impl Ledger {
         batch.put(table::LETTERS, key(peer, row.seq), encode(&stored));
     }
 
+    /// Removes a letter. The last one must stay, for its number.
+    pub fn delete_letter(&self, batch: &mut Batch, peer: BureauId, seq: u64) {
+        batch.delete(table::LETTERS, key(peer, seq));
+    }
+
     /// Forgets letters up to and with number `upto`, at most `limit` at once. The last one stays, for its number.
     ///
     /// # Errors

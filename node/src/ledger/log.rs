@@ -88,7 +88,7 @@ impl LogRun {
 }
 
 /// Most entries of one row, so that reading one entry never reads much more.
-const RUN: usize = 512;
+pub const RUN: usize = 512;
 
 impl Ledger {
     /// Entries of a class after number `after` and up to `upto`, in order: those of the run that holds the next one.
@@ -101,19 +101,28 @@ impl Ledger {
         if after >= upto.min(head) {
             return Ok(Vec::new());
         }
+        // Between two looks at it the log may have been swept.
+        let next = match self.holding(class, after)? {
+            Some(run) => Some(run),
+            None => self.holding(class, after)?,
+        };
+        // With one count for all, only the run before tells whether something is missing.
+        let next = next.ok_or(Error::Hole { class, after })?;
+        Ok(next.entries.into_iter().filter(|entry| entry.seq > after && entry.seq <= upto).collect())
+    }
+
+    /// The run of a class that holds the entry after number `after`; none where that is missing.
+    fn holding(&self, class: ClassIndex, after: u64) -> Result<Option<LogRun>, Error> {
         let start = self.store().last_before(table::LOG, &class.to_be_bytes(), &key(class, after + 1))?;
         let here = match start {
             Some((found, bytes)) => Some(run(&found, &bytes)?),
             None => None,
         };
         let holds = |run: &LogRun| run.ends().1 > after;
-        let next = match here.filter(holds) {
-            Some(run) => Some(run),
-            None => self.run_after(class, after)?.filter(|run| run.before <= after),
-        };
-        // With one count for all, only the run before tells whether something is missing.
-        let next = next.ok_or(Error::Hole { class, after })?;
-        Ok(next.entries.into_iter().filter(|entry| entry.seq > after && entry.seq <= upto).collect())
+        match here.filter(holds) {
+            Some(run) => Ok(Some(run)),
+            None => Ok(self.run_after(class, after)?.filter(|run| run.before <= after)),
+        }
     }
 
     /// The first run of a class that begins after number `after`, whatever is missing before it.
@@ -123,6 +132,16 @@ impl Ledger {
     pub fn run_after(&self, class: ClassIndex, after: u64) -> Result<Option<LogRun>, Error> {
         let page = self.store().prefix(table::LOG, &class.to_be_bytes(), Some(&key(class, after)), 1)?;
         page.first().map(|(found, bytes)| run(found, bytes)).transpose()
+    }
+
+    /// The last run of a class that begins before number `before`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn run_before(&self, class: ClassIndex, before: u64) -> Result<Option<LogRun>, Error> {
+        let upto = before.saturating_sub(1);
+        let found = self.store().last_before(table::LOG, &class.to_be_bytes(), &key(class, upto))?;
+        found.map(|(found, bytes)| run(&found, &bytes)).transpose()
     }
 
     /// Appends entries to a class, whose last one had the number `before`.

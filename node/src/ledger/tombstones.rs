@@ -1,6 +1,6 @@
 //! What may never come back: withdrawn and expired records.
 
-use igain_protocol::time::Timestamp;
+use igain_protocol::time::{Day, Timestamp};
 use minicbor::{Decode, Encode};
 
 use super::{ClassIndex, Error, Ledger, RecordKey, encode, table};
@@ -40,6 +40,10 @@ pub struct TombstoneRow {
     /// a later one a later date in time, and that one is taken; nothing else is ever.
     #[n(3)]
     pub revision: Option<u32>,
+    /// For a record of another bureau that was held here: the last day on which it might be kept. Once that has passed, no
+    /// revision is taken in anyway, and the tombstone goes.
+    #[n(4)]
+    pub until: Option<Day>,
 }
 
 impl TombstoneRow {

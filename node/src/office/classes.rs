@@ -120,9 +120,11 @@ impl Classes {
         self.next
     }
 
-    /// Forgets a class that was purged.
+    /// Forgets a class that was purged, or of which nothing is left.
     pub(super) fn remove(&mut self, class: ClassIndex) {
-        self.rows.remove(&class);
+        if let Some(key) = self.rows.remove(&class).and_then(|row| received(class, &row)) {
+            self.received.remove(&key);
+        }
         self.extents.remove(&class);
         self.visible.remove(&class);
     }

@@ -4,6 +4,9 @@ use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
 use crate::ledger::{Due, Op, RecordKey, Stood, TombstoneRow};
 
+/// Days for which it is remembered that a record of another bureau has expired.
+const GRACE_DAYS: u32 = 30;
+
 /// Rows of due records that are read together.
 const ROWS: usize = 16;
 
@@ -71,6 +74,10 @@ impl Turn<'_> {
             if newer.is_some() {
                 ledger.delete_newer(&mut self.batch, key);
             }
+            let ended = ledger.tombstone(key)?.and_then(|row| row.until);
+            if ended.is_some_and(|until| until < self.now().day()) {
+                ledger.delete_tombstone(&mut self.batch, key);
+            }
             return Ok(newer.is_some());
         };
         if row.is_live(self.now().day()) {
@@ -82,7 +89,11 @@ impl Turn<'_> {
             self.count(row.place.class, -1);
             // One that cannot be read does not come back at all.
             let revision = row.record().ok().map(|record| record.header().revision);
-            self.put_tombstone(key, &TombstoneRow { at: self.now(), signed: None, stood: Stood::default(), revision });
+            // Its owner's clock may be behind, or this one was ahead: what it gave does not come back at once.
+            let until = self.now().day().plus_days(GRACE_DAYS);
+            let (at, stood) = (self.now(), Stood::default());
+            self.put_tombstone(key, &TombstoneRow { at, signed: None, stood, revision, until: Some(until) });
+            self.retain(until, key);
             self.remove_record(key, &row);
         }
         Ok(true)

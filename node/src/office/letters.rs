@@ -16,6 +16,9 @@ impl Turn<'_> {
     pub(super) fn post_receipt(&mut self, owner: BureauId, upto: Cursor, refused: Vec<Refusal>) -> Result<(), Error> {
         let receipt = Receipt { from: self.office().me(), to: owner, at: self.now(), upto, refused };
         let signed = receipt.sign(&self.office().secrets().signing)?;
+        if receipt.refused.is_empty() {
+            self.replace_receipt(owner);
+        }
         self.post(owner, Letter { kind: LetterKind::Receipt, bytes: signed.as_bytes().to_vec() });
         Ok(())
     }

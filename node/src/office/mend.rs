@@ -34,7 +34,8 @@ impl Office {
         Ok(mended)
     }
 
-    fn mend_log(&self, class: ClassIndex) -> Result<Vec<Hole>, Error> {
+    /// The holes in a log, the runs behind them as they are to be joined, and the last entry.
+    fn look_for_holes(&self, class: ClassIndex) -> Result<(Vec<Hole>, Vec<LogRun>, u64), Error> {
         let (mut holes, mut joined, mut after) = (Vec::new(), Vec::new(), 0);
         while let Some(run) = self.ledger().run_after(class, after)? {
             if run.before != after {
@@ -43,10 +44,17 @@ impl Office {
             }
             (_, after) = run.ends();
         }
-        if joined.is_empty() && read(&self.inner.memory.classes).visible(class).head == after {
+        Ok((holes, joined, after))
+    }
+
+    fn mend_log(&self, class: ClassIndex) -> Result<Vec<Hole>, Error> {
+        let (holes, _, after) = self.look_for_holes(class)?;
+        if holes.is_empty() && read(&self.inner.memory.classes).visible(class).head == after {
             return Ok(holes);
         }
         let mut turn = self.turn()?;
+        // What was swept meanwhile looks like a hole to whoever reads on.
+        let (mut holes, joined, after) = self.look_for_holes(class)?;
         let head = turn.extent(class).head;
         if head > after && self.ledger().run_after(class, after)?.is_none() {
             holes.push(Hole { class, after, last: head });

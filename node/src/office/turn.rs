@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::feed::Letter;
+use igain_protocol::feed::{Letter, LetterKind};
 use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::record::RecordId;
 use igain_protocol::time::{Day, Timestamp};
@@ -41,6 +41,8 @@ pub(super) struct Desk {
     epoch: Option<Epoch>,
     /// The number of the last letter to each peer that was written to.
     letters: BTreeMap<BureauId, u64>,
+    /// The number of the last receipt to each peer that named a place and nothing else.
+    receipts: BTreeMap<BureauId, u64>,
     /// The number of the last turn that was committed.
     turn: u64,
     /// What was committed last.
@@ -103,8 +105,12 @@ pub(super) struct Turn<'a> {
     shares: Vec<(ClassIndex, Arc<Shares>)>,
     regranted: BTreeSet<BureauId>,
     counts: BTreeMap<ClassIndex, i64>,
+    /// How many entries of logs were swept.
+    dropped: BTreeMap<ClassIndex, u64>,
     retained: BTreeMap<Day, Vec<RecordKey>>,
     letters: BTreeMap<BureauId, Vec<Letter>>,
+    /// Peers to whom a receipt is posted that says all that the one before does.
+    receipted: BTreeSet<BureauId>,
     touched: Vec<RecordId>,
     /// Other bureaus whose records it changes.
     owners: BTreeSet<BureauId>,
@@ -211,6 +217,7 @@ impl Office {
             batch = self.ledger().store().begin();
             write(&self.inner.memory.classes).reload(self.me(), self.ledger())?;
             desk.letters.clear();
+            desk.receipts.clear();
             desk.last = None;
             desk.touched.forget_after(self.inner.memory.visible());
             // Had another write failed meanwhile, the batch would be refused.
@@ -231,8 +238,10 @@ impl Office {
             shares: Vec::new(),
             regranted: BTreeSet::new(),
             counts: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             retained: BTreeMap::new(),
             letters: BTreeMap::new(),
+            receipted: BTreeSet::new(),
             touched: Vec::new(),
             owners: BTreeSet::new(),
             takes_back: false,
@@ -439,6 +448,11 @@ impl<'a> Turn<'a> {
         *self.counts.entry(class).or_default() += more;
     }
 
+    /// Counts entries out of a log.
+    pub(super) fn drop_entries(&mut self, class: ClassIndex, count: u64) {
+        *self.dropped.entry(class).or_default() += count;
+    }
+
     /// Notes until when a record may be kept.
     pub(super) fn retain(&mut self, until: Day, key: RecordKey) {
         self.retained.entry(until).or_default().push(key);
@@ -455,6 +469,11 @@ impl<'a> Turn<'a> {
         if !letters.contains(&letter) {
             letters.push(letter);
         }
+    }
+
+    /// Has a receipt that is posted to a peer now take the place of the last one, sent or not: it names a later place.
+    pub(super) fn replace_receipt(&mut self, peer: BureauId) {
+        self.receipted.insert(peer);
     }
 
     /// What this turn changes of who may have what.
@@ -512,6 +531,12 @@ impl<'a> Turn<'a> {
                 None => ledger.letter_head(peer)?,
             };
             self.desk.letters.insert(peer, head + letters.len() as u64);
+            let receipt = letters.iter().rposition(|letter| letter.kind == LetterKind::Receipt);
+            if let Some(at) = receipt.filter(|_| self.receipted.contains(&peer))
+                && let Some(before) = self.desk.receipts.insert(peer, head + 1 + at as u64)
+            {
+                ledger.delete_letter(&mut self.batch, peer, before);
+            }
             for (letter, seq) in letters.into_iter().zip(head + 1..) {
                 ledger.put_letter(&mut self.batch, peer, &LetterRow { seq, letter });
             }
@@ -525,7 +550,7 @@ impl<'a> Turn<'a> {
             classes.insert(me, class, row);
         }
         let mut extents = Extents::new();
-        let touched = self.runs.keys().chain(self.counts.keys()).chain(self.heads.keys());
+        let touched = self.runs.keys().chain(self.counts.keys()).chain(self.heads.keys()).chain(self.dropped.keys());
         let touched: BTreeSet<ClassIndex> = touched.copied().collect();
         for class in touched {
             let before = classes.extent(class);
@@ -534,7 +559,10 @@ impl<'a> Turn<'a> {
             if let Some(run) = self.runs.remove(&class) {
                 ledger.append_log(&mut self.batch, class, before.head, &run);
                 extent.head = run.last().map_or(before.head, |last| last.seq);
+                extent.entries = Some(before.entries.unwrap_or_default() + run.len() as u64);
             }
+            let dropped = self.dropped.remove(&class).unwrap_or_default();
+            extent.entries = extent.entries.map(|entries| entries.saturating_sub(dropped));
             extent.records = extent.records.saturating_add_signed(self.counts.remove(&class).unwrap_or_default());
             ledger.put_extent(&mut self.batch, class, extent);
             classes.set_extent(class, extent);

@@ -109,8 +109,8 @@ impl Federation {
             }
             570..585 => self.set_time(self.now.plus_ms(DAY_MS)),
             600..620 => {
-                let gone = self.bureaus[at].up.as_mut().map(|up| up.office.expire());
-                drop(gone);
+                let office = self.bureaus[at].up.as_ref().map(|up| &up.office);
+                drop(office.map(|office| office.expire().and_then(|_| office.sweep(self.random.below(3)))));
             }
             585..588 => self.rotate(at),
             588..600 => {
