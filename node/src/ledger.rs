@@ -40,6 +40,7 @@ pub use retention::Due;
 pub use sealed::{SealedKey, SealedRow};
 pub use shares::{PeerNumber, Shares, SharesRow};
 pub use tombstones::{Stood, TombstoneRow};
+pub use withheld::Withheld;
 
 use minicbor::{Decode, Encode};
 

@@ -12,7 +12,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use sha2::{Digest as _, Sha256};
 
 pub use entry::Entry;
-pub use item::{Item, MAX_ENTRIES, Run};
+pub use item::{Filling, Item, MAX_ENTRIES, Run};
 pub use letter::{Letter, LetterKind};
 
 /// What a feed is of.

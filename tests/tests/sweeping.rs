@@ -166,3 +166,29 @@ fn a_receipt_takes_the_place_of_the_one_before() {
     let holders = |id: &RecordId| pair.ke.holders(*id).unwrap()[0].state;
     assert!(ids.iter().all(|id| matches!(holders(id), igain_node::office::HolderState::Purged(_))));
 }
+
+/// What was noted of a reference goes with what has it, and with what it leads to. Seen to fail when nothing of it goes.
+#[test]
+fn a_withheld_reference_goes_with_its_ends() {
+    const GREEN: &str = r#"@id("green") permit(principal, action, resource) when { resource.tlp == Tlp::"green" };"#;
+    let mut pair = Pair::new(GREEN);
+    let hidden = |key: &str| {
+        let amber = Label::new(Kind::Phone, Tlp::Amber);
+        pair.add(draft(key, amber, &[("number", Value::Text("+254700000001".into()))]))
+    };
+    let (kept, ended) = (hidden("kept"), hidden("ended"));
+    let link = |key: &str, to: RecordId| {
+        let ends = [("from", Value::Reference(to)), ("to", Value::Reference(kept))];
+        pair.add(draft(key, Label::new(Kind::Link, Tlp::Green), &ends))
+    };
+    let (stays, goes) = (link("stays", ended), link("goes", kept));
+    pair.carry();
+    let withheld = |office: &Office| office.ledger().all_withheld(None, 100).unwrap();
+    assert_eq!(withheld(&pair.ke).len(), 3);
+    for id in [goes, ended] {
+        pair.ke.withdraw(Actor::Node, id, Reason::ALL[0]).unwrap();
+    }
+    assert_eq!(pair.ke.sweep_withheld().unwrap(), 2);
+    assert_eq!(withheld(&pair.ke), [(pair.fr.me(), kept, stays)]);
+    assert_eq!(pair.ke.sweep_withheld().unwrap(), 0);
+}

@@ -23,6 +23,9 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// Between two looks at logs of which much is dead.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
+/// Between two looks at references that were withheld.
+const LOOK_THROUGH_EVERY: Duration = Duration::from_secs(24 * 3_600);
+
 /// Dead entries that a log may have before it is swept: one run of it.
 const SPARE: u64 = 512;
 
@@ -122,7 +125,7 @@ struct Rounds {
 
 impl Rounds {
     fn run(&self, stop: &Stop) {
-        let (mut erased, mut renewed, mut swept) = (Instant::now(), Instant::now(), Instant::now());
+        let [mut erased, mut renewed, mut swept, mut looked] = [Instant::now(); 4];
         loop {
             self.note("feeds that ended could not be purged", self.purge());
             self.note("records could not be expired", self.expire());
@@ -134,6 +137,11 @@ impl Rounds {
             if swept.elapsed() >= SWEEP_EVERY {
                 swept = Instant::now();
                 self.note("logs could not be swept", self.sweep());
+            }
+            if looked.elapsed() >= LOOK_THROUGH_EVERY {
+                looked = Instant::now();
+                let forgotten = self.office.sweep_withheld().map(drop);
+                self.note("withheld references could not be looked through", forgotten.map_err(Error::from));
             }
             if renewed.elapsed() >= CARD_EVERY {
                 renewed = Instant::now();

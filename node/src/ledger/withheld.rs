@@ -9,6 +9,9 @@ use crate::store::Batch;
 
 const NAME: &str = "withheld";
 
+/// A reference that was withheld: from a peer, to a record, in a record.
+pub type Withheld = (BureauId, RecordId, RecordId);
+
 impl Ledger {
     /// Notes that `from` goes to a peer without its reference to `to`.
     pub fn put_withheld(&self, batch: &mut Batch, peer: BureauId, to: RecordId, from: RecordId) {
@@ -36,6 +39,22 @@ impl Ledger {
         let prefix = [peer.as_bytes().as_slice(), to.as_bytes()].concat();
         let keys = self.store().prefix_keys(table::WITHHELD, &prefix, None, limit)?;
         keys.iter().map(|key| Ok(RecordId::from_bytes(part(NAME, key, 24)?))).collect()
+    }
+
+    /// A page of all references that were withheld, after one: from whom, to what, and what has them.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn all_withheld(&self, after: Option<Withheld>, limit: usize) -> Result<Vec<Withheld>, Error> {
+        let after = after.map(|(peer, to, from)| withheld_key(peer, to, from));
+        let keys = self.store().prefix_keys(table::WITHHELD, &[], after.as_deref(), limit)?;
+        let read = |key: &Vec<u8>| {
+            let peer = BureauId::from_bytes(part(NAME, key, 0)?);
+            let peer = peer.map_err(|error| Error::Row { table: NAME, why: error.to_string() })?;
+            let id = |at| Ok::<_, Error>(RecordId::from_bytes(part(NAME, key, at)?));
+            Ok((peer, id(8)?, id(24)?))
+        };
+        keys.iter().map(read).collect()
     }
 
     /// Notes that a peer comes to know `to`: what it has without its reference to it is due to be sent once more.

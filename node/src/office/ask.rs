@@ -205,9 +205,9 @@ impl Office {
             Some(RevokedFor::Left) => Some(Caution::OwnerLeft),
             Some(RevokedFor::Compromised) => Some(Caution::OwnerCompromised),
             None => {
-                let cafs = header.label.cafs.iter().filter_map(|caf| self.caf(*caf).ok());
+                let mut cafs = header.label.cafs.iter().filter_map(|caf| self.caf(*caf).ok());
                 let takes = |caf: Caf| caf.takes_from(header.owner, &header.label);
-                (!cafs.map(takes).all(|takes| takes)).then_some(Caution::OwnerDismissed)
+                (!cafs.all(takes)).then_some(Caution::OwnerDismissed)
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::feed::{Entry, FeedKind, LetterKind};
+use igain_protocol::feed::{Entry, FeedKind, Filling, LetterKind};
 use igain_protocol::parcel::PARCEL_LIMIT;
 use igain_protocol::record::{RecordId, redact_bytes};
 use igain_protocol::sync::{Mark, Read};
@@ -92,18 +92,19 @@ pub(super) struct Page<'a> {
     pub(super) notes: &'a mut Notes,
     pub(super) deliveries: &'a mut Deliveries,
     entries: Vec<(Entry, Option<u64>)>,
-    room: usize,
+    filling: Filling,
 }
 
 impl<'a> Page<'a> {
     pub(super) const fn new(room: usize, notes: &'a mut Notes, deliveries: &'a mut Deliveries) -> Self {
-        Self { notes, deliveries, entries: Vec::new(), room }
+        Self { notes, deliveries, entries: Vec::new(), filling: Filling::new(room) }
     }
 
     /// Adds an entry, if there is room; false where there is none.
     fn take(&mut self, (entry, delivers): Told) -> bool {
-        let Some(left) = self.room.checked_sub(entry.wire_len()) else { return false };
-        self.room = left;
+        if !self.filling.take(&entry) {
+            return false;
+        }
         self.entries.push((entry, delivers.map(|(number, _)| number)));
         self.notes.classes.extend(delivers.map(|(_, class)| class));
         true

@@ -99,6 +99,31 @@ impl Office {
         Ok(gone)
     }
 
+    /// Forgets references that were withheld in records that are gone, or to records that have ended. Returns how many.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written; what was not looked at is at the next call.
+    pub fn sweep_withheld(&self) -> Result<usize, Error> {
+        const PAGE: usize = 1_024;
+        let own = |id| RecordKey { id, owner: self.me() };
+        let (mut gone, mut after) = (0, None);
+        loop {
+            let page = self.ledger().all_withheld(after, PAGE)?;
+            after = page.last().copied();
+            let mut turn = self.turn()?;
+            for (peer, to, from) in &page {
+                if !self.ledger().has_record(own(*from))? || self.ledger().has_ended(own(*to))? {
+                    self.ledger().delete_withheld(&mut turn.batch, *peer, *to, *from);
+                    gone += 1;
+                }
+            }
+            turn.commit_now()?;
+            if page.len() < PAGE {
+                return Ok(gone);
+            }
+        }
+    }
+
     /// The bureaus that were ever served and whose feeds go on.
     fn readers(&self) -> Result<Vec<Reader>, Error> {
         let mut readers = Vec::new();

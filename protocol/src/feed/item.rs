@@ -47,6 +47,33 @@ impl Run {
     }
 }
 
+/// The room of a run that is being filled. Records that follow each other under one label take less than each alone.
+#[derive(Debug)]
+pub struct Filling {
+    left: usize,
+    before: Vec<u8>,
+}
+
+impl Filling {
+    /// A run of at most so many bytes.
+    pub const fn new(room: usize) -> Self {
+        Self { left: room, before: Vec::new() }
+    }
+
+    /// Whether there is room for an entry behind the last one that was taken; then it is taken.
+    pub fn take(&mut self, entry: &Entry) -> bool {
+        let shared = if let Entry::Put { record, .. } = entry { record::split(record) } else { None };
+        let shared = shared.map(|(shared, _)| shared).unwrap_or_default();
+        let known = if shared == self.before { shared.len() } else { 0 };
+        let Some(left) = self.left.checked_sub(entry.wire_len().saturating_sub(known)) else { return false };
+        self.left = left;
+        if known == 0 && !shared.is_empty() {
+            self.before = shared.to_vec();
+        }
+        true
+    }
+}
+
 /// The encodings of entries, one after the other. A record leaves out what it shares with the one before in the run.
 fn written(entries: &[Entry]) -> Vec<u8> {
     let (mut bytes, mut before) = (Vec::new(), None);
@@ -227,6 +254,32 @@ mod tests {
         let framing = codec::encode(&Item::Run(Run { entries: vec![Entry::Complete], ..run.clone() })).len() - 2;
         assert_eq!(bytes.len(), framing + alone - 2 * (9 + label));
         assert_eq!(codec::decode::<Item>(&bytes), Ok(Item::Run(run)));
+    }
+
+    /// A run is filled by what its entries take in it. Seen to fail when each is reckoned as if it stood alone: a seventh of
+    /// the room was left.
+    #[test]
+    fn a_run_is_filled_by_what_its_entries_take_in_it() {
+        const ROOM: usize = 32_000;
+        let label = Label { note: Some("Call before any action".into()), ..Label::new(Kind::Phone, Tlp::Green) };
+        let record = |nth: u16| {
+            let content = Content {
+                id: RecordId::from_bytes([nth.to_be_bytes()[1]; 16]),
+                revision: 1,
+                owner: "KE".parse().unwrap(),
+                label: Label { handling: vec![crate::vocabulary::HandlingCode::H3], ..label.clone() },
+                created: Timestamp::from_ms(1),
+                modified: Timestamp::from_ms(1),
+                retain_until: None,
+                fields: vec![("number".into(), Value::Text(format!("+2547{nth:08}")))],
+            };
+            let record = record::sign(&content, &SaltKey::new([2; 32]), &SigningKey::from_seed([1; 32])).unwrap();
+            Entry::Put { groups: GroupSet::ALL, record: record.as_bytes().to_vec() }
+        };
+        let mut filling = Filling::new(ROOM);
+        let entries: Vec<Entry> = (0..1_000).map(record).take_while(|entry| filling.take(entry)).collect();
+        let written = written(&entries).len();
+        assert!((ROOM * 95 / 100..=ROOM).contains(&written), "{written}");
     }
 
     /// What a record costs beside what somebody wrote into it: a person of eight fields with values of 866 bytes, in a file,

@@ -7,7 +7,7 @@ use minicbor::{Decode as _, Decoder, Encode as _, Encoder};
 use crate::caf::CafId;
 
 pub(super) fn encode<C, W: Write>(
-    cafs: &Vec<CafId>,
+    cafs: &[CafId],
     e: &mut Encoder<W>,
     ctx: &mut C,
 ) -> Result<(), encode::Error<W::Error>> {
@@ -20,7 +20,7 @@ pub(super) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<CafId>, 
     if cafs.is_empty() { Err(Error::message("a list of no file").at(at)) } else { Ok(cafs) }
 }
 
-pub(super) const fn is_nil(cafs: &Vec<CafId>) -> bool {
+pub(super) const fn is_nil(cafs: &[CafId]) -> bool {
     cafs.is_empty()
 }
 

@@ -53,7 +53,7 @@ pub struct Read {
 /// What the driver must do, strictly in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Read on in a feed, entries of at most `room` bytes by [`Entry::wire_len`], and answer with [`Input::Read`].
+    /// Read on in a feed, entries that fill `room` bytes at most, as [`Filling`](crate::feed::Filling) reckons, and answer with [`Input::Read`].
     Read {
         /// The feed.
         feed: FeedKind,

@@ -322,7 +322,7 @@ fn what_rests_on_other_records_names_them_and_is_no_less_restricted() {
         added(&[&["link", &*format!("from={caller}"), &*format!("to={called}"), "type=called"][..], &rests].concat());
     let shown = &holds(&ke, &link);
     assert_eq!((&shown["label"]["tlp"], &shown["label"]["audience"]), (&"amber".into(), &"FR".into()), "{shown}");
-    assert_eq!(list(&shown["label"]["cafs"]), [file.clone()]);
+    assert_eq!(list(&shown["label"]["cafs"]), std::slice::from_ref(&file));
     assert_eq!(list(&shown["label"]["handling"]), ["H1"]);
     assert_eq!(shown["grading"], "C3");
     let named: Vec<String> = list(&shown["fields"])

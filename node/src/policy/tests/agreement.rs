@@ -171,7 +171,7 @@ proptest! {
         let named = label.audience.names(peer.id);
         let h2 = label.handling.contains(&HandlingCode::H2);
         let caf_forbids = label.cafs.iter().any(|caf| {
-            !peer.cafs.contains(&caf) || !facts.is_some_and(|facts| facts.is_open(today()))
+            !peer.cafs.contains(caf) || !facts.is_some_and(|facts| facts.is_open(today()))
         });
         let forbidden = peer.revoked
             || (label.tlp == Tlp::Red || label.audience != Audience::Anyone) && !named
