@@ -92,6 +92,10 @@ struct Intake<'a> {
     last: Option<(Label, Came, ClassIndex)>,
     /// The books hold records of the provider that cannot be read here.
     has_newer: bool,
+    /// Those, once they were looked through: their labels and generations.
+    sealed: Option<Vec<(RecordId, LabelDigest, u64)>>,
+    /// What was taken back since a record came last: that it comes again says nothing new.
+    taken_back: BTreeSet<(Option<LabelDigest>, Option<u64>)>,
     /// Those of this intake.
     newer: BTreeMap<RecordId, NewerRow>,
 }
@@ -199,6 +203,8 @@ impl<'a> Intake<'a> {
             ending: Vec::new(),
             last: None,
             has_newer: !office.ledger().newer_of(provider, None, 1)?.is_empty(),
+            sealed: None,
+            taken_back: BTreeSet::new(),
             newer: BTreeMap::new(),
         })
     }
@@ -238,6 +244,9 @@ impl<'a> Intake<'a> {
         if let Some(why) = self.revoked {
             return self.entry_of_revoked(why, entry, verdicts);
         }
+        if matches!(entry, Entry::Put { .. }) {
+            self.taken_back.clear();
+        }
         match entry {
             Entry::Put { groups, .. } => match verdicts.records.next() {
                 Some(Ok(Word::Known(record, identifiers))) => {
@@ -273,6 +282,10 @@ impl<'a> Intake<'a> {
     /// Marks classes as ending: from this commit on their records count as gone. Of one label where it is named; those
     /// that came in earlier generations where one is named.
     fn take_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
+        self.gone += 1;
+        if !self.taken_back.insert((label, generation)) {
+            return Ok(());
+        }
         self.ends.extend(label.map(End::Recall));
         for (came, class) in self.turn.received_of(self.provider, label) {
             if generation.is_none_or(|generation| came.generation < generation)
@@ -284,7 +297,6 @@ impl<'a> Intake<'a> {
         }
         self.take_newer_back(label, generation)?;
         self.last = None;
-        self.gone += 1;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::office::{Error, Examined, Office, Received};
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
 
 /// Parcels that are opened and verified together, where so many have come: their records fill a batch of signatures.
-const TOGETHER: usize = 2;
+const TOGETHER: usize = 4;
 
 /// What is verified and waits to be taken in, so that verifying goes on while the disk is busy. A connection that breaks
 /// loses nothing of it.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::link::Link;
 use super::{Replication, blocking};
 use crate::network::{self, Exchange};
-use crate::office::{Actor, Content, Deed, Error, Office, Step};
+use crate::office::{Actor, Committed, Content, Deed, Error, Office, Step};
 
 /// Messages that wait to be sent while the next are made: a few parcels, so that memory stays small however slow the
 /// link is.
@@ -21,7 +21,7 @@ const READY: usize = 4;
 
 /// Steps of an answer that wait to be durable and sealed while the next are made. All that wait share one sync and one
 /// entry of the audit log.
-const MADE: usize = 3;
+const MADE: usize = 6;
 
 /// Parcels that may still be on their way, on a slow link, when a peer is waited for; more wait in its own node.
 const ON_THE_WAY: u32 = 4;
@@ -197,26 +197,55 @@ fn make(office: &Office, link: &Link, mut pull: Pull, made: &mpsc::Sender<Conten
     }
 }
 
-/// Hands on the steps of one answer once what they depend on is durable: all that wait share one entry of the audit log.
+/// Hands on the steps of one answer once what they depend on is durable: all that wait share one entry of the audit log. What
+/// comes next is sealed while the disk is busy.
 async fn dispatch(
     office: Office,
     link: Arc<Link>,
     mut made: mpsc::Receiver<Content>,
     ready: mpsc::Sender<Ready>,
 ) -> Result<(), Error> {
-    while let Some(first) = made.recv().await {
-        let more = std::iter::from_fn(|| made.try_recv().ok()).take(MADE);
-        let steps: Vec<Content> = std::iter::once(first).chain(more).collect();
-        let (office, peer) = (office.clone(), link.bureau);
-        for message in blocking(move || seal_all(&office, peer, steps)).await? {
-            ready.send(message).await.map_err(|_| Error::Interrupted)?;
+    let (sealed, mut to_leave) = mpsc::channel::<Sealed>(1);
+    let sealing = async {
+        // Moved in, so that the other ends when this has.
+        let sealed = sealed;
+        while let Some(first) = made.recv().await {
+            let more = std::iter::from_fn(|| made.try_recv().ok()).take(MADE);
+            let steps: Vec<Content> = std::iter::once(first).chain(more).collect();
+            let (office, peer) = (office.clone(), link.bureau);
+            let done = blocking(move || seal_all(&office, peer, steps)).await?;
+            sealed.send(done).await.map_err(|_| Error::Interrupted)?;
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    let leaving = async {
+        while let Some(sealed) = to_leave.recv().await {
+            for message in blocking(move || sealed.wait()).await? {
+                ready.send(message).await.map_err(|_| Error::Interrupted)?;
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(sealing, leaving).map(|_| ())
 }
 
-/// Makes messages of steps, and waits until what they depend on is durable and accounted for.
-fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<Vec<Ready>, Error> {
+/// Messages that may leave once what they depend on is durable and accounted for.
+struct Sealed {
+    account: Option<Committed>,
+    steps: Vec<Content>,
+    ready: Vec<Ready>,
+}
+
+impl Sealed {
+    fn wait(self) -> Result<Vec<Ready>, Error> {
+        self.account.map_or(Ok(()), |account| account.wait())?;
+        self.steps.iter().try_for_each(Content::wait)?;
+        Ok(self.ready)
+    }
+}
+
+/// Makes messages of steps, and accounts for them.
+fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<Sealed, Error> {
     let records: usize = steps.iter().map(|step| step.records).sum();
     let deed = Deed::new(Actor::Bureau(peer), "feed.send").peer(peer).with("records", records);
     let account = if records > 0 { Some(office.account_ahead(deed)?) } else { None };
@@ -228,9 +257,7 @@ fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<
         };
         ready.push(Ready { message, day: step.day });
     }
-    account.map_or(Ok(()), |account| account.wait())?;
-    steps.iter().try_for_each(Content::wait)?;
-    Ok(ready)
+    Ok(Sealed { account, steps, ready })
 }
 
 /// Signs and seals one parcel for a peer.

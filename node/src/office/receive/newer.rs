@@ -57,27 +57,29 @@ impl Office {
 impl Intake<'_> {
     /// The same of records that cannot be read here.
     pub(super) fn take_newer_back(&mut self, label: Option<LabelDigest>, generation: Option<u64>) -> Result<(), Error> {
-        let goes = |row: &NewerRow| {
-            let earlier = generation.is_none_or(|generation| row.generation < generation);
-            earlier && label.is_none_or(|label| row.label() == label)
+        let goes = |of: LabelDigest, came: u64| {
+            generation.is_none_or(|generation| came < generation) && label.is_none_or(|label| of == label)
         };
-        let mut gone: Vec<RecordId> = self.newer.iter().filter(|(_, row)| goes(row)).map(|(id, _)| *id).collect();
+        let came = self.newer.iter().filter(|(_, row)| goes(row.label(), row.generation));
+        let mut gone: Vec<RecordId> = came.map(|(id, _)| *id).collect();
         if self.has_newer {
-            gone.extend(self.newer_that(&goes)?);
+            let sealed = self.sealed.take().map_or_else(|| self.look_through(), Ok)?;
+            let those = sealed.iter().filter(|(id, of, came)| goes(*of, *came) && !self.newer.contains_key(id));
+            gone.extend(those.map(|(id, ..)| *id));
+            self.sealed = Some(sealed);
         }
         gone.into_iter().for_each(|id| self.forget_newer(id));
         Ok(())
     }
 
-    /// Those of the books that did not come again in this intake.
-    fn newer_that(&self, goes: &dyn Fn(&NewerRow) -> bool) -> Result<Vec<RecordId>, Error> {
+    /// The records of the books that cannot be read here.
+    fn look_through(&self) -> Result<Vec<(RecordId, LabelDigest, u64)>, Error> {
         const PAGE: usize = 1_024;
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = self.office().ledger().newer_of(self.provider, after, PAGE)?;
             after = page.last().map(|(id, _)| *id);
-            let those = page.iter().filter(|(id, row)| goes(row) && !self.newer.contains_key(id));
-            found.extend(those.map(|(id, _)| *id));
+            found.extend(page.iter().map(|(id, row)| (*id, row.label(), row.generation)));
             if page.len() < PAGE {
                 return Ok(found);
             }
