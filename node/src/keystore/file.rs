@@ -99,7 +99,7 @@ pub(super) fn write_new(path: &Path, sealed: &[u8]) -> Result<(), Error> {
 
 /// Holds others off who would change the key file at `path`, and removes what those left behind that were killed while
 /// they did: it opens with the passphrase of then. It lasts until it is dropped.
-pub(super) fn claim(path: &Path) -> Result<File, Error> {
+pub(super) fn claim(path: &Path) -> Result<Claim, Error> {
     let folder = folder_of(path);
     let cannot = |cause| Error::Io { doing: "lock", path: folder.to_owned(), cause };
     let claimed = File::open(folder).map_err(cannot)?;
@@ -108,6 +108,7 @@ pub(super) fn claim(path: &Path) -> Result<File, Error> {
         Err(TryLockError::WouldBlock) => return Err(Error::Busy(path.to_owned())),
         Err(TryLockError::Error(cause)) => return Err(cannot(cause)),
     }
+    let claim = Claim(claimed);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let is_draft = |found: &str| {
         let middle =
@@ -120,7 +121,19 @@ pub(super) fn claim(path: &Path) -> Result<File, Error> {
             fs::remove_file(found.path()).map_err(cannot)?;
         }
     }
-    Ok(claimed)
+    Ok(claim)
+}
+
+/// The right to change a key file.
+#[derive(Debug)]
+pub(super) struct Claim(File);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // A child that is being started has a copy of the descriptor for a moment: closing it alone would not let go. Where
+        // this fails, the end of the process does.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Puts `sealed` in the place of an existing file; after a crash the old or the new one is there.
