@@ -83,7 +83,7 @@ A record without grading, or a person without category, is a draft and not share
 Examples:
   igain record add phone number='+254 700 000 001' operator=Safaricom --tlp amber --grading B2
   igain record add person name='Amina Wanjiru' name@ar='أمينة' birth-date=1987~ --category suspect
-  igain record add link from=0190163d-… to=0190163e-… --based-on 0190163d-… --grading C3
+  igain record add link from=0190163d-… to=0190163e-… --based-on 0190163d-… --purpose investigation --case NBO/2026/17
   igain record add --file records.json      one, an array, or what `igain record show --json` prints")]
 pub(super) struct Add {
     /// What the record is about: person, phone, vehicle …
@@ -94,9 +94,11 @@ pub(super) struct Add {
     fields: Vec<Field>,
     #[command(flatten)]
     marking: Marking,
-    /// A record that it rests on: its label is then no less restricted; may be given several times
+    /// A record that it rests on, which is a look at it: its label is then no less restricted; may be given several times
     #[arg(long, value_name = "RECORD", conflicts_with = "file")]
     based_on: Vec<RecordId>,
+    #[command(flatten)]
+    why: Why,
     /// Add the records in this file; - for stdin
     #[arg(long, value_name = "FILE", conflicts_with = "kind")]
     file: Option<PathBuf>,
@@ -183,14 +185,17 @@ impl Record {
 
 impl Add {
     fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        let rests = !self.based_on.is_empty();
         let records = match (&self.file, self.kind) {
             (Some(path), _) => source::read(path)?,
             (None, Some(kind)) => vec![new_record(kind, self.fields, self.marking, self.based_on)],
             (None, None) => return Err(Error::Usage("say what kind of record to add, or give --file".into())),
         };
+        let why = if rests { Some(self.why.state(output)?) } else { None };
+        let call = format!("/v1/records{}", why.as_ref().map(|why| query(&why.options())).unwrap_or_default());
         let client = context.client()?;
         let request = NewRecords { records };
-        let done: types::Contributed = context.block_on(async { Ok(client.post("/v1/records", &request).await?) })?;
+        let done: types::Contributed = context.block_on(async { Ok(client.post(&call, &request).await?) })?;
         finish(output, &done)
     }
 }

@@ -40,8 +40,8 @@ pub struct TombstoneRow {
     /// a later one a later date in time, and that one is taken; nothing else is ever.
     #[n(3)]
     pub revision: Option<u32>,
-    /// For a record of another bureau that was held here: the last day on which it might be kept. Once that has passed, no
-    /// revision is taken in anyway, and the tombstone goes.
+    /// For a record of another bureau that expired here: the last day on which that is remembered. The word of an owner is
+    /// remembered for ever: what it withdrew may have had a later date than was heard of here.
     #[n(4)]
     pub until: Option<Day>,
 }

@@ -447,16 +447,14 @@ impl<'a> Intake<'a> {
     fn end(&mut self, id: RecordId, signed: Vec<u8>) -> Result<(), Error> {
         let key = self.record(id);
         self.forget_newer(id);
-        let held = self.held(key)?;
-        if let Some(held) = &held {
-            self.remove(key, held);
+        if let Some(held) = self.held(key)? {
+            self.remove(key, &held);
         }
-        let until = held.and_then(|held| held.place.until);
         self.gone += 1;
         self.ended.insert(key);
         self.ends.push(End::Withdraw(id, signed.clone()));
         let (at, stood) = (self.turn.now(), Stood::default());
-        let row = TombstoneRow { at, signed: Some(signed), stood, revision: None, until };
+        let row = TombstoneRow { at, signed: Some(signed), stood, revision: None, until: None };
         self.turn.put_tombstone(key, &row);
         Ok(())
     }

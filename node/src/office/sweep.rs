@@ -3,7 +3,8 @@
 //!
 //! An entry that brought a record, or a revision, is dead once later ones stand for all that it changed: whoever reads the log
 //! then is told of those. An end is dead once it is behind every place that a bureau may be served from again, of those that
-//! may have the class and were sent the record. The last entry of a run stays, so that a hole is told from what was swept.
+//! may have the class and were sent the record. The last entry of
+//! the log stays, and no run is joined with one that does not follow it, so that a hole is told from what was swept.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -183,11 +184,19 @@ impl Office {
         let (mut gone, mut after, mut from) = (0, 0, 0);
         while let Some(last) = dead.max().filter(|last| *last >= after) {
             let mut turn = self.turn()?;
+            if turn.class(class).is_none_or(|row| row.ending) {
+                // A purge goes by the runs that it finds.
+                return Ok(gone);
+            }
             let mut runs: Vec<LogRun> = Vec::new();
             let reached = std::mem::replace(&mut after, from);
             while runs.len() < RUNS
                 && let Some(run) = self.ledger().run_after(class, after)?
             {
+                if run.before != runs.last().map_or(from, |run| run.ends().1) {
+                    // Here entries are missing. What is joined here would never be missed.
+                    return Ok(gone);
+                }
                 (_, after) = run.ends();
                 runs.push(run);
                 // One more, so that the last that is dead need not stay as the end of its run.

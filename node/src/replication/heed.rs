@@ -161,7 +161,7 @@ impl Replication {
     async fn tell(&self, links: Vec<Arc<Link>>) -> Result<(), Error> {
         let behind = blocking(move || {
             let has_news =
-                |link: &Arc<Link>| link.served.has_news().unwrap_or(false) || link.owes_card(link.served.office());
+                |link: &Arc<Link>| link.served.has_news().unwrap_or(true) || link.owes_card(link.served.office());
             Ok(links.into_iter().filter(has_news).collect::<Vec<_>>())
         });
         behind.await?.iter().for_each(|link| self.nudge(link));

@@ -334,6 +334,11 @@ fn what_rests_on_other_records_names_them_and_is_no_less_restricted() {
         named.iter().map(|version| version.contains(&caller) || version.contains(&called)).collect::<Vec<_>>(),
         [true, true]
     );
+    // To rest on a record is to look at it.
+    for source in [&caller, &called] {
+        let looked = ke.json(&["audit", "list", "--action", "record.show", "--object", &format!("record:{source}")]);
+        assert!(list(&looked["entries"]).iter().any(|entry| entry["case"].is_string()), "{looked}");
+    }
     let table = ke.igain(&["record", "show", &link]).out;
     assert!(table.contains(&file) && table.contains("only for"), "{table}");
     assert_eq!(

@@ -57,14 +57,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let PerhapsAsking(why) = PerhapsAsking::from_request_parts(parts, state).await?;
+        why.map(Self).ok_or_else(|| office::Error::NoPurpose.into())
+    }
+}
+
+/// The same for a call that looks at records only where its body says so.
+pub(super) struct PerhapsAsking(pub(super) Option<Why>);
+
+impl<S: Send + Sync> FromRequestParts<S> for PerhapsAsking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         #[derive(Deserialize)]
         struct Reason {
             purpose: Option<String>,
             case: Option<String>,
         }
         let Options(Reason { purpose, case }) = Options::from_request_parts(parts, state).await?;
-        let (Some(purpose), Some(case)) = (purpose, case) else { return Err(office::Error::NoPurpose.into()) };
-        Ok(Self(Why::new(parse::<Purpose>(&purpose)?, &case)?))
+        match (purpose, case) {
+            (Some(purpose), Some(case)) => Ok(Self(Some(Why::new(parse::<Purpose>(&purpose)?, &case)?))),
+            _ => Ok(Self(None)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use igain_protocol::vocabulary::Kind;
 use serde::Deserialize;
 
 use super::App;
-use super::given::{Acting, Asking, Given, Named, Options, OwnOnly, parse};
+use super::given::{Acting, Asking, Given, Named, Options, OwnOnly, PerhapsAsking, parse};
 use crate::api::types::{
     Contributed, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record, Records,
     Revision, Text, Withdrawal,
@@ -28,6 +28,7 @@ pub(super) async fn add(
     State(app): State<App>,
     Acting(actor): Acting,
     OwnOnly(own_only): OwnOnly,
+    PerhapsAsking(why): PerhapsAsking,
     Given(new): Given<NewRecords>,
 ) -> Result<Json<Contributed>, Problem> {
     if new.records.len() > RECORDS_LIMIT {
@@ -39,8 +40,9 @@ pub(super) async fn add(
         .work(move |office| {
             let ids = new.records.iter().filter_map(|new| draft::id(office, new)).collect();
             let _claim = claims.claim(ids);
-            let drafts = new.records.into_iter().map(|new| draft::new(office, new, keep_days, own_only)).collect();
-            contribute(office, actor, "record.add", drafts)
+            let sees = draft::Sees { owner: own_only.then(|| office.me()), actor: &actor, why: why.as_ref() };
+            let drafts = new.records.into_iter().map(|new| draft::new(office, new, keep_days, &sees)).collect();
+            contribute(office, actor.clone(), "record.add", drafts)
         })
         .await?;
     finish(contributed)

@@ -31,10 +31,17 @@ impl Office {
         intake.turn.takes_back();
         for end in ends {
             match end {
+                // What was taken in already takes no room again.
+                End::Withdraw(id, _) if !intake.has(id)? && intake.has_ended(id)? => {}
+                End::Gone(id) if !intake.has(id)? => {}
                 End::Withdraw(id, signed) => intake.end(id, signed)?,
                 End::Gone(id) => intake.leave(id)?,
-                End::Recall(label) => intake.take_back(Some(label), None)?,
+                End::Recall(label) if intake.has_label(label) => intake.take_back(Some(label), None)?,
+                End::Recall(_) => {}
             }
+        }
+        if intake.gone == 0 {
+            return Ok(());
         }
         let purged = intake.received.purged;
         let deed = Deed::new(Actor::Bureau(provider), "feed.receive").peer(provider);
@@ -44,5 +51,23 @@ impl Office {
             self.purge(class)?;
         }
         Ok(())
+    }
+}
+
+impl Intake<'_> {
+    /// Whether anything of a record is held.
+    fn has(&self, id: RecordId) -> Result<bool, Error> {
+        let key = self.record(id);
+        Ok(self.held(key)?.is_some() || self.office().ledger().newer(key)?.is_some())
+    }
+
+    /// Whether it is known that its owner withdrew a record.
+    fn has_ended(&self, id: RecordId) -> Result<bool, Error> {
+        Ok(self.office().ledger().tombstone(self.record(id))?.is_some_and(|row| row.signed.is_some()))
+    }
+
+    /// Whether there may be anything with a label.
+    fn has_label(&self, label: LabelDigest) -> bool {
+        self.has_newer || !self.turn.received_of(self.provider, Some(label)).is_empty()
     }
 }

@@ -1,5 +1,6 @@
 //! Drafts from what a request says.
 
+use igain_protocol::bureau::BureauId;
 use igain_protocol::label::Label;
 use igain_protocol::record::{Record, RecordId, Value};
 use igain_protocol::time::Day;
@@ -8,16 +9,23 @@ use igain_protocol::vocabulary::Kind;
 use crate::api::read_field;
 use crate::api::types::{Field, NewRecord, Revision, Text};
 use crate::ledger::RecordKey;
-use crate::office::{self, Draft, Office};
+use crate::office::{self, Actor, Draft, Office, Why};
 
 type Fields = Vec<(String, Value)>;
 
 /// The field that names the versions of records that one rests on.
 const BASED_ON: &str = "based-on";
 
-/// A new record, or a whole new version of one. One that names no retention date is kept for `keep_days`. Whoever sees no
-/// records of others rests on none.
-pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32, own_only: bool) -> Result<Draft, office::Error> {
+/// Who rests a record on others, and why: it is a look at each of them.
+pub(super) struct Sees<'a> {
+    /// The only bureau whose records are seen; none for all.
+    pub(super) owner: Option<BureauId>,
+    pub(super) actor: &'a Actor,
+    pub(super) why: Option<&'a Why>,
+}
+
+/// A new record, or a whole new version of one. One that names no retention date is kept for `keep_days`.
+pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32, sees: &Sees<'_>) -> Result<Draft, office::Error> {
     let source = new.source.clone().unwrap_or_default();
     let derived = |key: &str| RecordId::derived(&office.secrets().record_id, &source, key);
     let kind = new.label.kind.0;
@@ -29,7 +37,7 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32, own_only: boo
         Some(until) => until.0,
         None => kept_until(office, id, keep_days)?,
     };
-    let sources = sources(office, &all(new.based_on), own_only)?;
+    let sources = sources(office, &all(new.based_on), sees)?;
     let label = Label { grading: new.grading.map(plain), ..Label::from(new.label) };
     let label = label.resting_on(sources.iter().map(|source| &source.header().label));
     for source in &sources {
@@ -40,16 +48,12 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32, own_only: boo
 }
 
 /// The records that another rests on, as they are held here.
-fn sources(office: &Office, ids: &[RecordId], own_only: bool) -> Result<Vec<Record>, office::Error> {
+fn sources(office: &Office, ids: &[RecordId], sees: &Sees<'_>) -> Result<Vec<Record>, office::Error> {
     let mut sources = Vec::new();
     for id in ids {
-        let rows = office.ledger().records_with_id(*id)?.into_iter();
-        let shown = rows.filter(|(key, row)| office.is_shown(row) && (!own_only || key.owner == office.me()));
-        let found = shown.map(|(_, row)| row.record()).collect::<Result<Vec<_>, _>>()?;
-        if found.is_empty() {
-            return Err(office::Error::UnknownRecord(*id));
-        }
-        sources.extend(found);
+        let why = sees.why.map(|why| (why.purpose(), why.case()));
+        let hits = office.show_of(sees.owner, sees.actor.clone(), *id, why)?;
+        sources.extend(hits.into_iter().map(|hit| hit.record));
     }
     Ok(sources)
 }
