@@ -261,7 +261,7 @@ fn nobody_brings_a_bureau_its_own_word_under_a_former_key() {
 
 /// L7, L11, with real daemons: what was given to a bureau that left is taken back from it after this one has a new key, and
 /// what one that left withdraws after it has a new key is gone here; it stays revoked. Seen to fail when a bureau that left
-/// is not sent the new card, and when its own is not taken.
+/// is not sent the new card.
 #[test]
 fn ends_pass_with_a_bureau_that_left_after_keys_were_rotated() {
     let mut bureaus = federation(&["KE", "FR"]);

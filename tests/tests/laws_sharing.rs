@@ -254,8 +254,7 @@ fn l1_a_label_under_which_nothing_was_sent_is_not_recalled() {
     assert_eq!(entries, [Entry::Gone(id)]);
 }
 
-/// L1: what came and went before a peer may have it is no news to it, however often it asks. Seen to fail when the place up to
-/// which there was nothing for it is forgotten.
+/// L1: what came and went before a peer may have it is no news to it, however often it asks.
 #[test]
 fn l1_what_came_and_went_before_is_no_news() {
     let mut pair = Pair::new("");
@@ -272,7 +271,7 @@ fn l1_what_came_and_went_before_is_no_news() {
 
 /// L1: a revision that changes only what a peer may not have is nothing to it: no entry, no hint, no byte. What it may have of
 /// a record comes when that changes, also where something else changed since. Seen to fail when every revision stands where
-/// its own entry does, and when a hint counts entries.
+/// its own entry does.
 #[test]
 fn l1_a_revision_of_what_is_withheld_is_not_told() {
     const CORE: &str = r#"@id("some") permit(principal == Bureau::"FR", action, resource)

@@ -38,8 +38,8 @@ fn sweep(office: &Office) {
     office.sweep(0).unwrap();
 }
 
-/// A log is as long as what is live and what has still to be heard. Seen to fail when nothing is swept, when an end goes that a
-/// bureau has not heard of, and when the last entry of a run goes.
+/// A log is as long as what is live and what has still to be heard. Seen to fail when an end goes that a bureau has
+/// not heard of.
 #[test]
 fn a_log_is_as_long_as_what_is_live_and_what_has_still_to_be_heard() {
     let mut pair = Pair::new(ALL);
@@ -94,7 +94,7 @@ fn a_log_is_as_long_as_what_is_live_and_what_has_still_to_be_heard() {
     assert_eq!(log(&pair.fr), [Op::Put]);
 }
 
-/// A revision that changes some groups leaves what still stands for others. Seen to fail when the last revision alone counts.
+/// A revision that changes some groups leaves what still stands for others.
 #[test]
 fn who_may_have_little_is_told_from_a_log_that_was_swept() {
     const CORE: &str = r#"@id("some") permit(principal, action, resource)
@@ -117,7 +117,7 @@ when { [Action::"core", Action::"identifiers"].contains(action) };"#;
 }
 
 /// That a record expired here is remembered for a while, and for ever what its owner withdrew: a later date of it may never
-/// have been heard of. Seen to fail when nothing ends, and when what was withdrawn ends with the date that was known.
+/// have been heard of.
 #[test]
 fn what_expired_is_remembered_for_a_while_and_what_was_withdrawn_for_ever() {
     const DAY_MS: u64 = 86_400_000;
@@ -168,7 +168,7 @@ fn a_receipt_takes_the_place_of_the_one_before() {
     assert!(ids.iter().all(|id| matches!(holders(id), igain_node::office::HolderState::Purged(_))));
 }
 
-/// What was noted of a reference goes with what has it, and with what it leads to. Seen to fail when nothing of it goes.
+/// What was noted of a reference goes with what has it, and with what it leads to.
 #[test]
 fn a_withheld_reference_goes_with_its_ends() {
     const GREEN: &str = r#"@id("green") permit(principal, action, resource) when { resource.tlp == Tlp::"green" };"#;
@@ -194,8 +194,7 @@ fn a_withheld_reference_goes_with_its_ends() {
     assert_eq!(pair.ke.sweep_withheld().unwrap(), 0);
 }
 
-/// Where entries are missing, nothing is joined: the hole is found and mended after a sweep as before. Seen to fail when runs
-/// are joined whatever lies between them.
+/// Where entries are missing, nothing is joined: the hole is found and mended after a sweep as before.
 #[test]
 fn a_sweep_hides_no_hole() {
     let pair = Pair::new(ALL);

@@ -125,8 +125,7 @@ fn a_full_disk() {
 }
 
 /// L7, L15: a bureau whose disk is full takes in what others take back, says that it did, and starts again by itself. Seen to
-/// fail when an intake may not use the room that is kept for that, when what would also come keeps the ends out, and when a
-/// store that cannot be opened for want of room keeps its reserve.
+/// fail when receipts may not use the room that is kept for that, and when what would also come keeps the ends out.
 #[test]
 fn a_full_disk_takes_in_ends_and_starts_again() {
     let mut bureaus = federation(&["KE", "FR"]);
