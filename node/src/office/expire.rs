@@ -1,5 +1,7 @@
 //! Expiry: what may be kept no longer goes, own and received alike, whether or not its owner can be reached.
 
+use std::collections::BTreeSet;
+
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
 use crate::ledger::{Due, Op, RecordKey, Stood, TombstoneRow};
@@ -34,7 +36,9 @@ impl Office {
     /// read: that one is looked at again the next time, and holds up no other.
     fn expire_row(&self, row: &Due) -> Result<usize, Error> {
         let (mut gone, mut unread) = (0, 0);
-        let mut parts = row.records.chunks(RECORDS).peekable();
+        // One that came twice with this date is named twice, and must not be counted out twice.
+        let records: Vec<RecordKey> = row.records.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut parts = records.chunks(RECORDS).peekable();
         loop {
             let part = parts.next().unwrap_or_default();
             let mut turn = self.turn()?;
