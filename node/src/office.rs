@@ -33,6 +33,7 @@ mod sealed;
 mod sent;
 mod serve;
 mod sweep;
+mod touched;
 mod turn;
 mod why;
 mod withdraw;

@@ -239,6 +239,9 @@ fn render_explanation(explanation: &Explanation, page: &mut Page) {
     for decision in &explanation.decisions {
         let verdict = if decision.allowed { page.good("given") } else { page.bad("withheld") };
         page.line(&format!("{}: {verdict}", page.strong(decision.group.0.code())));
+        for caf in &decision.cafs {
+            page.line(&format!("  withheld through the CAF {caf}"));
+        }
         let mut tell = |why: &str, rules: &[Rule]| {
             for rule in rules {
                 let reason = rule.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -248,9 +251,6 @@ fn render_explanation(explanation: &Explanation, page: &mut Page) {
         tell(if decision.allowed { "permitted by" } else { "forbidden by" }, &decision.rules);
         tell("in vain, permitted by", &decision.overruled);
         tell("forbidden, because this rule failed:", &decision.failed);
-        for caf in &decision.cafs {
-            page.line(&format!("  withheld through the CAF {caf}"));
-        }
         if decision.needs_core {
             page.line("  core is withheld, and nothing is given without it");
         }

@@ -5,7 +5,7 @@
 //! is seen, and told as news, once it is durable and visible. Nothing is ever written that builds on a write that
 //! failed: the store refuses it by its epoch, and the next turn reads memory from the books again.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
@@ -18,18 +18,13 @@ use igain_protocol::vocabulary::GroupSet;
 use super::classes::Extents;
 use super::memory::{Published, Standing, read, write};
 use super::news::News;
+use super::touched::Touched;
 use super::{Deed, Error, Office};
 use crate::audit;
 use crate::ledger::{
     Came, ClassIndex, ClassRow, Extent, LetterRow, LogEntry, Op, Place, RecordKey, Shares, SharesRow, TombstoneRow,
 };
 use crate::store::{Batch, Epoch, Pending, With};
-
-/// Turns whose records are remembered, for those who prepared on what stood before them.
-const REMEMBERED: usize = 64;
-
-/// Records of those turns that are remembered at most.
-const REMEMBERED_RECORDS: usize = 1 << 16;
 
 /// How often who waits until all that was committed is visible lets others write meanwhile; then they wait too.
 const YIELDS: usize = 8;
@@ -50,40 +45,6 @@ pub(super) struct Desk {
     touched: Touched,
     /// The last turn that changed records of another bureau.
     received: BTreeMap<BureauId, u64>,
-}
-
-/// Which records of this bureau's own the last turns changed.
-#[derive(Debug, Default)]
-struct Touched {
-    turns: VecDeque<(u64, Vec<RecordId>)>,
-    records: usize,
-    /// Of turns up to this one, nothing is known any more.
-    forgotten: u64,
-}
-
-impl Touched {
-    fn note(&mut self, turn: u64, records: Vec<RecordId>) {
-        self.records += records.len();
-        self.turns.push_back((turn, records));
-        while self.turns.len() > REMEMBERED || self.records > REMEMBERED_RECORDS {
-            let Some((turn, records)) = self.turns.pop_front() else { return };
-            self.records -= records.len();
-            self.forgotten = turn;
-        }
-    }
-
-    /// Forgets turns after `turn`: they failed.
-    fn forget_after(&mut self, turn: u64) {
-        while self.turns.back().is_some_and(|(at, _)| *at > turn) {
-            self.records -= self.turns.pop_back().map_or(0, |(_, records)| records.len());
-        }
-    }
-
-    /// The records that turns after `turn` changed; none where that is not known any more.
-    fn since(&self, turn: u64) -> Option<HashSet<RecordId>> {
-        let after = self.turns.iter().filter(|(at, _)| *at > turn).flat_map(|(_, records)| records);
-        (turn >= self.forgotten).then(|| after.copied().collect())
-    }
 }
 
 /// The right to write, and what is to be written.
@@ -620,28 +581,5 @@ impl<'a> Turn<'a> {
         let pending = self.office.ledger().store().submit_with(batch, with)?;
         self.desk.last = Some(pending.clone());
         Ok(Committed { office: self.office.clone(), account, pending: Some(pending), takes_back: self.takes_back })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_last_turns_changed_is_known_and_what_is_no_longer_known_is_told_apart() {
-        let id = |nth: u8| RecordId::from_bytes([nth; 16]);
-        let mut touched = Touched::default();
-        assert_eq!(touched.since(0), Some(HashSet::new()));
-        for turn in 1..=REMEMBERED as u64 {
-            touched.note(turn, vec![id(turn as u8)]);
-        }
-        assert_eq!(touched.since(62), Some([id(63), id(64)].into()));
-        assert_eq!(touched.since(0).unwrap().len(), REMEMBERED);
-        touched.note(65, vec![id(65)]);
-        assert_eq!(touched.since(0), None);
-        assert_eq!(touched.since(1).unwrap().len(), REMEMBERED);
-        touched.note(66, vec![id(1); REMEMBERED_RECORDS]);
-        assert_eq!(touched.since(65), Some([id(1)].into()));
-        assert_eq!(touched.since(64), None);
     }
 }
