@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::VerifyingKey;
 use igain_protocol::time::Timestamp;
+use minicbor::{Decode, Encode};
 
 use checkpoint::Checkpoint;
 pub use entry::{Entry, Filter, Numbered};
@@ -50,16 +51,31 @@ pub struct AuditLog {
     /// The end of what was handed to the store; held while entries are chained to it.
     handed: Mutex<Handed>,
     /// The durable end. Entries that could not be written never move it.
-    head: Arc<Mutex<Head>>,
+    head: Arc<Mutex<End>>,
     /// What the last checkpoint vouches for; held while one is written.
     vouched: Mutex<Vouched>,
 }
 
-/// The end of the chain.
-#[derive(Debug, Clone, Copy, Default)]
-struct Head {
-    seq: u64,
-    hash: [u8; 32],
+/// The end of the chain: what the books keep of it, so that the log cannot be put back or cut without them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub struct End {
+    /// The number of the last entry.
+    #[n(0)]
+    pub seq: u64,
+    /// Its hash, which holds that of the one before.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub hash: [u8; 32],
+}
+
+/// Entries that were handed over to be written.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The number of the first.
+    pub first: u64,
+    /// The end of the log after the last.
+    pub end: End,
+    /// When they are durable.
+    pub pending: Pending,
 }
 
 /// The end of what was handed over to be written. It holds in one epoch of the store: once anything could not be
@@ -67,7 +83,7 @@ struct Head {
 #[derive(Debug, Clone, Copy)]
 struct Handed {
     epoch: Epoch,
-    head: Head,
+    head: End,
 }
 
 /// Where and when the last checkpoint was signed.
@@ -130,7 +146,8 @@ impl AuditLog {
             vouched: Mutex::default(),
         };
         if let Some(lost) = opened.torn_tail {
-            tracing::warn!(file = %lost.0.display(), bytes = lost.1, "an audit entry that was never acknowledged was cut");
+            // A kill leaves this, and so does a hand: what is missing, books and checkpoint tell.
+            tracing::warn!(file = %lost.0.display(), bytes = lost.1, "the audit log ended within an entry, which was cut");
         }
         log.check_end()?;
         Ok(log)
@@ -142,12 +159,38 @@ impl AuditLog {
             // The first checkpoint is signed before the first entry, so a log with entries has one.
             return if self.last() > 0 { Err(Error::NoCheckpoint) } else { self.sign(Timestamp::from_ms(0)) };
         };
-        let bytes = self.store.get(ENTRIES, &last.seq.to_be_bytes())?;
-        if last.seq > 0 && bytes.as_deref().map(entry::hash) != Some(last.hash) {
-            return Err(Error::CutOff { seq: last.seq });
-        }
+        self.check_holds(&End { seq: last.seq, hash: last.hash })?;
         *locked(&self.vouched) = Vouched { seq: last.seq, at: Some(last.at) };
         Ok(())
+    }
+
+    /// Sees that the log holds an entry as it was: one that a checkpoint or the books rest on.
+    ///
+    /// # Errors
+    /// [`Error::CutOff`] where it does not, with the last entry that there is.
+    pub fn check_holds(&self, end: &End) -> Result<(), Error> {
+        let bytes = self.store.get(ENTRIES, &end.seq.to_be_bytes())?;
+        if end.seq == 0 || bytes.as_deref().map(entry::hash) == Some(end.hash) {
+            return Ok(());
+        }
+        let last = self.last_entry()?;
+        let (last, since) = last.map_or((0, Timestamp::from_ms(0)), |last| (last.seq, last.entry.at));
+        Err(Error::CutOff { seq: end.seq, last, since })
+    }
+
+    /// The last durable entry.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn last_entry(&self) -> Result<Option<Numbered>, Error> {
+        let Some((key, bytes)) = self.store.last(ENTRIES, &[])? else { return Ok(None) };
+        let seq = entry::seq_of(&key)?;
+        Ok(Some(Numbered { seq, entry: entry::decode(seq, &bytes)?.0 }))
+    }
+
+    /// The durable end.
+    pub fn end(&self) -> End {
+        *locked(&self.head)
     }
 
     /// Appends an entry and returns its number once it is durable. Callers that come at the same time share a commit.
@@ -156,10 +199,10 @@ impl AuditLog {
     /// Where it cannot be written: then what it accounts for must not happen.
     pub fn append(&self, entry: Entry) -> Result<u64, Error> {
         let at = entry.at;
-        let (seq, pending) = self.submit(vec![entry])?;
-        pending.wait()?;
+        let submitted = self.submit(vec![entry])?;
+        submitted.pending.wait()?;
         self.checkpoint_if_due(at)?;
-        Ok(seq)
+        Ok(submitted.first)
     }
 
     /// Chains entries to the end and hands them over to be written as one; answers the number of the first. They are
@@ -168,7 +211,7 @@ impl AuditLog {
     ///
     /// # Errors
     /// Where nothing can be written: then what they account for must not happen.
-    pub fn submit(&self, entries: Vec<Entry>) -> Result<(u64, Pending), Error> {
+    pub fn submit(&self, entries: Vec<Entry>) -> Result<Submitted, Error> {
         self.hand_over(entries, false)
     }
 
@@ -177,11 +220,11 @@ impl AuditLog {
     ///
     /// # Errors
     /// As for [`submit`](Self::submit).
-    pub fn submit_taking_back(&self, entries: Vec<Entry>) -> Result<(u64, Pending), Error> {
+    pub fn submit_taking_back(&self, entries: Vec<Entry>) -> Result<Submitted, Error> {
         self.hand_over(entries, true)
     }
 
-    fn hand_over(&self, entries: Vec<Entry>, takes_back: bool) -> Result<(u64, Pending), Error> {
+    fn hand_over(&self, entries: Vec<Entry>, takes_back: bool) -> Result<Submitted, Error> {
         /// A write fails between the look at the end and the submit; not again and again.
         const ATTEMPTS: usize = 4;
         let mut handed = locked(&self.handed);
@@ -194,7 +237,7 @@ impl AuditLog {
         self.chain(&mut handed, &entries, takes_back)
     }
 
-    fn chain(&self, handed: &mut Handed, entries: &[Entry], takes_back: bool) -> Result<(u64, Pending), Error> {
+    fn chain(&self, handed: &mut Handed, entries: &[Entry], takes_back: bool) -> Result<Submitted, Error> {
         let epoch = self.store.epoch();
         let mut batch = Batch::of(epoch);
         if takes_back {
@@ -208,7 +251,7 @@ impl AuditLog {
         let mut head = handed.head;
         for entry in entries {
             let bytes = entry::encode(entry, head.hash);
-            head = Head { seq: head.seq + 1, hash: entry::hash(&bytes) };
+            head = End { seq: head.seq + 1, hash: entry::hash(&bytes) };
             batch.put(ENTRIES, head.seq.to_be_bytes(), bytes);
         }
         let durable = Arc::clone(&self.head);
@@ -221,7 +264,7 @@ impl AuditLog {
         let pending = self.store.submit_with(batch, with)?;
         let first = handed.head.seq + 1;
         handed.head = head;
-        Ok((first, pending))
+        Ok(Submitted { first, end: head, pending })
     }
 
     /// Signs a checkpoint where enough durable entries or enough time have come since the last one.
@@ -289,7 +332,7 @@ impl AuditLog {
     pub fn verify(&self) -> Result<Summary, Error> {
         let checkpoint = Checkpoint::read(&self.disk, &self.checkpoint, &self.own)?;
         let end = locked(&self.head).seq;
-        let mut head = Head::default();
+        let mut head = End::default();
         while head.seq < end {
             let page = match self.page(head.seq + 1) {
                 Ok(page) => page,
@@ -307,7 +350,8 @@ impl AuditLog {
         }
         let checkpointed = checkpoint.map_or(0, |last| last.seq);
         if checkpointed > head.seq {
-            return Err(Error::CutOff { seq: checkpointed });
+            let last = self.last_entry()?.map_or(Timestamp::from_ms(0), |last| last.entry.at);
+            return Err(Error::CutOff { seq: checkpointed, last: head.seq, since: last });
         }
         Ok(Summary { entries: head.seq, head: head.hash, checkpointed })
     }
@@ -339,16 +383,16 @@ impl AuditLog {
 }
 
 /// The last entry that the store has.
-fn durable_end(store: &Store) -> Result<Head, Error> {
+fn durable_end(store: &Store) -> Result<End, Error> {
     let last = store.last(ENTRIES, &[])?;
     last.map_or_else(
-        || Ok(Head::default()),
-        |(key, bytes)| Ok(Head { seq: entry::seq_of(&key)?, hash: entry::hash(&bytes) }),
+        || Ok(End::default()),
+        |(key, bytes)| Ok(End { seq: entry::seq_of(&key)?, hash: entry::hash(&bytes) }),
     )
 }
 
 /// The end of the chain after one more entry.
-fn follow(head: Head, number: u64, bytes: &[u8]) -> Result<Head, Error> {
+fn follow(head: End, number: u64, bytes: &[u8]) -> Result<End, Error> {
     let seq = head.seq + 1;
     if number != seq {
         return Err(Broken { seq, why: "it is missing" }.into());
@@ -357,7 +401,7 @@ fn follow(head: Head, number: u64, bytes: &[u8]) -> Result<Head, Error> {
     if before != head.hash {
         return Err(Broken { seq, why: "it is not chained to the one before" }.into());
     }
-    Ok(Head { seq, hash: entry::hash(bytes) })
+    Ok(End { seq, hash: entry::hash(bytes) })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod ask;
 mod audit;
 mod caf;
 mod card;
+mod clock;
 mod context;
 mod demo;
 mod error;
@@ -109,6 +110,9 @@ enum Command {
     /// Look at the account of what was done
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show how it stands with the clock, and decide on one that has jumped
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// Look after the store
     #[command(subcommand)]
     Store(store::Store),
@@ -170,6 +174,7 @@ impl Cli {
             Command::Query(query) => query.execute(&context, output),
             Command::Session(session) => session.execute(output),
             Command::Audit(audit) => audit.execute(&context, output),
+            Command::Clock(clock) => clock.execute(&context, output),
             Command::Store(store) => store.execute(&context, output),
             Command::Demo(demo) => demo.execute(&context, output),
             Command::Completions { shell } => {

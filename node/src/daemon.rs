@@ -15,6 +15,7 @@ pub use error::Error;
 pub use open::Progress;
 
 use crate::api::server::{self, App, Parts, Socket};
+use crate::api::types::{PolicyFile, PolicyFileState};
 use crate::config::Config;
 use crate::keystore::Keys;
 use crate::network::{self, Network};
@@ -87,6 +88,7 @@ pub async fn run(
     ready(&node.card, &node.network.listening());
     service::tell_ready();
     tokio::spawn(service::watchdog(node.office.clone()));
+    tell_of_policy(&app).await;
     let ended = loop {
         tokio::select! {
             signal = signals.next() => match signal {
@@ -120,6 +122,21 @@ async fn in_force(office: &Office, people: People) -> Result<InForce, Error> {
         Ok(InForce::new(people))
     })
     .await
+}
+
+/// Says where another policy is in force than the policy file has.
+async fn tell_of_policy(app: &App) {
+    let Ok(PolicyFile { path, state, why }) = app.policy_file().await else { return };
+    match state {
+        PolicyFileState::InForce => {}
+        PolicyFileState::Differs => {
+            tracing::warn!(path, "another policy is in force than the file has: `igain policy plan`")
+        }
+        PolicyFileState::Absent => tracing::warn!(path, "a policy is in force, and its file is not there"),
+        PolicyFileState::Refused => {
+            tracing::error!(path, why, "another policy is in force than the file has, which is refused")
+        }
+    }
 }
 
 async fn reload(app: &App) {

@@ -10,7 +10,6 @@ mod ask;
 mod cafs;
 mod card;
 mod classes;
-mod clock;
 mod contribute;
 mod disclose;
 mod entitle;
@@ -33,6 +32,7 @@ mod sealed;
 mod sent;
 mod serve;
 mod sweep;
+mod time;
 mod touched;
 mod turn;
 mod why;
@@ -45,14 +45,12 @@ use igain_protocol::bureau::card::Former;
 use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey, VerifyingKey};
 use igain_protocol::parcel;
 use igain_protocol::record::SaltKey;
-use igain_protocol::time::Timestamp;
 use zeroize::Zeroizing;
 
 pub use account::{Actor, Deed};
 pub use ask::{Answer, Caution, Hit, NameQuery, Question};
 pub use cafs::{Caf, NewCaf};
 pub use card::check_keys;
-pub use clock::{Clock, TOLERANCE_MS};
 pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
 pub use entitle::{Grant, Grants};
 pub use error::{Error, Fault};
@@ -68,6 +66,7 @@ pub use turn::Committed;
 pub use why::Why;
 
 use crate::audit::AuditLog;
+use crate::clock::Clock;
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
 use crate::search::Search;
@@ -190,6 +189,10 @@ struct Inner {
     aligned: AtomicU32,
     /// The last entry of all logs when they were swept last.
     swept: AtomicU64,
+    /// Whether the account says that the system's clock is doubted.
+    doubted: Mutex<bool>,
+    /// The last entry of the audit log that the books rest on.
+    anchored: AtomicU64,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
 }
@@ -198,14 +201,10 @@ impl Office {
     /// Opens the office on its books: reads what is small and often needed into memory.
     ///
     /// # Errors
-    /// Where the books cannot be read, or the clock lies before the latest time seen.
+    /// Where the books cannot be read.
     pub fn open(parts: Parts) -> Result<Self, Error> {
         parts.ledger.check_format()?;
-        let seen = parts.ledger.high_water()?;
-        let behind_ms = seen.ms_since(parts.clock.raw());
-        if behind_ms > TOLERANCE_MS {
-            return Err(Error::ClockBehind { now: parts.clock.raw(), seen });
-        }
+        parts.clock.resume(parts.ledger.clock()?.as_ref());
         let peers = peers::Peers::load(&parts.ledger)?;
         let cafs = cafs::Cafs::load(&parts.ledger)?;
         let policy = policing::load(&parts.ledger)?;
@@ -225,24 +224,18 @@ impl Office {
             basis: Mutex::default(),
             aligned: AtomicU32::new(u32::MAX),
             swept: AtomicU64::new(0),
+            doubted: Mutex::default(),
+            anchored: AtomicU64::new(0),
             asking: AtomicUsize::new(0),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let office = Self { inner: Arc::new(inner) };
+        office.check_account()?;
+        Ok(office)
     }
 
     /// Whose office this is.
     pub fn me(&self) -> BureauId {
         self.inner.me
-    }
-
-    /// Now, never before a time that was seen already.
-    pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
-    }
-
-    /// The clock.
-    pub fn clock(&self) -> &Clock {
-        &self.inner.clock
     }
 
     /// The books.
@@ -265,9 +258,9 @@ impl Office {
         &self.inner.secrets
     }
 
-    /// What goes with every write: the time, so that a clock set back is noticed, and when exchanges ended well.
+    /// What goes with every write: the time, so that a clock that jumps is noticed, and when exchanges ended well.
     fn put_passing(&self, batch: &mut Batch) {
-        self.ledger().put_high_water(batch, self.now());
+        self.ledger().put_clock(batch, &self.clock().mark());
         for (bureau, at) in self.inner.memory.take_synced() {
             self.ledger().put_synced(batch, bureau, at);
         }

@@ -6,6 +6,7 @@
 //! reading, storing, sealing and sending, strictly in the order of the effects.
 
 mod card;
+mod clock;
 mod delivery;
 mod end;
 mod hello;
@@ -18,6 +19,7 @@ mod taken;
 mod view;
 
 pub use card::CardMessage;
+pub use clock::ClockMessage;
 pub use delivery::Delivery;
 pub use end::End;
 pub use hello::Hello;

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use igain_node::audit::AuditLog;
+use igain_node::clock::Clock;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::network::{Config, Network};
-use igain_node::office::{Actor, Clock, Draft, Error, Indexer, NewCaf, Office, Parts, Secrets, system_entropy};
+use igain_node::office::{Actor, Draft, Error, Indexer, NewCaf, Office, Parts, Secrets, system_entropy};
 use igain_node::replication::{Replication, Settings};
 use igain_node::search::Search;
 use igain_node::store::{Options, Position, Store, StoreKey};

@@ -105,6 +105,7 @@ impl Federation {
         self.cut.clear();
         for at in 0..self.bureaus.len() {
             self.bureaus[at].disk.heal();
+            self.bureaus[at].set_skew(0, self.now);
             if !self.bureaus[at].works() {
                 self.bureaus[at].crash(Lost::Nothing);
             }
@@ -270,9 +271,10 @@ impl Federation {
     }
 
     fn set_time(&mut self, now: Timestamp) {
+        let passed = now.ms_since(self.now);
         self.now = now;
         for bureau in &self.bureaus {
-            bureau.up.iter().for_each(|up| up.office.clock().set(now));
+            bureau.up.iter().for_each(|up| up.office.clock().pass(passed));
         }
     }
 

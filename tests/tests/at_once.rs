@@ -320,7 +320,7 @@ fn l8_what_was_prepared_before_its_record_ended_is_refused() {
         match how {
             "withdrawn" => ke.withdraw(Actor::Node, record, Reason::ALL[0]).unwrap(),
             "expired" => {
-                ke.clock().set(ke.now().plus_ms(2 * DAY_MS));
+                ke.clock().set(ke.now().plus_ms(5 * DAY_MS));
                 assert_eq!(ke.expire().unwrap(), 1);
             }
             _ => drop(ke.contribute(Actor::Node, vec![revised(how, "Sooner")]).unwrap()),

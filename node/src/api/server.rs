@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod caf;
 mod claims;
+mod clock;
 mod crowd;
 mod door;
 mod given;
@@ -196,6 +197,9 @@ fn calls() -> Calls {
     Calls::default()
         .get("/v1/status", status::show)
         .get("/v1/card", status::card)
+        .get("/v1/clock", clock::show)
+        .post("/v1/clock/accept", clock::accept)
+        .post("/v1/clock/reset", clock::reset)
         .get("/v1/peers", peer::list)
         .post("/v1/peers", peer::enrol)
         .get("/v1/peers/{bureau}", peer::show)

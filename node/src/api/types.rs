@@ -3,6 +3,7 @@
 mod audit;
 mod caf;
 mod card;
+mod clock;
 mod import;
 mod peer;
 mod policy;
@@ -15,9 +16,13 @@ mod text;
 pub use audit::{AuditEntries, AuditEntry, AuditSummary};
 pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberState, NewCaf};
 pub use card::{Card, Contact};
+pub use clock::{Clock, ClockMoved, OtherClock};
 pub use import::{ImportEvent, ImportFile, ImportReport, ImportRequest, Progress, Reject, Warning};
 pub use peer::{Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation};
-pub use policy::{Decision, Explanation, NearMiss, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+pub use policy::{
+    Decision, Explanation, NearMiss, PlanRow, PolicyChange, PolicyFile, PolicyFileState, PolicyInForce, PolicyText,
+    Rule,
+};
 pub use query::{Answer, Hit, Identifier, Question};
 pub use record::{
     Contributed, Field, Holder, HolderState, Holders, Label, Listed, Listing, NewRecord, NewRecords, Outcome,

@@ -41,6 +41,11 @@ pub struct Entry {
     #[n(7)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<(String, String)>,
+    /// The last commit of the books that was visible then: books that end before it were put back.
+    #[n(8)]
+    #[cbor(default)]
+    #[serde(skip)]
+    pub books: u64,
 }
 
 /// An entry and its number.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use igain_protocol::codec;
+use igain_protocol::time::Timestamp;
 
 use crate::store;
 
@@ -33,11 +34,17 @@ pub enum Error {
     NoCheckpoint,
     /// Its end is missing, or another log was put in its place.
     #[error(
-        "the audit log does not hold entry {seq} as it was signed: its end was cut off, or an older copy put in its place. Keep the folder as it is and find out who changed it"
+        "the audit log does not hold entry {seq} as it was; it ends with entry {last} of {since}. What came after that is missing, \
+         or another copy was put in its place. Keep the folder as it is and find out who changed it; from a backup, put books \
+         and log back together"
     )]
     CutOff {
-        /// The entry that the checkpoint vouches for.
+        /// The entry that a checkpoint or the books rest on.
         seq: u64,
+        /// The last entry that there is.
+        last: u64,
+        /// When that was made.
+        since: Timestamp,
     },
     /// An entry is missing or altered.
     #[error(transparent)]

@@ -22,6 +22,7 @@ fn entry(action: &str) -> Entry {
         case: None,
         peer: None,
         detail: Vec::new(),
+        books: 0,
     }
 }
 
@@ -71,7 +72,7 @@ fn a_log_that_was_cut_off_is_refused() {
     log.close(Timestamp::from_ms(3)).unwrap();
     drop(log);
     std::fs::copy(live.join("checkpoint"), kept.join("checkpoint")).unwrap();
-    assert!(matches!(open(&kept), Err(Error::CutOff { seq: 2 })));
+    assert!(matches!(open(&kept), Err(Error::CutOff { seq: 2, last: 1, .. })));
 }
 
 /// L14: an entry that was replaced is named. Seen to fail without the comparison of chained hashes.
@@ -119,12 +120,12 @@ fn entries_go_on_from_the_durable_end_after_one_was_refused() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path()).unwrap();
     log.append(entry("query")).unwrap();
-    let (first, written) = log.submit(vec![entry("record.add"), entry("record.add")]).unwrap();
+    let Submitted { first, pending: written, .. } = log.submit(vec![entry("record.add"), entry("record.add")]).unwrap();
     // The next write of the log's store fails, and with it what waits behind it.
     let (promise, failure) = store::Promise::alone();
     let with = With { after: vec![failure], told: None };
     let refused = log.store.submit_with(log.store.begin(), with).unwrap();
-    let (behind, refused_too) = log.submit(vec![entry("query")]).unwrap();
+    let Submitted { first: behind, pending: refused_too, .. } = log.submit(vec![entry("query")]).unwrap();
     assert_eq!((first, behind), (2, 4));
     promise.keep(&Err(store::Error::Full { path: dir.path().into() }));
     assert_eq!(refused.wait().unwrap_err().code(), "store.full");
@@ -144,7 +145,7 @@ fn a_checkpoint_vouches_for_what_is_durable() {
     let (promise, holding) = store::Promise::alone();
     let with = With { after: vec![holding], told: None };
     let held = log.store.submit_with(log.store.begin(), with).unwrap();
-    let (_, pending) = log.submit(vec![entry("query"), entry("query")]).unwrap();
+    let pending = log.submit(vec![entry("query"), entry("query")]).unwrap().pending;
     log.checkpoint(Timestamp::from_ms(5)).unwrap();
     assert_eq!(log.verify().unwrap().checkpointed, 1);
     promise.keep(&Ok(1));

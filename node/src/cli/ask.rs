@@ -8,6 +8,15 @@ use super::output::Output;
 /// Most bytes of an answer.
 const ANSWER_LIMIT: u64 = 1_024;
 
+/// Goes on where `yes` was given or the answer to the question is yes. Where nobody can be asked, it does not: `undone` says
+/// what is as before.
+pub(super) fn unless(yes: bool, output: &mut Output, question: &str, undone: &str) -> Result<(), Error> {
+    match yes || confirm(output, question, "Give --yes.")? {
+        true => Ok(()),
+        false => Err(Error::Declined(undone.into())),
+    }
+}
+
 /// Whether somebody can be asked.
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()

@@ -17,9 +17,9 @@ use super::page::Page;
 use super::record::query;
 use super::why::Why;
 use super::words::{count, plural};
-use super::{Error, ask};
+use super::{Error, ask, status};
 use crate::api::Problem;
-use crate::api::types::{Explanation, Label, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+use crate::api::types::{Explanation, Label, PlanRow, PolicyChange, PolicyFileState, PolicyInForce, PolicyText, Rule};
 use crate::policy;
 
 #[derive(Debug, Subcommand)]
@@ -141,12 +141,11 @@ fn call(context: &Context, what: &str, text: &PolicyText) -> Result<PolicyChange
 }
 
 fn apply(context: &Context, output: &mut Output, text: &PolicyText, yes: bool) -> Result<(), Error> {
-    if !yes && ask::can_ask() {
+    if !yes {
         let plan = call(context, "plan", text)?;
         output.talk(|page| render(&plan, page));
-        if !plan.changes.is_empty() && !ask::confirm(output, "Put this policy in force?", "Give --yes.")? {
-            return Err(Error::Declined("the policy in force stays as it is".into()));
-        }
+        let asks_nothing = plan.changes.is_empty();
+        ask::unless(asks_nothing, output, "Put this policy in force?", "the policy in force stays as it is")?;
     }
     let change = call(context, "apply", text)?;
     output.show(&change, render)
@@ -218,11 +217,8 @@ fn subject(label: &Label) -> String {
 
 fn render_policy(policy: &PolicyInForce, page: &mut Page) {
     page.line(&format!("// in force, sha256 {}", policy.sha256));
-    if !policy.file_agrees {
-        page.line(&format!(
-            "// the file {} says something else: `igain policy plan` shows what it would change",
-            policy.file
-        ));
+    if policy.file.state != PolicyFileState::InForce {
+        status::policy(&policy.file, page).lines().for_each(|line| page.line(&format!("// {line}")));
     }
     page.line("// rules of the node itself, that win over all others:");
     for rule in policy.rules.iter().filter(|rule| rule.baseline) {

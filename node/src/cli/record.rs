@@ -255,12 +255,8 @@ fn finish(output: &mut Output, done: &types::Contributed) -> Result<(), Error> {
 }
 
 fn withdraw(context: &Context, output: &mut Output, id: RecordId, reason: Reason, yes: bool) -> Result<(), Error> {
-    if !yes && ask::can_ask() {
-        let question = format!("Withdraw {id} for ever, here and at every bureau that has it?");
-        if !ask::confirm(output, &question, "Give --yes.")? {
-            return Err(Error::Declined("the record was not withdrawn".into()));
-        }
-    }
+    let question = format!("Withdraw {id} for ever, here and at every bureau that has it?");
+    ask::unless(yes, output, &question, "the record was not withdrawn")?;
     let client = context.client()?;
     let call = format!("/v1/records/{id}/withdraw");
     let withdrawal = types::Withdrawal { reason: Text(reason) };

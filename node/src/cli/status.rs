@@ -8,10 +8,7 @@ use super::context::Context;
 use super::output::Output;
 use super::page::Page;
 use super::words::{age, bytes, count, plural};
-use crate::api::types;
-
-/// A clock this far behind the latest time seen is worth a warning.
-const LATE_MS: u64 = 1_000;
+use crate::api::types::{self, PolicyFileState};
 
 #[derive(Debug, Args)]
 #[command(
@@ -36,14 +33,12 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
         [] => "none".to_owned(),
         owners => format!("{} ({})", count(total), owners.join(", ")),
     };
-    let clock = if status.clock.behind_ms > LATE_MS {
-        page.bad(&format!(
-            "{} (the system's clock is {} behind)",
-            status.clock.now,
-            age(status.clock.behind_ms / 1_000)
-        ))
-    } else {
-        status.clock.now.to_string()
+    let clock = match status.clock.believed {
+        true => status.clock.now.to_string(),
+        false => page.bad(&format!(
+            "{}; the system's clock says {}, which nothing explains: igain clock show",
+            status.clock.now, status.clock.system
+        )),
     };
     let index = match store.index_behind {
         0 => format!("{}, up to date", plural(store.indexed, "record", "records")),
@@ -57,6 +52,7 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
         ("listening", status.listening.join("\n")),
         ("card", format!("valid until {}", status.card_until)),
         ("clock", clock),
+        ("policy", policy(&status.policy, page)),
         ("records", records),
         ("CAFs", status.cafs.to_string()),
         (
@@ -73,6 +69,20 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
     ]);
     page.blank();
     peers(&status.peers, Some(status.clock.now.0), page);
+}
+
+/// How the policy file stands to what is in force.
+pub(super) fn policy(file: &types::PolicyFile, page: &Page) -> String {
+    let path = &file.path;
+    match file.state {
+        PolicyFileState::InForce => format!("in force as {path} says"),
+        PolicyFileState::Differs => page.bad(&format!("{path} is not what is in force: igain policy plan, then apply")),
+        PolicyFileState::Absent => page.bad(&format!("in force, but {path} is not there: igain policy show")),
+        PolicyFileState::Refused => {
+            let why = file.why.as_deref().unwrap_or_default();
+            page.bad(&format!("another one is in force than {path}, which is refused:\n{why}"))
+        }
+    }
 }
 
 /// Whether a bureau is connected, and how.

@@ -8,10 +8,11 @@ use igain_protocol::codec::{self, Typ};
 
 use super::Error;
 use crate::audit::AuditLog;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
-use crate::office::{Clock, Indexer, Office, Parts, Secrets, check_keys, system_entropy};
+use crate::office::{Indexer, Office, Parts, Secrets, check_keys, system_entropy};
 use crate::search::Search;
 pub use crate::store::Progress;
 use crate::store::{self, Options, Position, Store, StoreKey};
@@ -48,14 +49,13 @@ pub(super) fn open(config: &Config, keys: &Keys, progress: &dyn Fn(Progress)) ->
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
     let audit = AuditLog::open(&config.data.join("audit"), &key, &own, signer)?;
     let (search, applied) = open_search(config, keys, ledger.store())?;
-    let clock = Clock::system(ledger.high_water()?);
     let parts = Parts {
         me: config.bureau,
         secrets: Secrets::of(keys),
         ledger,
         audit,
         search: Some(search.clone()),
-        clock,
+        clock: Clock::system(),
         entropy: system_entropy(),
     };
     Ok(Opened { office: Office::open(parts)?, search, applied })

@@ -73,7 +73,7 @@ pub(super) async fn watchdog(office: Office) {
     loop {
         tokio::time::sleep(every).await;
         let office = office.clone();
-        let read = tokio::task::spawn_blocking(move || office.ledger().high_water());
+        let read = tokio::task::spawn_blocking(move || office.ledger().clock());
         if let Ok(Ok(Ok(_))) = tokio::time::timeout(within, read).await {
             tell(&[NotifyState::Watchdog]);
         }

@@ -1,4 +1,5 @@
-//! What must be done again and again: following the store with the name index, expiry, erasure, checkpoints, the card.
+//! What must be done again and again: following the store with the name index, watching the clock, expiry, erasure,
+//! checkpoints, the card.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -31,6 +32,9 @@ const SPARE: u64 = 512;
 
 /// Between two looks whether the card must be renewed.
 const CARD_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Between two looks whether the system's clock has jumped, and whether the audit log has grown without the books.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// The threads that do it.
 pub(super) struct Upkeep {
@@ -80,7 +84,11 @@ impl Upkeep {
             let stop = Arc::clone(&stop);
             spawn("igain-upkeep", Box::new(move || rounds.run(&stop)))?
         };
-        Ok(Self { stop, threads: vec![index, minute] })
+        let clock = {
+            let (office, stop) = (opened.office.clone(), Arc::clone(&stop));
+            spawn("igain-clock", Box::new(move || watch(&office, &stop)))?
+        };
+        Ok(Self { stop, threads: vec![index, minute, clock] })
     }
 
     /// Ends the threads and waits for them.
@@ -112,6 +120,21 @@ fn follow(mut indexer: Indexer, office: &Office, stop: &Stop) {
     }
     if let Err(error) = indexer.commit() {
         tracing::error!(%error, "the name index could not be brought up to date; it will be after the next start");
+    }
+}
+
+/// Looks whether the system's clock has jumped, and notes in the books what was accounted for since.
+fn watch(office: &Office, stop: &Stop) {
+    loop {
+        if let Err(error) = office.watch_clock() {
+            tracing::error!(%error, "what became of the clock could not be accounted for");
+        }
+        if let Err(error) = office.anchor() {
+            tracing::error!(%error, "the end of the audit log could not be noted in the books");
+        }
+        if stop.after(WATCH_EVERY) {
+            return;
+        }
     }
 }
 

@@ -1,24 +1,39 @@
-//! Single values: the clock's high-water mark, the policy in force, counters.
-
-use igain_protocol::time::Timestamp;
+//! Single values: the mark of the clock, the policy in force, counters.
 
 use super::{ClassIndex, Error, Ledger, decode, encode, table};
+use crate::audit::End;
+use crate::clock::Mark;
 use crate::store::Batch;
 
 const NAME: &str = "meta";
 
 impl Ledger {
-    /// The latest time that this node has seen.
+    /// What was noted of the time with the last commit; none in new books. Books of before 0.2 have the time alone.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn high_water(&self) -> Result<Timestamp, Error> {
-        self.number(b"high-water").map(Timestamp::from_ms)
+    pub fn clock(&self) -> Result<Option<Mark>, Error> {
+        let Some(bytes) = self.store().get(table::META, b"high-water")? else { return Ok(None) };
+        let time = decode::<u64>(NAME, &bytes).map(|time_ms| Mark { time_ms, ..Mark::default() });
+        time.or_else(|_| decode(NAME, &bytes)).map(Some)
     }
 
-    /// Notes the latest time seen.
-    pub fn put_high_water(&self, batch: &mut Batch, now: Timestamp) {
-        batch.put(table::META, *b"high-water", encode(&now.as_ms()));
+    /// Notes the time.
+    pub fn put_clock(&self, batch: &mut Batch, mark: &Mark) {
+        batch.put(table::META, *b"high-water", encode(mark));
+    }
+
+    /// The end of the audit log that the last accounted commit rests on; none in books of before that was noted.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn account(&self) -> Result<Option<End>, Error> {
+        self.row(NAME, table::META, b"account")
+    }
+
+    /// Notes the end of the audit log.
+    pub fn put_account(&self, batch: &mut Batch, end: &End) {
+        batch.put(table::META, *b"account", encode(end));
     }
 
     /// The number of the next new log, as far as it was noted: never one that a log has or had.

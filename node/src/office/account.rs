@@ -1,5 +1,7 @@
 //! Accounting: who did what, to what, why; durable before the answer leaves.
 
+use std::sync::atomic::Ordering;
+
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
@@ -7,7 +9,7 @@ use igain_protocol::time::Timestamp;
 
 use super::turn::Committed;
 use super::{Error, Office, Why};
-use crate::audit::Entry;
+use crate::audit::{Entry, Summary};
 use crate::people::PersonName;
 
 /// Who acts.
@@ -81,8 +83,8 @@ impl Deed {
         self
     }
 
-    /// As the audit log takes it.
-    pub(super) fn entry(self, at: Timestamp) -> Entry {
+    /// As the audit log takes it. `books` is the last commit of the books that is visible.
+    fn entry(self, at: Timestamp, books: u64) -> Entry {
         let deed = match self.actor {
             // A person may have several users, and which was used may matter.
             Actor::Person(_, uid) => self.with("uid", uid),
@@ -97,6 +99,7 @@ impl Deed {
             case: deed.case,
             peer: deed.peer.map(|peer| peer.to_string()),
             detail: deed.detail,
+            books,
         }
     }
 
@@ -114,7 +117,7 @@ impl Office {
     /// # Errors
     /// Where the audit log cannot be written; then the deed must not be done, or its answer not given.
     pub fn account(&self, deed: Deed) -> Result<u64, Error> {
-        Ok(self.audit().append(deed.entry(self.now()))?)
+        Ok(self.audit().append(self.entry(deed))?)
     }
 
     /// As [`Office::account`], for who waits for it later.
@@ -122,7 +125,61 @@ impl Office {
     /// # Errors
     /// Where the audit log cannot be written.
     pub fn account_ahead(&self, deed: Deed) -> Result<Committed, Error> {
-        let (_, account) = self.audit().submit(vec![deed.entry(self.now())])?;
-        Ok(Committed::of_account(self, account))
+        let account = self.audit().submit(vec![self.entry(deed)])?;
+        Ok(Committed::of_account(self, account.pending))
+    }
+
+    /// The account of a deed, now.
+    pub(super) fn entry(&self, deed: Deed) -> Entry {
+        deed.entry(self.now(), self.ledger().store().position().commit())
+    }
+
+    /// Goes through the whole audit log, and sees that it holds what the books rest on.
+    ///
+    /// # Errors
+    /// What is wrong with it, or where it or the books cannot be read.
+    pub fn verify_account(&self) -> Result<Summary, Error> {
+        let noted = self.ledger().account()?;
+        let summary = self.audit().verify()?;
+        noted.map_or(Ok(()), |end| self.audit().check_holds(&end))?;
+        Ok(summary)
+    }
+
+    /// Sees that books and audit log belong together: whichever ends before what the other rests on was put back, or cut.
+    /// Of books that were, this makes an account, since what they have forgotten others may know.
+    ///
+    /// # Errors
+    /// Where it is the log that ends too soon, or cannot be read or written.
+    pub(super) fn check_account(&self) -> Result<(), Error> {
+        if let Some(end) = self.ledger().account()? {
+            self.audit().check_holds(&end)?;
+            self.inner.anchored.store(end.seq, Ordering::Release);
+        }
+        let here = self.ledger().store().position().commit();
+        if let Some(last) = self.audit().last_entry()?.filter(|last| last.entry.books > here) {
+            let missing = last.entry.books - here;
+            tracing::error!(
+                missing, last = %last.entry.at,
+                "the books were put back: commits are missing that the audit log tells of. What was withdrawn, revoked or \
+                 decided since may have to be done again; `igain audit list` has the account of it"
+            );
+            let deed = Deed::new(Actor::Node, "store.put-back").with("commits-missing", missing);
+            self.account(deed.with("last-account", last.entry.at))?;
+        }
+        Ok(())
+    }
+
+    /// Notes the end of the audit log in the books, where accounts of what writes nothing came since the last commit.
+    ///
+    /// # Errors
+    /// Where the books cannot be written; the next call does.
+    pub fn anchor(&self) -> Result<(), Error> {
+        let end = self.audit().end();
+        if end.seq <= self.inner.anchored.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut turn = self.turn()?;
+        turn.anchor(&end);
+        turn.commit_now()
     }
 }

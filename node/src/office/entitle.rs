@@ -71,7 +71,7 @@ impl Office {
         Bureau {
             cafs: roles.keys().copied().collect::<BTreeSet<_>>(),
             roles,
-            revoked: peer.check(self.now()).is_err(),
+            revoked: peer.is_out(self.clock()),
             tags: peer.tags.iter().cloned().collect(),
             ..Bureau::new(id)
         }

@@ -54,15 +54,30 @@ pub enum Error {
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}. Check that `getrandom` is available to the service")]
     Entropy(String),
-    /// The clock was set back.
+    /// There is nothing to decide.
+    #[error("the system's clock is believed, and it is {0}: there is nothing to decide")]
+    ClockFits(Timestamp),
+    /// The system's clock is behind, not ahead.
     #[error(
-        "the clock says {now}, but this node has already seen {seen}. Set the clock right (NTP, `timedatectl`), then start again"
+        "the system's clock says {system}, and by what is explained it is {now}. Put the clock right; or, if it is right, \
+         run `igain clock reset`"
     )]
     ClockBehind {
-        /// What the clock says.
+        /// What the system's clock says.
+        system: Timestamp,
+        /// What is explained.
         now: Timestamp,
-        /// The latest time seen.
-        seen: Timestamp,
+    },
+    /// The system's clock is ahead, not behind.
+    #[error(
+        "the system's clock says {system}, and by what is explained it is {now}. Put the clock right; or, if it is right, \
+         run `igain clock accept`"
+    )]
+    ClockAhead {
+        /// What the system's clock says.
+        system: Timestamp,
+        /// What is explained.
+        now: Timestamp,
     },
     /// Not enrolled.
     #[error("`{0}` is not enrolled here. `igain peer list` shows who is")]
@@ -204,7 +219,9 @@ impl Error {
             Self::Receipt(error) => error.code(),
             Self::Identifier(_) => "identifier",
             Self::Entropy(_) => "entropy",
+            Self::ClockFits(_) => "clock.fits",
             Self::ClockBehind { .. } => "clock.behind",
+            Self::ClockAhead { .. } => "clock.ahead",
             Self::UnknownPeer(_) => "peer.unknown",
             Self::OtherKeys { .. } => "key.other",
             Self::RefusedCard(error) => error.code(),
@@ -258,12 +275,7 @@ impl Error {
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Ledger(_)
-            | Self::Audit(_)
-            | Self::Search(_)
-            | Self::Entropy(_)
-            | Self::ClockBehind { .. }
-            | Self::NotInForce => Fault::Operator,
+            Self::Ledger(_) | Self::Audit(_) | Self::Search(_) | Self::Entropy(_) | Self::NotInForce => Fault::Operator,
             Self::UnknownPeer(_) | Self::UnknownCaf(_) | Self::UnknownRecord(_) => Fault::Absent,
             Self::Receipt(_) | Self::Parcel(_) | Self::Frame(_) | Self::Violation(_) | Self::CutOff => Fault::Peer,
             _ => Fault::Caller,

@@ -1,6 +1,10 @@
-//! Expiry: what may be kept no longer goes, own and received alike, whether or not its owner can be reached.
+//! Expiry: what may be kept no longer goes, own and received alike, whether or not its owner can be reached. It is hidden
+//! from the first second after its last day on, and destroyed after a time of grace, in which a clock that was wrong can be
+//! put right; while the clock is doubted, nothing is.
 
 use std::collections::BTreeSet;
+
+use igain_protocol::time::Day;
 
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
@@ -16,25 +20,26 @@ const ROWS: usize = 16;
 const RECORDS: usize = 64;
 
 impl Office {
-    /// Removes every record whose retention date has passed. Returns how many went.
+    /// Removes every record whose retention date passed long enough ago. Returns how many went.
     ///
     /// # Errors
     /// Where the books cannot be read or written; what is still due goes at the next call.
     pub fn expire(&self) -> Result<usize, Error> {
+        let Some(before) = self.clock().destroys() else { return Ok(0) };
         let (mut gone, mut after) = (0, None);
         loop {
-            let due = self.ledger().due(self.now().day(), after.as_ref(), ROWS)?;
+            let due = self.ledger().due(before, after.as_ref(), ROWS)?;
             let Some(last) = due.last() else { return Ok(gone) };
             after = Some(last.clone());
             for row in &due {
-                gone += self.expire_row(row)?;
+                gone += self.expire_row(row, before)?;
             }
         }
     }
 
     /// Removes the records of one row, some at a time; with the last of them the row goes, unless one of them could not be
     /// read: that one is looked at again the next time, and holds up no other.
-    fn expire_row(&self, row: &Due) -> Result<usize, Error> {
+    fn expire_row(&self, row: &Due, before: Day) -> Result<usize, Error> {
         let (mut gone, mut unread) = (0, 0);
         // One that came twice with this date is named twice, and must not be counted out twice.
         let records: Vec<RecordKey> = row.records.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
@@ -45,7 +50,7 @@ impl Office {
             turn.takes_back();
             let mut ended = 0;
             for key in part {
-                match turn.expire_one(*key) {
+                match turn.expire_one(*key, before) {
                     Ok(expired) => ended += usize::from(expired),
                     Err(error) => {
                         unread += 1;
@@ -70,21 +75,21 @@ impl Office {
 }
 
 impl Turn<'_> {
-    /// Ends one record if it is still there and its date is still past.
-    fn expire_one(&mut self, key: RecordKey) -> Result<bool, Error> {
+    /// Ends one record if it is still there and its date is still before that day.
+    fn expire_one(&mut self, key: RecordKey, before: Day) -> Result<bool, Error> {
         let ledger = self.office().ledger();
         let Some(row) = ledger.record(key)? else {
-            let newer = ledger.newer(key)?.filter(|row| row.until.is_some_and(|until| until < self.now().day()));
+            let newer = ledger.newer(key)?.filter(|row| row.until.is_some_and(|until| until < before));
             if newer.is_some() {
                 ledger.delete_newer(&mut self.batch, key);
             }
             let ended = ledger.tombstone(key)?.and_then(|row| row.until);
-            if ended.is_some_and(|until| until < self.now().day()) {
+            if ended.is_some_and(|until| until < before) {
                 ledger.delete_tombstone(&mut self.batch, key);
             }
             return Ok(newer.is_some());
         };
-        if row.is_live(self.now().day()) {
+        if row.is_live(before) {
             return Ok(false);
         }
         if key.owner == self.office().me() {

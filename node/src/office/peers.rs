@@ -9,6 +9,7 @@ use igain_protocol::time::Timestamp;
 use super::memory::read;
 use super::turn::Turn;
 use super::{Actor, Deed, Error, Office};
+use crate::clock::Clock;
 use crate::ledger::{KeyRow, KeyUse, Ledger, PeerNumber, PeerRow, RevokedFor};
 
 /// One enrolled bureau.
@@ -116,6 +117,12 @@ impl Peer {
             return Err(Error::RevokedPeer(self.card().bureau));
         }
         Ok(self.card().check_valid(now)?)
+    }
+
+    /// Whether nothing is due to it any more: it is revoked, or its card ended long enough ago that no clock put right
+    /// brings it back. With one whose card has just ended there is no exchange, but nothing is recalled.
+    pub fn is_out(&self, clock: &Clock) -> bool {
+        self.revoked.is_some() || clock.has_long_ended(self.card().not_after)
     }
 
     /// Why it is revoked, if it is.

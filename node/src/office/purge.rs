@@ -37,7 +37,7 @@ impl Office {
     pub fn is_kept(&self, row: &RecordRow) -> bool {
         let class = row.place.class;
         let kept = class == DRAFTS || read(&self.inner.memory.classes).row(class).is_some_and(|class| !class.ending);
-        kept && row.is_live(self.now().day())
+        kept && row.is_live(self.clock().shown_day())
     }
 
     /// Whether a record may be shown: its last day has not passed, its class was not taken back or disputed, and its owner

@@ -6,6 +6,7 @@
 //! failed: the store refuses it by its epoch, and the next turn reads memory from the books again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
@@ -20,7 +21,7 @@ use super::memory::{Published, Standing, read, write};
 use super::news::News;
 use super::touched::Touched;
 use super::{Deed, Error, Office};
-use crate::audit;
+use crate::audit::{self, End};
 use crate::ledger::{
     Came, ClassIndex, ClassRow, Extent, LetterRow, LogEntry, Op, Place, RecordKey, Shares, SharesRow, TombstoneRow,
 };
@@ -106,6 +107,7 @@ impl Committed {
                 self.office.ledger().store().give_up_reserve();
             }
             // Memory may count on what was not written: whoever looks at it next must not.
+            self.office.inner.anchored.store(0, Ordering::Release);
             drop(self.office.turn_ahead());
         }
         outcome
@@ -232,8 +234,22 @@ impl<'a> Turn<'a> {
 
     /// Has a deed be accounted for with this turn, before it is written.
     pub(super) fn account(&mut self, deed: Deed) {
-        let entry = deed.entry(self.now());
+        let entry = self.office.entry(deed);
         self.accounts.push(entry);
+    }
+
+    /// Has the end of the audit log be noted, up to which it is durable.
+    pub(super) fn anchor(&mut self, end: &End) {
+        // An earlier turn may have noted a later one meanwhile.
+        let before = self.office.inner.anchored.fetch_max(end.seq, Ordering::AcqRel);
+        if before < end.seq {
+            self.office.ledger().put_account(&mut self.batch, end);
+        }
+    }
+
+    /// Has the time be noted, also where nothing else is written.
+    pub(super) fn note_time(&mut self) {
+        self.office.put_passing(&mut self.batch);
     }
 
     /// Says that this takes something back, such as a record or a permission: on a full disk it may use the room that is
@@ -550,10 +566,15 @@ impl<'a> Turn<'a> {
         }
         let account = match accounts.is_empty() {
             true => None,
-            false if self.takes_back => Some(self.office.audit().submit_taking_back(accounts)?.1),
-            false => Some(self.office.audit().submit(accounts)?.1),
+            false if self.takes_back => Some(self.office.audit().submit_taking_back(accounts)?),
+            false => Some(self.office.audit().submit(accounts)?),
         };
         let mut batch = batch;
+        if let Some(account) = &account {
+            self.office.inner.anchored.fetch_max(account.end.seq, Ordering::AcqRel);
+            self.office.ledger().put_account(&mut batch, &account.end);
+        }
+        let account = account.map(|account| account.pending);
         self.office.put_passing(&mut batch);
         if self.takes_back {
             batch.takes_back();

@@ -47,7 +47,7 @@ const ENDS: usize = 3;
 /// changes meanwhile, or feeds begin anew.
 const FRUITLESS: u32 = 8;
 
-/// Messages of a newer version that one answer may bring.
+/// Messages of a newer version, and of the time, that one answer may bring.
 const OTHERS: u32 = 64;
 
 /// Parcels whose records are being verified.
@@ -370,6 +370,10 @@ impl Taker {
                     }
                     Err(error) => Err(Error::RefusedCard(Box::new(error))),
                 };
+            }
+            Message::Clock(clock) => {
+                self.others = self.others.checked_sub(1).ok_or(Error::Violation(Violation::Unasked))?;
+                return self.office.hear_time(self.link.bureau, clock.time);
             }
             // Of a newer version; not without end, for there is nothing that counts them.
             Message::Other => {

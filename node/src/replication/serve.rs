@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
-use igain_protocol::sync::{Delivery, Message, Pull, Taken, Violation};
+use igain_protocol::sync::{ClockMessage, Delivery, Message, Pull, Taken, Violation};
 use igain_protocol::time::Day;
 use tokio::sync::mpsc;
 
@@ -59,6 +59,10 @@ impl Replication {
                 }
                 Ok(Message::Pull(pull)) => {
                     link.note_hello(pull.hello);
+                    if !asked {
+                        let time = self.office().clock().system_time();
+                        exchange.send(&Message::Clock(ClockMessage { time }).encode()).await?;
+                    }
                     let on_the_way = self.answer(link, &mut exchange, pull).await?;
                     (patience, asked) = (exchange.patience(on_the_way).max(KEPT), true);
                 }

@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::{CardMessage, Delivery, End, Notify, Pull, Taken};
+use super::{CardMessage, ClockMessage, Delivery, End, Notify, Pull, Taken};
 
 /// The version of this protocol; a frame of another one is refused with [`Error::Version`]. It is raised only for what must
 /// not be passed over: parts behind those that are known, and messages of other kinds, are.
@@ -23,6 +23,8 @@ pub enum Message {
     Taken(Taken),
     /// Provider to subscriber, before anything else: its newest card.
     Card(CardMessage),
+    /// Provider to subscriber, once in an exchange: what its clock says.
+    Clock(ClockMessage),
     /// One that a newer version knows; it is passed over.
     Other,
 }
@@ -52,6 +54,7 @@ const END: u64 = 2;
 const NOTIFY: u64 = 3;
 const TAKEN: u64 = 4;
 const CARD: u64 = 5;
+const CLOCK: u64 = 6;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -75,6 +78,7 @@ impl Message {
             Self::Notify(notify) => notify.write(e.u64(NOTIFY)?),
             Self::Taken(taken) => taken.write(e.u64(TAKEN)?),
             Self::Card(card) => card.write(e.u64(CARD)?),
+            Self::Clock(clock) => clock.write(e.u64(CLOCK)?),
             // INVARIANT: nobody sends one of these.
             Self::Other => e.u8(u8::MAX)?.null()?.ok(),
         }
@@ -100,6 +104,7 @@ impl Message {
             NOTIFY => Self::Notify(Notify::read(&mut d)?),
             TAKEN => Self::Taken(Taken::read(&mut d)?),
             CARD => Self::Card(CardMessage::read(&mut d)?),
+            CLOCK => Self::Clock(ClockMessage::read(&mut d)?),
             _ => {
                 skip(&mut d, 1)?;
                 Self::Other
@@ -134,6 +139,7 @@ mod tests {
     use super::super::Hello;
     use super::*;
     use crate::feed::{Cursor, Cursors, Position};
+    use crate::time::Timestamp;
 
     fn messages() -> Vec<Message> {
         let records = Cursor { generation: 7, at: Position { seq: 3, head: [5; 16] } };
@@ -147,6 +153,7 @@ mod tests {
             Message::Notify(Notify),
             Message::Taken(Taken { serial: 4, parcels: 2 }),
             Message::Card(CardMessage { card: vec![4, 5] }),
+            Message::Clock(ClockMessage { time: Timestamp::from_ms(1 << 41) }),
         ]
     }
 

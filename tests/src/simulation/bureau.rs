@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use igain_node::audit::AuditLog;
+use igain_node::clock::Clock;
 use igain_node::keystore::Keys;
 use igain_node::ledger::Ledger;
 use igain_node::office::{
-    Actor, Bond, Clock, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step,
+    Actor, Bond, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step,
     Subscription,
 };
 use igain_node::store::disk::Lost;
@@ -17,7 +18,7 @@ use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Entry, Item};
 use igain_protocol::record::Unverified;
-use igain_protocol::sync::{Message, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::sync::{ClockMessage, Message, Subscriber, SubscriberEffect, SubscriberInput};
 use igain_protocol::time::{Day, Timestamp};
 
 use super::books::Books;
@@ -44,6 +45,8 @@ pub(super) struct Bureau {
     /// None while it is down.
     pub(super) up: Option<Up>,
     starts: u64,
+    /// By how many milliseconds its system's clock is wrong.
+    pub(super) skew: i64,
     /// The serial of its last card.
     pub(super) cards: u64,
 }
@@ -84,6 +87,7 @@ impl Bureau {
             books: Books::default(),
             up: None,
             starts: 0,
+            skew: 0,
             cards: 1,
         }
     }
@@ -117,16 +121,30 @@ impl Bureau {
             bytes.iter_mut().for_each(|byte| *byte = random.next() as u8);
             Ok(())
         };
+        let clock = Clock::manual(now);
+        clock.set_system(self.system_time(now));
         let parts = Parts {
             me: self.id,
             secrets: Secrets::of(&self.keys),
             ledger: Ledger::new(store),
             audit,
             search: None,
-            clock: Clock::manual(now),
+            clock,
             entropy: Box::new(entropy),
         };
         Ok(Office::open(parts)?)
+    }
+
+    /// What its system's clock says at a time.
+    fn system_time(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_ms(now.as_ms().saturating_add_signed(self.skew))
+    }
+
+    /// Has its system's clock be wrong by so much.
+    pub(super) fn set_skew(&mut self, skew: i64, now: Timestamp) {
+        self.skew = skew;
+        let system = self.system_time(now);
+        self.up.iter().for_each(|up| up.office.clock().set_system(system));
     }
 
     /// The machine stops.
@@ -205,11 +223,16 @@ impl Up {
             Wire::Message(Message::Pull(pull)) => {
                 let serial = pull.serial;
                 link.serving = Some((serial, link.served.answer(pull, [0; 16])?));
-                return Ok(Vec::new());
+                let time = office.clock().system_time();
+                return Ok(vec![Wire::Message(Message::Clock(ClockMessage { time }))]);
             }
             Wire::Message(Message::End(end)) => SubscriberInput::End(end),
             Wire::Message(Message::Card(card)) => {
                 office.renew_peer(from, &card.card)?;
+                return Ok(Vec::new());
+            }
+            Wire::Message(Message::Clock(clock)) => {
+                office.hear_time(from, clock.time)?;
                 return Ok(Vec::new());
             }
             Wire::Message(_) => return Ok(Vec::new()),

@@ -107,7 +107,11 @@ impl Federation {
                 let until = self.now.as_ms() + self.random.below(2_000);
                 self.cut.insert((at.min(other), at.max(other)), until);
             }
-            570..585 => self.set_time(self.now.plus_ms(DAY_MS)),
+            570..580 => {
+                let days = 1 + self.random.below(3);
+                self.set_time(self.now.plus_ms(days * DAY_MS));
+            }
+            580..585 => self.jump_clock(at),
             600..620 => {
                 let office = self.bureaus[at].up.as_ref().map(|up| &up.office);
                 drop(office.map(|office| office.expire().and_then(|_| office.sweep(self.random.below(3)))));
@@ -129,6 +133,18 @@ impl Federation {
             }
             _ => self.pull(at, other),
         }
+    }
+
+    /// The system's clock of a bureau jumps, or is put right.
+    fn jump_clock(&mut self, at: usize) {
+        const HOUR_MS: i64 = 3_600_000;
+        let by = [HOUR_MS, 40 * HOUR_MS, 1_000 * HOUR_MS, 90_000 * HOUR_MS][self.random.below(4) as usize];
+        let skew = match self.bureaus[at].skew {
+            0 if self.random.chance(50) => by,
+            0 => -by,
+            _ => 0,
+        };
+        self.bureaus[at].set_skew(skew, self.now);
     }
 
     /// Prepares some new records, to be appended later.

@@ -3,6 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 
+use igain_node::clock::Mark;
 use igain_node::keystore::{self, Passphrase};
 use igain_node::ledger::Ledger;
 use igain_node::store::{Options, Store, StoreKey};
@@ -123,15 +124,24 @@ fn a_second_daemon() {
     assert_eq!(own_records(&bureau), 1);
 }
 
-/// L8, L15. Seen to fail when the latest time seen is not looked at.
+/// L15, L21: a mark that another build, or a wrong clock, left years ahead. Seen to fail when the latest time seen stops the
+/// start.
 #[test]
 fn a_clock_before_the_last_time_seen() {
-    let bureau = stopped();
-    let hour_ahead = Timestamp::from_ms(bureau_now(&bureau).as_ms() + 3_600_000);
-    let seen = set_high_water(&bureau, hour_ahead);
-    let words = [&hour_ahead.to_string(), "has already seen", "timedatectl", "start again"];
-    refused(&bureau, &RUN).expect("clock.behind", &words.map(|word| word as &str));
-    set_high_water(&bureau, seen);
+    let mut bureau = stopped();
+    let ahead = Timestamp::from_ms(bureau_now(&bureau).as_ms() + 10 * 365 * 86_400_000);
+    set_mark(&bureau, ahead);
+    bureau.run();
+    assert_eq!(own_records(&bureau), 1);
+    let clock = bureau.json(&["clock", "show"]);
+    assert!(clock["doubted"].is_string() && clock["destroys"].is_null(), "{clock}");
+    refused(&bureau, &["clock", "reset"]).expect("cli.declined", &["nobody to ask", "--yes"]);
+    refused(&bureau, &["clock", "accept", "--yes"]).expect("clock.behind", &["igain clock reset"]);
+    bureau.json(&["clock", "reset", "--yes"]);
+    let clock = bureau.json(&["clock", "show"]);
+    assert!(clock["doubted"].is_null(), "{clock}");
+    refused(&bureau, &["clock", "reset", "--yes"]).expect("clock.fits", &["is believed", "nothing to decide"]);
+    bureau.stop();
     starts_again(bureau);
 }
 
@@ -147,16 +157,14 @@ fn with_books<T>(bureau: &Bureau, work: impl FnOnce(&Ledger) -> T) -> T {
 }
 
 fn bureau_now(bureau: &Bureau) -> Timestamp {
-    with_books(bureau, |ledger| ledger.high_water().expect("a time"))
+    with_books(bureau, |ledger| Timestamp::from_ms(ledger.clock().expect("books").expect("a mark").time_ms))
 }
 
-/// Sets the latest time that the bureau has seen, and gives the one before.
-fn set_high_water(bureau: &Bureau, at: Timestamp) -> Timestamp {
+/// Sets what the bureau has noted of the time.
+fn set_mark(bureau: &Bureau, at: Timestamp) {
     with_books(bureau, |ledger| {
-        let before = ledger.high_water().expect("a time");
         let mut batch = ledger.store().begin();
-        ledger.put_high_water(&mut batch, at);
+        ledger.put_clock(&mut batch, &Mark { time_ms: at.as_ms(), ..Mark::default() });
         ledger.commit(batch).expect("a commit");
-        before
     })
 }

@@ -5,7 +5,7 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 48] = [
     "init",
     "run",
     "status",
@@ -49,6 +49,9 @@ const COMMANDS: [&str; 45] = [
     "audit export",
     "store verify",
     "demo",
+    "clock accept",
+    "clock reset",
+    "clock show",
     "completions",
     "help",
 ];

@@ -80,7 +80,7 @@ fn summary(office: &Office) -> Result<AuditSummary, Error> {
         broken_at,
         why: Some(error.to_string()),
     };
-    match office.audit().verify() {
+    match office.verify_account() {
         Ok(summary) => Ok(AuditSummary {
             intact: true,
             entries: summary.entries,
@@ -89,9 +89,11 @@ fn summary(office: &Office) -> Result<AuditSummary, Error> {
             broken_at: None,
             why: None,
         }),
-        Err(error @ audit::Error::Broken(found)) => Ok(broken(Some(found.seq), &error)),
-        Err(error @ audit::Error::CutOff { seq }) => Ok(broken(Some(seq), &error)),
-        Err(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_))) => Ok(broken(None, &error)),
-        Err(error) => Err(error.into()),
+        Err(Error::Audit(error @ audit::Error::Broken(found))) => Ok(broken(Some(found.seq), &error)),
+        Err(Error::Audit(error @ audit::Error::CutOff { seq, .. })) => Ok(broken(Some(seq), &error)),
+        Err(Error::Audit(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_)))) => {
+            Ok(broken(None, &error))
+        }
+        Err(error) => Err(error),
     }
 }

@@ -10,19 +10,19 @@ use igain_protocol::record::RecordId;
 use super::given::{Acting, Asking, Given, NamedPair};
 use super::{App, blocking};
 use crate::api::Problem;
-use crate::api::types::{Explanation, PlanRow, PolicyChange, PolicyInForce, PolicyText, Rule};
+use crate::api::types::{
+    Explanation, PlanRow, PolicyChange, PolicyFile, PolicyFileState, PolicyInForce, PolicyText, Rule,
+};
 use crate::office::Deed;
 use crate::{office, policy};
 
 pub(super) async fn show(State(app): State<App>) -> Result<Json<PolicyInForce>, Problem> {
-    let (policy, path) = (app.office().policy(), app.config().policy.clone());
+    let (policy, file) = (app.office().policy(), app.policy_file().await?);
     blocking(move || {
-        let file_agrees = std::fs::read_to_string(&path).is_ok_and(|text| text == policy.text());
         Ok(Json(PolicyInForce {
             text: policy.text().to_owned(),
             sha256: hex(&policy.sha256()),
-            file: path.display().to_string(),
-            file_agrees,
+            file,
             rules: policy.rules().map(Rule::from).collect(),
         }))
     })
@@ -93,6 +93,25 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 impl App {
+    /// How the policy file stands to the policy in force.
+    ///
+    /// # Errors
+    /// None: what is wrong with the file is what it answers.
+    pub async fn policy_file(&self) -> Result<PolicyFile, Problem> {
+        let (policy, path) = (self.office().policy(), self.config().policy.clone());
+        blocking(move || {
+            let (state, why) = match policy::Policy::load(&path) {
+                Ok(file) if file.text() == policy.text() => (PolicyFileState::InForce, None),
+                Ok(_) => (PolicyFileState::Differs, None),
+                Err(_) if !path.exists() && policy.text().is_empty() => (PolicyFileState::InForce, None),
+                Err(_) if !path.exists() => (PolicyFileState::Absent, None),
+                Err(error) => (PolicyFileState::Refused, Some(error.to_string())),
+            };
+            Ok(PolicyFile { path: path.display().to_string(), state, why })
+        })
+        .await
+    }
+
     /// Puts the policy file in force, as on SIGHUP.
     ///
     /// # Errors

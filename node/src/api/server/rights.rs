@@ -26,9 +26,12 @@ const fn post(path: &'static str, needs: &[Role]) -> Call {
 const STAFF: &[Role] = &[Analyst, Contributor, PolicyAdministrator, Operator];
 
 /// All calls. A contributor who is no analyst sees, through those that read records, her own bureau's alone.
-pub(super) static CALLS: [Call; 31] = [
+pub(super) static CALLS: [Call; 34] = [
     get("/v1/status", STAFF),
     get("/v1/card", STAFF),
+    get("/v1/clock", STAFF),
+    post("/v1/clock/accept", &[Operator]),
+    post("/v1/clock/reset", &[Operator]),
     get("/v1/peers", STAFF),
     get("/v1/peers/{bureau}", STAFF),
     post("/v1/peers", &[PolicyAdministrator]),

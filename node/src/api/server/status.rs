@@ -24,7 +24,8 @@ pub(super) async fn show(State(app): State<App>) -> Result<Json<Status>, Problem
     let card = own_card(&app).await?;
     let peers = peer::peers(&app).await?;
     let store = store(&app).await?;
-    let (office, clock) = (app.office(), app.office().clock());
+    let policy = app.policy_file().await?;
+    let (office, clock) = (app.office(), app.office().clock().outlook());
     let counts = office.counts().into_iter();
     Ok(Json(Status {
         bureau: Text(office.me()),
@@ -34,7 +35,8 @@ pub(super) async fn show(State(app): State<App>) -> Result<Json<Status>, Problem
         uptime_s: app.parts.started.elapsed().as_secs(),
         listening: app.replication().network().listening(),
         card_until: Text(card.card().not_after),
-        clock: ClockStatus { now: Text(clock.now()), behind_ms: clock.behind_ms() },
+        clock: ClockStatus { now: Text(clock.now), system: Text(clock.system), believed: clock.doubted.is_none() },
+        policy,
         records: counts.map(|(owner, records)| OwnerCount { owner: Text(owner), records }).collect(),
         cafs: office.cafs().len(),
         store,

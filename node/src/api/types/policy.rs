@@ -19,6 +19,31 @@ pub struct PolicyText {
     pub text: String,
 }
 
+/// The policy file, beside the policy in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyFile {
+    /// Where it is.
+    pub path: String,
+    /// Whether it says what is in force.
+    pub state: PolicyFileState,
+    /// What is wrong with one that is refused.
+    pub why: Option<String>,
+}
+
+/// Whether the policy file says what is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyFileState {
+    /// It does.
+    InForce,
+    /// It could be put in force, and was not.
+    Differs,
+    /// It is no policy, and cannot be put in force.
+    Refused,
+    /// There is none, although a policy is in force.
+    Absent,
+}
+
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyInForce {
@@ -27,9 +52,7 @@ pub struct PolicyInForce {
     /// SHA-256 of its text.
     pub sha256: String,
     /// The file that SIGHUP reads.
-    pub file: String,
-    /// Whether that file says the same.
-    pub file_agrees: bool,
+    pub file: PolicyFile,
     /// Its rules and those of the baseline.
     pub rules: Vec<Rule>,
 }

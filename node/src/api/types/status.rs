@@ -4,7 +4,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Peer, Text};
+use super::{Peer, PolicyFile, Text};
 
 /// The node and all around it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Status {
     pub card_until: Text<Timestamp>,
     /// Its clock.
     pub clock: ClockStatus,
+    /// The policy file, beside the policy in force.
+    pub policy: PolicyFile,
     /// Live records by owner.
     pub records: Vec<OwnerCount>,
     /// Crime Analysis Files.
@@ -40,8 +42,10 @@ pub struct Status {
 pub struct ClockStatus {
     /// What the node takes for now.
     pub now: Text<Timestamp>,
-    /// By how much the system's clock lies behind the latest time seen.
-    pub behind_ms: u64,
+    /// What the system's clock says.
+    pub system: Text<Timestamp>,
+    /// That is believed: the two are about the same, and `igain clock show` says more where they are not.
+    pub believed: bool,
 }
 
 /// How many live records of one owner are held.

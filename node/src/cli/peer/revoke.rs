@@ -38,19 +38,12 @@ pub(in crate::cli) struct Revoke {
 impl Revoke {
     pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
         let Self { bureau, why, yes } = self;
-        if !yes && ask::can_ask() {
-            let question = match why {
-                RevokedFor::Left => {
-                    format!("Revoke {bureau}? It gets nothing from now on, and only ends are taken of it.")
-                }
-                RevokedFor::Compromised => {
-                    format!("Revoke {bureau}? It gets nothing from now on, and nothing of it is accepted.")
-                }
-            };
-            if !ask::confirm(output, &question, "Give --yes.")? {
-                return Err(Error::Declined(format!("{bureau} was not revoked")));
-            }
-        }
+        let taken = match why {
+            RevokedFor::Left => "only ends are taken of it",
+            RevokedFor::Compromised => "nothing of it is accepted",
+        };
+        let question = format!("Revoke {bureau}? It gets nothing from now on, and {taken}.");
+        ask::unless(yes, output, &question, &format!("{bureau} was not revoked"))?;
         let client = context.client()?;
         let call = format!("/v1/peers/{bureau}/revoke");
         let peer: types::Peer = context.block_on(async { Ok(client.post(&call, &Revocation { why }).await?) })?;
@@ -125,9 +118,7 @@ impl Drop {
             let peer: types::Peer = context.block_on(async { Ok(client.get(&call).await?) })?;
             let held = plural(peer.held, "record", "records");
             let question = format!("Remove {held} of {bureau} from this node? They cannot be brought back from here.");
-            if !ask::confirm(output, &question, "Give --yes.")? {
-                return Err(Error::Declined(format!("what is held of {bureau} stays")));
-            }
+            ask::unless(false, output, &question, &format!("what is held of {bureau} stays"))?;
         }
         let call = format!("/v1/peers/{bureau}/drop");
         let dropped: Dropped = context.block_on(async { Ok(client.post(&call, &serde_json::json!({})).await?) })?;

@@ -79,7 +79,17 @@ fn signing() -> SigningKey {
 fn account(number: u64) -> audit::Entry {
     let at = Timestamp::from_ms(number * 20_000);
     let (actor, action) = ("node".into(), "test".into());
-    audit::Entry { at, actor, action, object: None, purpose: None, case: None, peer: None, detail: Vec::new() }
+    audit::Entry {
+        at,
+        actor,
+        action,
+        object: None,
+        purpose: None,
+        case: None,
+        peer: None,
+        detail: Vec::new(),
+        books: 0,
+    }
 }
 
 impl Case {
@@ -264,7 +274,8 @@ impl Life {
         }
         let account = if random.next(2) == 0 {
             // Without its account, nothing is done.
-            let Ok((_, account)) = self.audit.submit(vec![account(self.head)]) else { return };
+            let Ok(account) = self.audit.submit(vec![account(self.head)]) else { return };
+            let account = account.pending;
             Some(account)
         } else {
             None

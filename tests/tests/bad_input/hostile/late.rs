@@ -67,9 +67,13 @@ fn l1_nothing_leaves_that_policy_took_back_once_apply_has_returned() {
         let mut exchange = siege.open().await;
         exchange.send(&Message::Pull(everything(now().as_ms(), 256)).encode()).await.expect("sent");
         // The first parcel is here: the answer is under way, and this bureau takes no more of it for now.
-        let first = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("a frame");
-        let Message::Delivery(delivery) = Message::decode(&first.expect("a frame")).expect("a message") else {
-            panic!("not a parcel");
+        let delivery = loop {
+            let first = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("a frame");
+            match Message::decode(&first.expect("a frame")).expect("a message") {
+                Message::Clock(_) => {}
+                Message::Delivery(delivery) => break delivery,
+                other => panic!("not a parcel: {other:?}"),
+            }
         };
         let mut records = opened(&siege, &delivery.sealed).1;
         siege.ke.apply("");

@@ -1,0 +1,245 @@
+//! What is made of readings: pure, so that each rule can be tried without waiting.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::time::Timestamp;
+use minicbor::{Decode, Encode};
+
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+
+/// By how much the system's clock may differ from what is explained. Of steps ahead, as a time server makes them, they
+/// may be so much together; what was used comes back slowly.
+pub const SLACK_MS: u64 = 5 * MINUTE_MS;
+
+/// In how many milliseconds one of the slack comes back: five minutes take some four hours.
+const REFILL: u64 = 50;
+
+/// How far a machine that was off may find its clock ahead of what was noted: over a weekend.
+pub const OFF_MS: u64 = 3 * DAY_MS;
+
+/// How much of what nobody saw pass the boot clock is believed: a machine that slept, or a node that did not run.
+const UNSEEN_MS: u64 = 7 * DAY_MS;
+
+/// How long a clock that was found ahead must go on evenly before what it says is noted, unless others agree with it.
+const EVEN_MS: u64 = 60 * MINUTE_MS;
+
+/// Between the end of what was kept and its destruction. It is as long as what a clock is believed to be ahead, so one
+/// that was wrong by that destroys nothing before its day.
+pub const GRACE_MS: u64 = OFF_MS;
+
+/// Where the kernel does not name the machine's run, and in what was noted before runs were.
+pub(super) const UNKNOWN_RUN: [u8; 16] = [0; 16];
+
+/// Bureaus that must agree with the system's clock, where so many are known.
+const AGREEING: usize = 2;
+
+/// What both clocks say at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// The system's clock, since 1970.
+    pub(super) system_ms: u64,
+    /// The boot clock, since the machine started.
+    pub(super) boot_ms: u64,
+    /// Names the machine's run.
+    pub(super) boot_id: [u8; 16],
+}
+
+/// What is noted of the time with each commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Mark {
+    /// The time that is sure to have come.
+    #[n(0)]
+    pub time_ms: u64,
+    /// What the boot clock said then.
+    #[n(1)]
+    pub boot_ms: u64,
+    /// Of which run of the machine.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub boot_id: [u8; 16],
+    /// The end of the last jump that was believed; zero where there was none.
+    #[n(3)]
+    pub even_since_ms: u64,
+}
+
+/// What moved the time that is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// From then.
+    pub from: Timestamp,
+    /// To then.
+    pub to: Timestamp,
+}
+
+/// What the clock of another bureau says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vote {
+    /// Whose.
+    pub bureau: BureauId,
+    /// What it says now, by what it said last and what has passed since.
+    pub says: Timestamp,
+    /// It agrees with this system's clock.
+    pub with_system: bool,
+    /// It agrees with what is explained.
+    pub with_explained: bool,
+}
+
+/// The time, and how far it can be explained.
+#[derive(Debug)]
+pub(super) struct Reckoning {
+    /// The time when the boot clock was read last.
+    time_ms: u64,
+    boot_ms: u64,
+    /// No later than the time: what is sure to have come. Behind it where a clock was found ahead after the machine was off.
+    sure_ms: u64,
+    /// Since when that clock goes on evenly, by the boot clock; none where the time is sure.
+    unsure_since_ms: Option<u64>,
+    /// The latest time that was told.
+    told_ms: u64,
+    /// What may still be stepped ahead, times [`REFILL`].
+    slack: u64,
+    even_since_ms: u64,
+    doubted_since_ms: Option<u64>,
+    /// How far the clocks of others are ahead of this boot clock.
+    heard: BTreeMap<BureauId, i128>,
+}
+
+impl Reckoning {
+    pub(super) fn new(mark: Option<&Mark>, reading: Reading) -> Self {
+        let time_ms = mark.map_or(reading.system_ms, |mark| mark.time_ms);
+        let mut this = Self {
+            time_ms,
+            boot_ms: reading.boot_ms,
+            sure_ms: time_ms,
+            unsure_since_ms: None,
+            told_ms: time_ms,
+            slack: SLACK_MS * REFILL,
+            even_since_ms: mark.map_or(0, |mark| mark.even_since_ms),
+            doubted_since_ms: None,
+            heard: BTreeMap::new(),
+        };
+        let Some(mark) = mark else { return this };
+        let passed = reading.boot_ms.checked_sub(mark.boot_ms).filter(|passed| *passed <= UNSEEN_MS);
+        if passed.is_some() && mark.boot_id == reading.boot_id && mark.boot_id != UNKNOWN_RUN {
+            this.boot_ms = mark.boot_ms;
+            this.read(reading);
+            return this;
+        }
+        // The machine was off for as long as its clock says, or its clock is wrong.
+        if (time_ms.saturating_sub(SLACK_MS)..=time_ms.saturating_add(OFF_MS)).contains(&reading.system_ms) {
+            this.time_ms = reading.system_ms.max(time_ms);
+            this.unsure_since_ms = Some(reading.boot_ms);
+        } else {
+            this.doubted_since_ms = Some(time_ms);
+        }
+        this
+    }
+
+    /// Takes a reading in. Returns the time.
+    pub(super) fn read(&mut self, reading: Reading) -> u64 {
+        let passed = reading.boot_ms.saturating_sub(self.boot_ms);
+        let passed = if passed > UNSEEN_MS { 0 } else { passed };
+        self.boot_ms = reading.boot_ms;
+        self.slack = (self.slack + passed).min(SLACK_MS * REFILL);
+        let (explained, system) = (self.time_ms.saturating_add(passed), reading.system_ms);
+        self.sure_ms = self.sure_ms.saturating_add(passed);
+        let ahead = system.saturating_sub(explained);
+        if ahead <= self.slack / REFILL && explained.max(self.told_ms).saturating_sub(SLACK_MS) <= system {
+            self.slack -= ahead * REFILL;
+            self.time_ms = system;
+            self.doubted_since_ms = None;
+        } else if self.unsure_since_ms.is_some()
+            && self.sure_ms.saturating_sub(SLACK_MS) <= system
+            && system < explained
+        {
+            // It was ahead when the machine came on, and was put right.
+            self.time_ms = system.max(self.sure_ms);
+            (self.told_ms, self.doubted_since_ms) = (self.time_ms, None);
+        } else {
+            self.time_ms = explained;
+            self.doubted_since_ms.get_or_insert(explained);
+        }
+        let even = self.unsure_since_ms.is_none_or(|since| reading.boot_ms.saturating_sub(since) >= EVEN_MS);
+        if even && self.doubted_since_ms.is_none() && !self.is_contradicted(reading) {
+            self.unsure_since_ms = None;
+        }
+        if self.unsure_since_ms.is_none() {
+            self.sure_ms = self.time_ms;
+        }
+        self.told_ms = self.told_ms.max(self.time_ms);
+        self.told_ms
+    }
+
+    /// What is noted.
+    pub(super) fn mark(&self, boot_id: [u8; 16]) -> Mark {
+        Mark { time_ms: self.sure_ms, boot_ms: self.boot_ms, boot_id, even_since_ms: self.even_since_ms }
+    }
+
+    pub(super) const fn doubted_since(&self) -> Option<u64> {
+        self.doubted_since_ms
+    }
+
+    /// What ended before this time may be destroyed.
+    pub(super) fn destroys_before(&self) -> Option<u64> {
+        let before = self.told_ms.saturating_sub(GRACE_MS);
+        let even = self.even_since_ms == 0 || self.even_since_ms <= before;
+        (even && self.doubted_since_ms.is_none()).then_some(before)
+    }
+
+    pub(super) fn hear(&mut self, bureau: BureauId, theirs_ms: u64, reading: Reading) {
+        self.heard.insert(bureau, i128::from(theirs_ms) - i128::from(reading.boot_ms));
+    }
+
+    /// What the others say now.
+    pub(super) fn votes(&self, reading: Reading) -> Vec<Vote> {
+        let vote = |(bureau, ahead): (&BureauId, &i128)| {
+            let says_ms = u64::try_from(ahead + i128::from(reading.boot_ms)).unwrap_or_default();
+            let agrees = |with: u64| with.abs_diff(says_ms) <= SLACK_MS;
+            Vote {
+                bureau: *bureau,
+                says: Timestamp::from_ms(says_ms),
+                with_system: agrees(reading.system_ms),
+                with_explained: agrees(self.time_ms),
+            }
+        };
+        self.heard.iter().map(vote).collect()
+    }
+
+    /// No fewer of the others say something else than the system's clock than agree with it; not where nobody says anything.
+    fn is_contradicted(&self, reading: Reading) -> bool {
+        let votes = self.votes(reading);
+        let agreeing = votes.iter().filter(|vote| vote.with_system).count();
+        !votes.is_empty() && votes.len() - agreeing >= agreeing
+    }
+
+    /// Believes a system's clock that is doubted or that is not sure, where enough of these bureaus agree with it, and more
+    /// than do not. Back it goes on their word by no more than the time of grace, in which nothing was destroyed.
+    pub(super) fn weigh(&mut self, bureaus: &BTreeSet<BureauId>, reading: Reading) -> Option<Moved> {
+        self.heard.retain(|bureau, _| bureaus.contains(bureau));
+        self.read(reading);
+        let votes = self.votes(reading);
+        let agreeing = votes.iter().filter(|vote| vote.with_system).count();
+        if agreeing < AGREEING.min(bureaus.len()).max(1) || self.is_contradicted(reading) {
+            return None;
+        }
+        if self.doubted_since_ms.is_none() {
+            self.unsure_since_ms = None;
+            return None;
+        }
+        let far_back = reading.system_ms < self.told_ms.saturating_sub(GRACE_MS);
+        (!far_back).then(|| self.believe(reading))
+    }
+
+    /// Takes the system's clock for right.
+    pub(super) fn believe(&mut self, reading: Reading) -> Moved {
+        let from = Timestamp::from_ms(self.read(reading));
+        let jumps = self.doubted_since_ms.is_some();
+        (self.time_ms, self.told_ms, self.sure_ms) = (reading.system_ms, reading.system_ms, reading.system_ms);
+        (self.unsure_since_ms, self.doubted_since_ms) = (None, None);
+        if jumps {
+            self.even_since_ms = reading.system_ms;
+        }
+        Moved { from, to: Timestamp::from_ms(reading.system_ms) }
+    }
+}
