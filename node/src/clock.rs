@@ -15,8 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::time::{Day, Timestamp};
 
-use reckoning::Reckoning;
 pub use reckoning::{GRACE_MS, Mark, Moved, OFF_MS, SLACK_MS, Vote};
+use reckoning::{Reading, Reckoning};
 use source::Source;
 
 /// The clock of one node.
@@ -59,21 +59,34 @@ impl Clock {
 
     /// Goes on from what was noted when this node wrote last; none in new books.
     pub fn resume(&self, mark: Option<&Mark>) {
-        *self.lock() = Reckoning::new(mark, self.source.read());
+        let mut reckoning = self.lock();
+        *reckoning = Reckoning::new(mark, self.source.read());
     }
 
-    /// Now, as far as it is explained. It goes back by no more than a few days, and only where the system's clock, which
-    /// was ahead, is put right.
+    /// Now, as far as it is explained. It goes back where the system's clock was ahead and is put right, by a few days; on a
+    /// person's word by more.
     pub fn now(&self) -> Timestamp {
-        let reading = self.source.read();
-        Timestamp::from_ms(self.lock().read(reading))
+        let (mut reckoning, reading) = self.reading();
+        Timestamp::from_ms(reckoning.read(reading))
     }
 
     /// The day by which it is decided what is shown: what has ended by either clock is hidden.
     pub fn shown_day(&self) -> Day {
-        let reading = self.source.read();
-        let now = self.lock().read(reading);
-        Timestamp::from_ms(now.max(reading.system_ms)).day()
+        self.later().day()
+    }
+
+    /// The later of what is explained and what the system's clock says.
+    pub fn later(&self) -> Timestamp {
+        let (mut reckoning, reading) = self.reading();
+        Timestamp::from_ms(reckoning.read(reading).max(reading.system_ms))
+    }
+
+    /// The day by which it is decided what others are sent: it has come for sure, so a clock that is put right takes nothing
+    /// of it back.
+    pub fn served_day(&self) -> Day {
+        let (mut reckoning, reading) = self.reading();
+        reckoning.read(reading);
+        Timestamp::from_ms(reckoning.sure()).day()
     }
 
     /// What has ended before this day may be destroyed; none while the clock is doubted, and for the time of grace after
@@ -82,18 +95,9 @@ impl Clock {
         self.outlook().destroys
     }
 
-    /// Whether what ended then may be destroyed.
-    pub fn has_long_ended(&self, ended: Timestamp) -> bool {
-        let reading = self.source.read();
-        let mut reckoning = self.lock();
-        reckoning.read(reading);
-        reckoning.destroys_before().is_some_and(|before| ended.as_ms() <= before)
-    }
-
     /// What is written down with every commit.
     pub fn mark(&self) -> Mark {
-        let reading = self.source.read();
-        let mut reckoning = self.lock();
+        let (mut reckoning, reading) = self.reading();
         reckoning.read(reading);
         reckoning.mark(reading.boot_id)
     }
@@ -105,32 +109,32 @@ impl Clock {
 
     /// Takes down what the system's clock of another bureau says now.
     pub fn hear(&self, bureau: BureauId, theirs: Timestamp) {
-        let reading = self.source.read();
-        self.lock().hear(bureau, theirs.as_ms(), reading);
+        let (mut reckoning, reading) = self.reading();
+        reckoning.hear(bureau, theirs.as_ms(), reading);
     }
 
     /// Weighs the word of these bureaus where the system's clock is doubted. What moved by it.
     pub fn weigh(&self, bureaus: &BTreeSet<BureauId>) -> Option<Moved> {
-        let reading = self.source.read();
-        self.lock().weigh(bureaus, reading)
+        let (mut reckoning, reading) = self.reading();
+        reckoning.weigh(bureaus, reading)
     }
 
-    /// Takes the system's clock for right, on a person's word.
-    pub fn believe(&self) -> Moved {
-        let reading = self.source.read();
-        self.lock().believe(reading)
+    /// Takes the system's clock for right, on a person's word, as long as it still says about what the person was shown.
+    pub fn believe(&self, shown: Timestamp) -> Option<Moved> {
+        let (mut reckoning, reading) = self.reading();
+        let same = reading.system_ms.abs_diff(shown.as_ms()) <= SLACK_MS;
+        same.then(|| reckoning.believe(reading))
     }
 
     /// How it stands with the clock.
     pub fn outlook(&self) -> Outlook {
-        let reading = self.source.read();
-        let mut reckoning = self.lock();
+        let (mut reckoning, reading) = self.reading();
         let now = reckoning.read(reading);
         Outlook {
             now: Timestamp::from_ms(now),
             system: Timestamp::from_ms(reading.system_ms),
             doubted: reckoning.doubted_since().map(Timestamp::from_ms),
-            destroys: reckoning.destroys_before().map(|before| Timestamp::from_ms(before).day()),
+            destroys: reckoning.destroys_before(reading).map(|before| Timestamp::from_ms(before).day()),
             votes: reckoning.votes(reading),
         }
     }
@@ -151,6 +155,13 @@ impl Clock {
     /// Sets the system's clock of a manual one; the boot clock stands.
     pub fn set_system(&self, now: Timestamp) {
         self.source.set_system(now);
+    }
+
+    /// The clocks are read under the lock: what was read earlier would count time twice.
+    fn reading(&self) -> (MutexGuard<'_, Reckoning>, Reading) {
+        let reckoning = self.lock();
+        let reading = self.source.read();
+        (reckoning, reading)
     }
 
     fn lock(&self) -> MutexGuard<'_, Reckoning> {

@@ -190,6 +190,9 @@ impl Node {
         network.shutdown().await;
         blocking(move || {
             upkeep.stop();
+            if let Err(error) = office.note_time() {
+                tracing::warn!(%error, "the time could not be noted");
+            }
             office.audit().close(office.now())?;
             Ok(office.ledger().store().close()?)
         })

@@ -18,6 +18,7 @@ mod newer;
 mod peers;
 mod receipts;
 mod records;
+mod renewals;
 mod retention;
 mod sealed;
 mod shares;
@@ -78,6 +79,7 @@ mod table {
     pub(super) const NEWER: Table = Table(54);
     pub(super) const SEALED: Table = Table(55);
     pub(super) const DISMISSALS: Table = Table(56);
+    pub(super) const RENEWALS: Table = Table(57);
 }
 
 /// Why a table cannot be read or written.

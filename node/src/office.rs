@@ -38,6 +38,7 @@ mod turn;
 mod why;
 mod withdraw;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
@@ -58,7 +59,7 @@ pub use holders::{Holder, HolderState};
 pub use index::Indexer;
 pub use mend::Hole;
 pub use news::{News, Subscription};
-pub use peers::{Bond, Peer};
+pub use peers::{Bond, Peer, check_valid};
 pub use policing::PlanRow;
 pub use receive::{Examined, Received};
 pub use serve::{Content, Served, Serving, Step};
@@ -191,8 +192,8 @@ struct Inner {
     swept: AtomicU64,
     /// Whether the account says that the system's clock is doubted.
     doubted: Mutex<bool>,
-    /// The last entry of the audit log that the books rest on.
-    anchored: AtomicU64,
+    /// Bureaus whose feed of records begins anew with their next pull.
+    renewals: Mutex<BTreeSet<BureauId>>,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
 }
@@ -207,6 +208,7 @@ impl Office {
         parts.clock.resume(parts.ledger.clock()?.as_ref());
         let peers = peers::Peers::load(&parts.ledger)?;
         let cafs = cafs::Cafs::load(&parts.ledger)?;
+        let renewals = parts.ledger.renewals()?.into_iter().collect();
         let policy = policing::load(&parts.ledger)?;
         let card = card::load(&parts.ledger)?;
         // The first turn reads the logs again, as after a write that failed.
@@ -225,7 +227,7 @@ impl Office {
             aligned: AtomicU32::new(u32::MAX),
             swept: AtomicU64::new(0),
             doubted: Mutex::default(),
-            anchored: AtomicU64::new(0),
+            renewals: Mutex::new(renewals),
             asking: AtomicUsize::new(0),
         };
         let office = Self { inner: Arc::new(inner) };

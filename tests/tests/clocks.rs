@@ -193,6 +193,26 @@ fn l21_a_person_decides_on_a_clock_that_nothing_explains() {
     assert!(shown.contains("the system's clock") && shown.contains("believed"), "{shown}");
 }
 
+/// A clock that was forty days ahead, and believed, is put back: the serials with which the node asks others are lower then.
+///
+/// Seen to fail when serials hold beyond an exchange: nothing is answered until the other starts again.
+#[test]
+fn l21_others_answer_a_node_whose_clock_went_back() {
+    let mut both = bureaus(&["KE", "FR"]);
+    set(&both[0], 40 * DAY, 0);
+    both[0].eventually(&["clock", "show"], is_doubted);
+    both[0].json(&["clock", "accept", "--yes"]);
+    add(&both[1], "+33600000001");
+    both[0].eventually(&["status"], |status| status["records"][0]["records"] == 1);
+    set(&both[0], 0, 0);
+    both[0].eventually(&["clock", "show"], is_doubted);
+    both[0].json(&["clock", "reset", "--yes"]);
+    assert_eq!(both[0].stop(), Some(0));
+    start(&mut both[0]);
+    add(&both[1], "+33600000002");
+    both[0].eventually(&["status"], |status| status["records"][0]["records"] == 2);
+}
+
 /// A day from now on.
 fn day_in(days: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_millis();

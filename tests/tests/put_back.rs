@@ -59,7 +59,7 @@ fn l14_an_older_audit_log_beside_newer_books_is_told() {
     office.anchor().unwrap();
     office.audit().checkpoint(office.now()).unwrap();
     let today = copied(&live, &folder.path().join("today"));
-    assert!(open("KE", 1, &today, NOON).is_ok());
+    assert!(open("KE", 1, &copied(&today, &folder.path().join("sound")), NOON).is_ok());
     put_back(&backup, &today, "audit");
     match open("KE", 1, &today, NOON).err() {
         Some(Error::Audit(error @ audit::Error::CutOff { seq, last, .. })) => {

@@ -16,7 +16,7 @@ mod text;
 pub use audit::{AuditEntries, AuditEntry, AuditSummary};
 pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberState, NewCaf};
 pub use card::{Card, Contact};
-pub use clock::{Clock, ClockMoved, OtherClock};
+pub use clock::{Clock, ClockDecision, ClockMoved, OtherClock};
 pub use import::{ImportEvent, ImportFile, ImportReport, ImportRequest, Progress, Reject, Warning};
 pub use peer::{Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation};
 pub use policy::{

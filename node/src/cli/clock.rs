@@ -1,13 +1,14 @@
 //! `igain clock`.
 
 use clap::Subcommand;
+use igain_protocol::time::Timestamp;
 
 use super::context::Context;
 use super::output::Output;
 use super::page::Page;
 use super::words::{age, plural};
 use super::{Error, ask};
-use crate::api::types::{self, ClockMoved, OtherClock};
+use crate::api::types::{self, ClockDecision, ClockMoved, OtherClock, Text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Clock {
@@ -52,12 +53,12 @@ impl Clock {
                 let state = state(context)?;
                 let hidden = plural(state.hidden, "record", "records");
                 let question = format!(
-                    "Take the system's clock, {}, for right? It is {} ahead of what is explained; {hidden} have ended by it, \
-                     and are removed in three days.",
+                    "Take the system's clock, {}, for right? It is {} ahead of what is explained. Up to {hidden} have \
+                     ended by it, and are removed in three days.",
                     state.system,
                     age(state.system.0.ms_since(state.now.0) / 1_000)
                 );
-                decide(context, output, "accept", &question, yes)
+                decide(context, output, "accept", &question, yes, state.system)
             }
             Self::Reset { yes } => {
                 let state = state(context)?;
@@ -66,7 +67,7 @@ impl Clock {
                     state.system,
                     age(state.now.0.ms_since(state.system.0) / 1_000)
                 );
-                decide(context, output, "reset", &question, yes)
+                decide(context, output, "reset", &question, yes, state.system)
             }
         }
     }
@@ -77,11 +78,18 @@ fn state(context: &Context) -> Result<types::Clock, Error> {
     context.block_on(async { Ok(client.get("/v1/clock").await?) })
 }
 
-fn decide(context: &Context, output: &mut Output, what: &str, question: &str, yes: bool) -> Result<(), Error> {
+fn decide(
+    context: &Context,
+    output: &mut Output,
+    what: &str,
+    question: &str,
+    yes: bool,
+    system: Text<Timestamp>,
+) -> Result<(), Error> {
     ask::unless(yes, output, question, "the clock was left as it is")?;
     let client = context.client()?;
     let call = format!("/v1/clock/{what}");
-    let moved: ClockMoved = context.block_on(async { Ok(client.post(&call, &serde_json::json!({})).await?) })?;
+    let moved: ClockMoved = context.block_on(async { Ok(client.post(&call, &ClockDecision { system }).await?) })?;
     output.show(&moved, |moved, page| {
         page.line(&format!(
             "The node takes {} for now; before, it was {}.",
@@ -113,7 +121,7 @@ fn render(clock: &types::Clock, page: &mut Page) {
     ]);
     if clock.hidden > 0 {
         let hidden = plural(clock.hidden, "record has", "records have");
-        page.line(&format!("{hidden} ended by the system's clock alone, and are hidden until it is decided on."));
+        page.line(&format!("Up to {hidden} ended by the system's clock alone, and are hidden until it is decided on."));
     }
     if !clock.others.is_empty() {
         page.blank();

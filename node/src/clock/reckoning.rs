@@ -9,12 +9,15 @@ use minicbor::{Decode, Encode};
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 
-/// By how much the system's clock may differ from what is explained. Of steps ahead, as a time server makes them, they
-/// may be so much together; what was used comes back slowly.
+/// By how much the system's clock may differ from what is explained. Steps, as a time server makes them, may be so much
+/// together; what was used comes back slowly.
 pub const SLACK_MS: u64 = 5 * MINUTE_MS;
 
 /// In how many milliseconds one of the slack comes back: five minutes take some four hours.
 const REFILL: u64 = 50;
+
+/// What is no step.
+const JITTER_MS: u64 = 50;
 
 /// How far a machine that was off may find its clock ahead of what was noted: over a weekend.
 pub const OFF_MS: u64 = 3 * DAY_MS;
@@ -28,6 +31,12 @@ const EVEN_MS: u64 = 60 * MINUTE_MS;
 /// Between the end of what was kept and its destruction. It is as long as what a clock is believed to be ahead, so one
 /// that was wrong by that destroys nothing before its day.
 pub const GRACE_MS: u64 = OFF_MS;
+
+/// A jump that is longer begins the time of grace again; what is shorter, that covers.
+const LONG_MS: u64 = DAY_MS;
+
+/// For how long what another bureau says of the time counts. It says it again every ten minutes.
+const LATELY_MS: u64 = 60 * MINUTE_MS;
 
 /// Where the kernel does not name the machine's run, and in what was noted before runs were.
 pub(super) const UNKNOWN_RUN: [u8; 16] = [0; 16];
@@ -58,9 +67,18 @@ pub struct Mark {
     /// Of which run of the machine.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub boot_id: [u8; 16],
-    /// The end of the last jump that was believed; zero where there was none.
+    /// The end of the last long jump that was believed; zero where there was none.
     #[n(3)]
     pub even_since_ms: u64,
+    /// By how much the time was ahead of what is sure.
+    #[n(4)]
+    pub ahead_ms: u64,
+    /// Since when it went on evenly then, by the boot clock; none where the time was sure.
+    #[n(5)]
+    pub unsure_since_ms: Option<u64>,
+    /// No reading of this run of the machine was believed yet.
+    #[n(6)]
+    pub unbelieved: bool,
 }
 
 /// What moved the time that is explained.
@@ -95,44 +113,49 @@ pub(super) struct Reckoning {
     sure_ms: u64,
     /// Since when that clock goes on evenly, by the boot clock; none where the time is sure.
     unsure_since_ms: Option<u64>,
+    /// The machine was off, and no reading since was believed.
+    unbelieved: bool,
     /// The latest time that was told.
     told_ms: u64,
-    /// What may still be stepped ahead, times [`REFILL`].
+    /// What may still be stepped, times [`REFILL`].
     slack: u64,
     even_since_ms: u64,
     doubted_since_ms: Option<u64>,
-    /// How far the clocks of others are ahead of this boot clock.
-    heard: BTreeMap<BureauId, i128>,
+    heard: BTreeMap<BureauId, Heard>,
+}
+
+/// What the clock of another bureau said.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// How far it is ahead of this boot clock.
+    ahead_ms: i128,
+    /// What this boot clock said then.
+    at_ms: u64,
 }
 
 impl Reckoning {
     pub(super) fn new(mark: Option<&Mark>, reading: Reading) -> Self {
-        let time_ms = mark.map_or(reading.system_ms, |mark| mark.time_ms);
+        let known = mark.copied().unwrap_or(Mark { time_ms: reading.system_ms, ..Mark::default() });
         let mut this = Self {
-            time_ms,
+            time_ms: known.time_ms,
             boot_ms: reading.boot_ms,
-            sure_ms: time_ms,
+            sure_ms: known.time_ms,
             unsure_since_ms: None,
-            told_ms: time_ms,
+            unbelieved: mark.is_some(),
+            told_ms: known.time_ms,
             slack: SLACK_MS * REFILL,
-            even_since_ms: mark.map_or(0, |mark| mark.even_since_ms),
+            even_since_ms: known.even_since_ms,
             doubted_since_ms: None,
             heard: BTreeMap::new(),
         };
-        let Some(mark) = mark else { return this };
-        let passed = reading.boot_ms.checked_sub(mark.boot_ms).filter(|passed| *passed <= UNSEEN_MS);
-        if passed.is_some() && mark.boot_id == reading.boot_id && mark.boot_id != UNKNOWN_RUN {
-            this.boot_ms = mark.boot_ms;
-            this.read(reading);
-            return this;
+        let passed = reading.boot_ms.checked_sub(known.boot_ms).filter(|passed| *passed <= UNSEEN_MS);
+        if passed.is_some() && known.boot_id == reading.boot_id && known.boot_id != UNKNOWN_RUN {
+            this.boot_ms = known.boot_ms;
+            this.time_ms = known.time_ms.saturating_add(known.ahead_ms);
+            this.told_ms = this.time_ms;
+            (this.unsure_since_ms, this.unbelieved) = (known.unsure_since_ms, known.unbelieved);
         }
-        // The machine was off for as long as its clock says, or its clock is wrong.
-        if (time_ms.saturating_sub(SLACK_MS)..=time_ms.saturating_add(OFF_MS)).contains(&reading.system_ms) {
-            this.time_ms = reading.system_ms.max(time_ms);
-            this.unsure_since_ms = Some(reading.boot_ms);
-        } else {
-            this.doubted_since_ms = Some(time_ms);
-        }
+        this.read(reading);
         this
     }
 
@@ -144,15 +167,21 @@ impl Reckoning {
         self.slack = (self.slack + passed).min(SLACK_MS * REFILL);
         let (explained, system) = (self.time_ms.saturating_add(passed), reading.system_ms);
         self.sure_ms = self.sure_ms.saturating_add(passed);
-        let ahead = system.saturating_sub(explained);
-        if ahead <= self.slack / REFILL && explained.max(self.told_ms).saturating_sub(SLACK_MS) <= system {
-            self.slack -= ahead * REFILL;
-            self.time_ms = system;
-            self.doubted_since_ms = None;
-        } else if self.unsure_since_ms.is_some()
-            && self.sure_ms.saturating_sub(SLACK_MS) <= system
-            && system < explained
-        {
+        let step = system.abs_diff(explained);
+        let fits = step <= self.slack / REFILL && system.saturating_add(SLACK_MS) >= explained.max(self.told_ms);
+        let possible = self.sure_ms.saturating_sub(SLACK_MS)..=self.sure_ms.saturating_add(OFF_MS);
+        if fits {
+            // Two clocks are never read at once: what they differ by a little is no step.
+            let steps = step > JITTER_MS;
+            self.time_ms = if steps { system } else { explained };
+            self.slack -= if steps { step * REFILL } else { 0 };
+            (self.doubted_since_ms, self.unbelieved) = (None, false);
+        } else if self.unbelieved && possible.contains(&system) {
+            // The machine was off for as long as its clock says.
+            self.time_ms = system.max(self.sure_ms);
+            self.unsure_since_ms = Some(reading.boot_ms);
+            (self.doubted_since_ms, self.unbelieved) = (None, false);
+        } else if self.unsure_since_ms.is_some() && *possible.start() <= system && system < explained {
             // It was ahead when the machine came on, and was put right.
             self.time_ms = system.max(self.sure_ms);
             (self.told_ms, self.doubted_since_ms) = (self.time_ms, None);
@@ -161,7 +190,7 @@ impl Reckoning {
             self.doubted_since_ms.get_or_insert(explained);
         }
         let even = self.unsure_since_ms.is_none_or(|since| reading.boot_ms.saturating_sub(since) >= EVEN_MS);
-        if even && self.doubted_since_ms.is_none() && !self.is_contradicted(reading) {
+        if even && self.doubted_since_ms.is_none() && !self.is_contradicted(reading, 1) {
             self.unsure_since_ms = None;
         }
         if self.unsure_since_ms.is_none() {
@@ -171,9 +200,22 @@ impl Reckoning {
         self.told_ms
     }
 
+    /// The time that is sure to have come.
+    pub(super) const fn sure(&self) -> u64 {
+        if self.unsure_since_ms.is_none() { self.told_ms } else { self.sure_ms }
+    }
+
     /// What is noted.
-    pub(super) fn mark(&self, boot_id: [u8; 16]) -> Mark {
-        Mark { time_ms: self.sure_ms, boot_ms: self.boot_ms, boot_id, even_since_ms: self.even_since_ms }
+    pub(super) const fn mark(&self, boot_id: [u8; 16]) -> Mark {
+        Mark {
+            time_ms: self.sure(),
+            boot_ms: self.boot_ms,
+            boot_id,
+            even_since_ms: self.even_since_ms,
+            ahead_ms: self.time_ms.saturating_sub(self.sure()),
+            unsure_since_ms: self.unsure_since_ms,
+            unbelieved: self.unbelieved,
+        }
     }
 
     pub(super) const fn doubted_since(&self) -> Option<u64> {
@@ -181,20 +223,21 @@ impl Reckoning {
     }
 
     /// What ended before this time may be destroyed.
-    pub(super) fn destroys_before(&self) -> Option<u64> {
+    pub(super) fn destroys_before(&self, reading: Reading) -> Option<u64> {
         let before = self.told_ms.saturating_sub(GRACE_MS);
         let even = self.even_since_ms == 0 || self.even_since_ms <= before;
-        (even && self.doubted_since_ms.is_none()).then_some(before)
+        (even && self.doubted_since_ms.is_none() && !self.is_contradicted(reading, AGREEING)).then_some(before)
     }
 
     pub(super) fn hear(&mut self, bureau: BureauId, theirs_ms: u64, reading: Reading) {
-        self.heard.insert(bureau, i128::from(theirs_ms) - i128::from(reading.boot_ms));
+        let ahead_ms = i128::from(theirs_ms) - i128::from(reading.boot_ms);
+        self.heard.insert(bureau, Heard { ahead_ms, at_ms: reading.boot_ms });
     }
 
-    /// What the others say now.
+    /// What the others say now, as far as they said something lately.
     pub(super) fn votes(&self, reading: Reading) -> Vec<Vote> {
-        let vote = |(bureau, ahead): (&BureauId, &i128)| {
-            let says_ms = u64::try_from(ahead + i128::from(reading.boot_ms)).unwrap_or_default();
+        let vote = |(bureau, heard): (&BureauId, &Heard)| {
+            let says_ms = u64::try_from(heard.ahead_ms + i128::from(reading.boot_ms)).unwrap_or_default();
             let agrees = |with: u64| with.abs_diff(says_ms) <= SLACK_MS;
             Vote {
                 bureau: *bureau,
@@ -203,14 +246,16 @@ impl Reckoning {
                 with_explained: agrees(self.time_ms),
             }
         };
-        self.heard.iter().map(vote).collect()
+        let lately = |heard: &Heard| reading.boot_ms.abs_diff(heard.at_ms) <= LATELY_MS;
+        self.heard.iter().filter(|(_, heard)| lately(heard)).map(vote).collect()
     }
 
-    /// No fewer of the others say something else than the system's clock than agree with it; not where nobody says anything.
-    fn is_contradicted(&self, reading: Reading) -> bool {
+    /// At least so many of the others say something, and no fewer of them something else than the system's clock than agree
+    /// with it.
+    fn is_contradicted(&self, reading: Reading, least: usize) -> bool {
         let votes = self.votes(reading);
         let agreeing = votes.iter().filter(|vote| vote.with_system).count();
-        !votes.is_empty() && votes.len() - agreeing >= agreeing
+        votes.len() >= least && votes.len() - agreeing >= agreeing
     }
 
     /// Believes a system's clock that is doubted or that is not sure, where enough of these bureaus agree with it, and more
@@ -218,9 +263,8 @@ impl Reckoning {
     pub(super) fn weigh(&mut self, bureaus: &BTreeSet<BureauId>, reading: Reading) -> Option<Moved> {
         self.heard.retain(|bureau, _| bureaus.contains(bureau));
         self.read(reading);
-        let votes = self.votes(reading);
-        let agreeing = votes.iter().filter(|vote| vote.with_system).count();
-        if agreeing < AGREEING.min(bureaus.len()).max(1) || self.is_contradicted(reading) {
+        let agreeing = self.votes(reading).iter().filter(|vote| vote.with_system).count();
+        if agreeing < AGREEING.min(bureaus.len()).max(1) || self.is_contradicted(reading, 1) {
             return None;
         }
         if self.doubted_since_ms.is_none() {
@@ -233,13 +277,13 @@ impl Reckoning {
 
     /// Takes the system's clock for right.
     pub(super) fn believe(&mut self, reading: Reading) -> Moved {
-        let from = Timestamp::from_ms(self.read(reading));
-        let jumps = self.doubted_since_ms.is_some();
-        (self.time_ms, self.told_ms, self.sure_ms) = (reading.system_ms, reading.system_ms, reading.system_ms);
-        (self.unsure_since_ms, self.doubted_since_ms) = (None, None);
-        if jumps {
-            self.even_since_ms = reading.system_ms;
+        let from = self.read(reading);
+        let to = reading.system_ms;
+        if from.abs_diff(to) > LONG_MS {
+            self.even_since_ms = to;
         }
-        Moved { from, to: Timestamp::from_ms(reading.system_ms) }
+        (self.time_ms, self.told_ms, self.sure_ms) = (to, to, to);
+        (self.unsure_since_ms, self.doubted_since_ms, self.unbelieved) = (None, None, false);
+        Moved { from: Timestamp::from_ms(from), to: Timestamp::from_ms(to) }
     }
 }

@@ -76,7 +76,7 @@ impl Issuer {
         let fresh = self.card(known.serial, now);
         let same = Card { not_before: known.not_before, not_after: known.not_after, ..fresh } == *known;
         let quarter_ms = u64::from(self.config.card.valid_days) * DAY_MS / 4;
-        same && known.not_after.ms_since(now) > quarter_ms
+        same && known.check_valid(now).is_ok() && known.not_after.ms_since(now) > quarter_ms
     }
 }
 

@@ -125,12 +125,17 @@ fn follow(mut indexer: Indexer, office: &Office, stop: &Stop) {
 
 /// Looks whether the system's clock has jumped, and notes in the books what was accounted for since.
 fn watch(office: &Office, stop: &Stop) {
+    let mut rest_until = Instant::now();
     loop {
         if let Err(error) = office.watch_clock() {
             tracing::error!(%error, "what became of the clock could not be accounted for");
         }
-        if let Err(error) = office.anchor() {
+        if rest_until <= Instant::now()
+            && let Err(error) = office.anchor()
+        {
             tracing::error!(%error, "the end of the audit log could not be noted in the books");
+            // On a full disk each try makes others read the books again.
+            rest_until = Instant::now() + EXPIRE_EVERY;
         }
         if stop.after(WATCH_EVERY) {
             return;
@@ -169,6 +174,7 @@ impl Rounds {
             if renewed.elapsed() >= CARD_EVERY {
                 renewed = Instant::now();
                 self.note("the card could not be renewed", self.renew());
+                self.note("the time could not be noted", self.office.note_time().map_err(Error::from));
             }
             if stop.after(EXPIRE_EVERY.min(self.erase_every)) {
                 return;

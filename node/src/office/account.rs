@@ -153,7 +153,7 @@ impl Office {
     pub(super) fn check_account(&self) -> Result<(), Error> {
         if let Some(end) = self.ledger().account()? {
             self.audit().check_holds(&end)?;
-            self.inner.anchored.store(end.seq, Ordering::Release);
+            self.inner.memory.noted.store(end.seq, Ordering::Release);
         }
         let here = self.ledger().store().position().commit();
         if let Some(last) = self.audit().last_entry()?.filter(|last| last.entry.books > here) {
@@ -175,7 +175,7 @@ impl Office {
     /// Where the books cannot be written; the next call does.
     pub fn anchor(&self) -> Result<(), Error> {
         let end = self.audit().end();
-        if end.seq <= self.inner.anchored.load(Ordering::Acquire) {
+        if end.seq <= self.inner.memory.noted.load(Ordering::Acquire) {
             return Ok(());
         }
         let mut turn = self.turn()?;

@@ -314,7 +314,7 @@ impl Office {
     /// Where this bureau does not know it or is not among its members, or it is closed.
     pub fn join(&self, actor: Actor, id: CafId, only: Subset) -> Result<Caf, Error> {
         let mut turn = self.turn()?;
-        turn.caf(id)?.check_open(turn.now())?;
+        turn.caf(id)?.check_open(turn.clock().later())?;
         let deed = Deed::new(actor, "caf.join").with("only", &only);
         turn.accept(deed, id, Membership::Joined, only)?;
         turn.commit_now()?;

@@ -184,6 +184,10 @@ impl Office {
             return Err(Error::Ended);
         }
         let before = self.ledger().record(key)?;
+        if before.as_ref().is_some_and(|row| !row.is_live(now.day())) {
+            // It is there until the time of grace has passed, and does not come back in it.
+            return Err(Error::Ended);
+        }
         let known = before.as_ref().map(RecordRow::record).transpose()?;
         if known.as_ref().is_some_and(|known| says_the_same(known, &draft)) {
             return Ok((Outcome::Unchanged(id), None));
@@ -214,7 +218,7 @@ impl Office {
         }
         for id in &label.cafs {
             let caf = self.caf(*id)?;
-            caf.check_open(self.now())?;
+            caf.check_open(self.clock().later())?;
             match caf.role_of(self.me()) {
                 None => return Err(Error::NotMember),
                 Some(role) if !role.contributes() => return Err(Error::ReaderOnly),

@@ -141,7 +141,7 @@ impl Office {
         }
         let mut reading = Reading {
             granted,
-            today: self.now().day(),
+            today: self.clock().served_day(),
             through,
             within: after.within,
             queue: BinaryHeap::new(),
@@ -299,7 +299,8 @@ impl Office {
         }))
     }
 
-    /// One record, as the peer may have it; none once its last day has passed.
+    /// One record, as the peer may have it. Once its last day has passed, it is gone for who was sent it: that day may be
+    /// another than the one that was sent.
     fn disclose_record(
         &self,
         reading: &Reading,
@@ -308,7 +309,8 @@ impl Office {
         row: &RecordRow,
     ) -> Result<Option<Told>, Error> {
         if !row.is_live(reading.today) {
-            return Ok(None);
+            let sent = page.deliveries.contains(self.ledger(), row.place.number)?;
+            return Ok(sent.then_some((Entry::Gone(id), None)));
         }
         let class = row.place.class;
         let groups = reading.granted.groups(class);

@@ -71,7 +71,7 @@ impl Office {
         Bureau {
             cafs: roles.keys().copied().collect::<BTreeSet<_>>(),
             roles,
-            revoked: peer.is_out(self.clock()),
+            revoked: peer.check(self.clock()).is_err(),
             tags: peer.tags.iter().cloned().collect(),
             ..Bureau::new(id)
         }

@@ -57,6 +57,16 @@ pub enum Error {
     /// There is nothing to decide.
     #[error("the system's clock is believed, and it is {0}: there is nothing to decide")]
     ClockFits(Timestamp),
+    /// It is not what somebody decided on.
+    #[error(
+        "the system's clock said {shown} when you were asked, and says {system} now. Look again: `igain clock show`"
+    )]
+    ClockMoved {
+        /// What it said.
+        shown: Timestamp,
+        /// What it says.
+        system: Timestamp,
+    },
     /// The system's clock is behind, not ahead.
     #[error(
         "the system's clock says {system}, and by what is explained it is {now}. Put the clock right; or, if it is right, \
@@ -220,6 +230,7 @@ impl Error {
             Self::Identifier(_) => "identifier",
             Self::Entropy(_) => "entropy",
             Self::ClockFits(_) => "clock.fits",
+            Self::ClockMoved { .. } => "clock.moved",
             Self::ClockBehind { .. } => "clock.behind",
             Self::ClockAhead { .. } => "clock.ahead",
             Self::UnknownPeer(_) => "peer.unknown",

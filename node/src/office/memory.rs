@@ -33,6 +33,8 @@ pub(super) struct Memory {
     standing: AtomicU64,
     /// The number of the last turn that is visible.
     visible: AtomicU64,
+    /// The last entry of the audit log that the books rest on.
+    pub(super) noted: AtomicU64,
 }
 
 /// What becomes visible with a turn.
@@ -47,6 +49,8 @@ pub(super) struct Published {
     /// Bureaus that may have something else than before.
     pub(super) regranted: BTreeSet<BureauId>,
     pub(super) news: News,
+    /// The last entry of the audit log that the books rest on by then.
+    pub(super) noted: Option<u64>,
 }
 
 /// What a turn changes of who may have what.
@@ -91,6 +95,7 @@ impl Memory {
             board: Board::default(),
             standing: AtomicU64::new(0),
             visible: AtomicU64::new(0),
+            noted: AtomicU64::new(0),
         }
     }
 
@@ -104,7 +109,7 @@ impl Memory {
 
     /// Called in the order of the commits, when one is visible and before anybody who waits for it goes on.
     pub(super) fn publish(&self, published: Published) {
-        let Published { turn, extents, head, standing, shares, regranted, mut news } = published;
+        let Published { turn, extents, head, standing, shares, regranted, mut news, noted } = published;
         let mut classes = write(&self.classes);
         classes.show(self.me, &extents, head);
         classes.share(shares, &regranted);
@@ -120,6 +125,9 @@ impl Memory {
                 *write(&self.card) = card;
             }
             news.standing = Some(self.standing.fetch_add(1, Ordering::AcqRel) + 1);
+        }
+        if let Some(noted) = noted {
+            self.noted.store(noted, Ordering::Release);
         }
         self.visible.store(turn, Ordering::Release);
         self.board.tell(&news);

@@ -108,21 +108,15 @@ impl Peer {
         self.card.card()
     }
 
-    /// Whether it may take part at `now`.
+    /// Whether it may take part now.
     ///
     /// # Errors
     /// Why not.
-    pub fn check(&self, now: Timestamp) -> Result<(), Error> {
+    pub fn check(&self, clock: &Clock) -> Result<(), Error> {
         if self.revoked.is_some() {
             return Err(Error::RevokedPeer(self.card().bureau));
         }
-        Ok(self.card().check_valid(now)?)
-    }
-
-    /// Whether nothing is due to it any more: it is revoked, or its card ended long enough ago that no clock put right
-    /// brings it back. With one whose card has just ended there is no exchange, but nothing is recalled.
-    pub fn is_out(&self, clock: &Clock) -> bool {
-        self.revoked.is_some() || clock.has_long_ended(self.card().not_after)
+        Ok(check_valid(self.card(), clock)?)
     }
 
     /// Why it is revoked, if it is.
@@ -142,6 +136,18 @@ impl Peer {
             tags: self.tags.clone(),
             number: self.number,
         }
+    }
+}
+
+/// Whether a card is valid now. It has begun by the later of both clocks: where what is explained is far behind, others have
+/// renewed theirs since.
+///
+/// # Errors
+/// Why not.
+pub fn check_valid(card: &Card, clock: &Clock) -> Result<(), card::Error> {
+    match card.check_valid(clock.now()) {
+        Err(card::Error::NotYetValid(_)) if card.not_before <= clock.later() => Ok(()),
+        checked => checked,
     }
 }
 
@@ -165,14 +171,14 @@ impl Office {
     /// Where it is not enrolled, is revoked, or its card has expired.
     pub fn active_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
         let peer = self.peer(bureau)?;
-        peer.check(self.now())?;
+        peer.check(self.clock())?;
         Ok(peer)
     }
 
     /// The bureaus that may take part now.
     pub fn active_peers(&self) -> Vec<Peer> {
-        let now = self.now();
-        read(&self.inner.memory.peers).by_id.values().filter(|peer| peer.check(now).is_ok()).cloned().collect()
+        let clock = self.clock();
+        read(&self.inner.memory.peers).by_id.values().filter(|peer| peer.check(clock).is_ok()).cloned().collect()
     }
 
     /// One bureau with which there is an exchange: one that may take part, or that is revoked and may still end what was
@@ -182,15 +188,15 @@ impl Office {
     /// Where it is not enrolled, or its card has expired.
     pub fn linked_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
         let peer = self.peer(bureau)?;
-        peer.card().check_valid(self.now())?;
+        check_valid(peer.card(), self.clock())?;
         Ok(peer)
     }
 
     /// The bureaus with which there is an exchange.
     pub fn linked_peers(&self) -> Vec<Peer> {
-        let now = self.now();
+        let clock = self.clock();
         let peers = read(&self.inner.memory.peers);
-        peers.by_id.values().filter(|peer| peer.card().check_valid(now).is_ok()).cloned().collect()
+        peers.by_id.values().filter(|peer| check_valid(peer.card(), clock).is_ok()).cloned().collect()
     }
 
     /// The key with which a bureau signs with which there is an exchange; this bureau's own among them.
@@ -251,7 +257,7 @@ impl Office {
         match known.revoked {
             None => turn.check_enrolment(&card, None)?,
             Some(_) => {
-                card.card().check_valid(turn.now())?;
+                check_valid(card.card(), turn.clock())?;
                 turn.check_keys(card.card(), true)?;
             }
         }
@@ -291,7 +297,7 @@ impl Turn<'_> {
     /// Where it is not enrolled, is revoked, or its card has expired.
     pub(super) fn active_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
         let peer = self.peer(bureau)?;
-        peer.check(self.now())?;
+        peer.check(self.clock())?;
         Ok(peer)
     }
 
@@ -301,7 +307,7 @@ impl Turn<'_> {
     /// Where it is not enrolled, or its card has expired.
     pub(super) fn linked_peer(&self, bureau: BureauId) -> Result<Peer, Error> {
         let peer = self.peer(bureau)?;
-        peer.card().check_valid(self.now())?;
+        check_valid(peer.card(), self.clock())?;
         Ok(peer)
     }
 
@@ -314,7 +320,7 @@ impl Turn<'_> {
         if bureau == self.office().me() {
             return Err(Error::OwnCard);
         }
-        card.card().check_valid(self.now())?;
+        check_valid(card.card(), self.clock())?;
         self.check_keys(card.card(), false)?;
         let Ok(known) = self.peer(bureau) else { return Ok(()) };
         if known.card.as_bytes() == card.as_bytes()

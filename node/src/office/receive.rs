@@ -15,7 +15,7 @@ use igain_protocol::label::{Label, LabelDigest};
 use igain_protocol::receipt::{REFUSED_LIMIT, Refusal};
 use igain_protocol::record::{Header, Record, RecordId};
 use igain_protocol::sync::{Change, Violation};
-use igain_protocol::time::Timestamp;
+use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::Tlp;
 
 use super::held::{Held, LookedUp};
@@ -398,13 +398,20 @@ impl<'a> Intake<'a> {
             Some(error.code())
         } else if let Some(why) = self.outside(header) {
             Some(why)
-        } else if header.retain_until.is_none_or(|until| until < self.turn.now().day()) {
+        } else if self.is_outdated(header.retain_until) {
             Some("record.outdated")
         } else if self.ended.contains(&key) || self.books.is_barred(self.office(), key, header.revision)? {
             Some("record.ended")
         } else {
             None
         })
+    }
+
+    /// Whether a record was to be kept until a day that passed long ago. What has ended lately is taken in, and hidden: it takes
+    /// the place of what is held, and a clock that was ahead and is put right shows it.
+    fn is_outdated(&self, until: Option<Day>) -> bool {
+        let before = self.office().clock().destroys();
+        until.is_none_or(|until| before.is_some_and(|before| until < before))
     }
 
     /// Why a record is not for this bureau, or not for a file that its label names, whoever may join that still.

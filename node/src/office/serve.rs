@@ -123,12 +123,19 @@ impl Served {
             if kind == FeedKind::Letters && before.sent_through() > before.start {
                 turn.repost(peer)?;
             }
+            if kind == FeedKind::Records {
+                office.ledger().delete_renewal(&mut turn.batch, peer);
+            }
             let committed = turn.commit()?;
             state.provider.renew(kind, feed);
             state.renewed += 1;
             Ok(committed)
         })
-        .and_then(|committed| committed.wait())
+        .and_then(|committed| committed.wait())?;
+        if kind == FeedKind::Records {
+            office.renews(peer, true);
+        }
+        Ok(())
     }
 
     /// Whether something waits for the peer.
@@ -176,6 +183,9 @@ impl Served {
     /// # Errors
     /// Where the books cannot be read or written.
     pub fn answer(self: &Arc<Self>, pull: Pull, mirror: [u8; 16]) -> Result<Serving, Error> {
+        if self.office.renews(self.peer, false) {
+            self.renew(FeedKind::Records, 0)?;
+        }
         self.repeat_known()?;
         self.office.align_today()?;
         let quiet = mirror == pull.mirror && !pull.news;
@@ -211,6 +221,15 @@ impl Served {
             quiet,
             ended: false,
         })
+    }
+
+    /// An exchange begins, whose pulls have serials of their own.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub fn begin_exchange(&self) -> Result<(), Error> {
+        self.state()?.provider.begin_exchange();
+        Ok(())
     }
 
     /// Puts the records that are to be sent once more on the lists of their feeds, a page a turn.

@@ -7,7 +7,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::time::{Day, Timestamp};
 
 use super::{Actor, Deed, Error, Office};
-use crate::clock::{Clock, Moved, Outlook};
+use crate::clock::{Clock, Moved, Outlook, SLACK_MS};
 
 /// Records that are counted at most, where it is asked how many a jump of the clock hides.
 const COUNTED: u64 = 100_000;
@@ -70,14 +70,16 @@ impl Office {
             );
         }
         *doubted = outlook.doubted.is_some();
-        Ok(())
+        drop(doubted);
+        moved.map_or(Ok(()), |moved| self.note_moved(moved))
     }
 
-    /// Takes the system's clock for right, which is ahead of what is explained or, where `back`, behind it.
+    /// Takes the system's clock for right, which is ahead of what is explained or, where `back`, behind it. `shown` is what it
+    /// said when somebody decided on it.
     ///
     /// # Errors
-    /// Where it is not doubted, or doubted for the other reason.
-    pub fn believe_clock(&self, actor: Actor, back: bool) -> Result<Moved, Error> {
+    /// Where it is not doubted, doubted for the other reason, or says something else by now.
+    pub fn believe_clock(&self, actor: Actor, back: bool, shown: Timestamp) -> Result<Moved, Error> {
         let Outlook { now, system, doubted, .. } = self.clock().outlook();
         if doubted.is_none() {
             return Err(Error::ClockFits(now));
@@ -85,18 +87,50 @@ impl Office {
         if back != (system < now) {
             return Err(if back { Error::ClockAhead { system, now } } else { Error::ClockBehind { system, now } });
         }
+        if system.as_ms().abs_diff(shown.as_ms()) > SLACK_MS {
+            return Err(Error::ClockMoved { shown, system });
+        }
         let action = if back { "clock.reset" } else { "clock.accept" };
         self.account(moved_by(actor, action, Moved { from: now, to: system }))?;
-        let moved = self.clock().believe();
+        let moved = self.clock().believe(shown).ok_or(Error::ClockMoved { shown, system })?;
         *self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        // The mark goes with a commit: without one, the next start would doubt it again.
-        let mut turn = self.turn()?;
-        turn.note_time();
-        turn.commit_now()?;
+        self.note_moved(moved)?;
         Ok(moved)
     }
 
-    /// How many records have ended by the system's clock alone: they are hidden, and there still.
+    /// Writes the mark, or the next start would doubt it again. Where the time went back by days, what was passed over as
+    /// ended is sent to others again, in feeds that begin anew.
+    fn note_moved(&self, moved: Moved) -> Result<(), Error> {
+        let mut turn = self.turn()?;
+        turn.note_time();
+        let back = moved.to.day() < moved.from.day();
+        let bureaus: Vec<_> = self.peers().iter().filter(|_| back).map(|peer| peer.card().bureau).collect();
+        for bureau in &bureaus {
+            self.ledger().put_renewal(&mut turn.batch, *bureau);
+        }
+        turn.commit_now()?;
+        self.inner.renewals.lock().unwrap_or_else(PoisonError::into_inner).extend(bureaus);
+        Ok(())
+    }
+
+    /// Writes the mark, where nothing else is written for long: the next start goes on from it.
+    ///
+    /// # Errors
+    /// Where the books cannot be written.
+    pub fn note_time(&self) -> Result<(), Error> {
+        let mut turn = self.turn()?;
+        turn.note_time();
+        turn.commit_now()
+    }
+
+    /// Whether the feed of records of a bureau is to begin anew; not any more, where it is `done`.
+    pub(super) fn renews(&self, bureau: BureauId, done: bool) -> bool {
+        let mut renewals = self.inner.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+        if done { renewals.remove(&bureau) } else { renewals.contains(&bureau) }
+    }
+
+    /// How many records have ended by the system's clock alone, at most: they are hidden, and there still. Each date that a record
+    /// had counts.
     ///
     /// # Errors
     /// Where the books cannot be read.

@@ -6,7 +6,6 @@
 //! failed: the store refuses it by its epoch, and the next turn reads memory from the books again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
@@ -22,6 +21,7 @@ use super::news::News;
 use super::touched::Touched;
 use super::{Deed, Error, Office};
 use crate::audit::{self, End};
+use crate::clock::Clock;
 use crate::ledger::{
     Came, ClassIndex, ClassRow, Extent, LetterRow, LogEntry, Op, Place, RecordKey, Shares, SharesRow, TombstoneRow,
 };
@@ -44,6 +44,8 @@ pub(super) struct Desk {
     /// What was committed last.
     last: Option<Pending>,
     touched: Touched,
+    /// The last entry of the audit log that a turn had noted.
+    noted: u64,
     /// The last turn that changed records of another bureau.
     received: BTreeMap<BureauId, u64>,
 }
@@ -78,6 +80,8 @@ pub(super) struct Turn<'a> {
     owners: BTreeSet<BureauId>,
     /// It takes something back, and may use the room that is kept for that on a full disk.
     takes_back: bool,
+    /// The last entry of the audit log that it has noted.
+    noted: Option<u64>,
 }
 
 /// A turn, or an account by itself, on its way to the disk.
@@ -107,7 +111,6 @@ impl Committed {
                 self.office.ledger().store().give_up_reserve();
             }
             // Memory may count on what was not written: whoever looks at it next must not.
-            self.office.inner.anchored.store(0, Ordering::Release);
             drop(self.office.turn_ahead());
         }
         outcome
@@ -182,6 +185,7 @@ impl Office {
             desk.letters.clear();
             desk.receipts.clear();
             desk.last = None;
+            desk.noted = 0;
             desk.touched.forget_after(self.inner.memory.visible());
             // Had another write failed meanwhile, the batch would be refused.
             desk.epoch = batch.epoch();
@@ -208,6 +212,7 @@ impl Office {
             touched: Vec::new(),
             owners: BTreeSet::new(),
             takes_back: false,
+            noted: None,
         })
     }
 
@@ -232,6 +237,10 @@ impl<'a> Turn<'a> {
         self.office.now()
     }
 
+    pub(super) fn clock(&self) -> &'a Clock {
+        self.office.clock()
+    }
+
     /// Has a deed be accounted for with this turn, before it is written.
     pub(super) fn account(&mut self, deed: Deed) {
         let entry = self.office.entry(deed);
@@ -240,9 +249,9 @@ impl<'a> Turn<'a> {
 
     /// Has the end of the audit log be noted, up to which it is durable.
     pub(super) fn anchor(&mut self, end: &End) {
-        // An earlier turn may have noted a later one meanwhile.
-        let before = self.office.inner.anchored.fetch_max(end.seq, Ordering::AcqRel);
-        if before < end.seq {
+        // An earlier turn may be about to note a later one.
+        if self.desk.noted < end.seq {
+            (self.desk.noted, self.noted) = (end.seq, Some(end.seq));
             self.office.ledger().put_account(&mut self.batch, end);
         }
     }
@@ -571,7 +580,7 @@ impl<'a> Turn<'a> {
         };
         let mut batch = batch;
         if let Some(account) = &account {
-            self.office.inner.anchored.fetch_max(account.end.seq, Ordering::AcqRel);
+            (self.desk.noted, self.noted) = (account.end.seq, Some(account.end.seq));
             self.office.ledger().put_account(&mut batch, &account.end);
         }
         let account = account.map(|account| account.pending);
@@ -591,6 +600,7 @@ impl<'a> Turn<'a> {
             shares: std::mem::take(&mut self.shares),
             regranted: std::mem::take(&mut self.regranted),
             news: std::mem::take(&mut self.news),
+            noted: self.noted,
         };
         let memory = Arc::clone(&self.office.inner.memory);
         let told = move |outcome: &Result<u64, crate::store::Error>| {

@@ -118,7 +118,7 @@ impl Link {
         Ok(office.ledger().cursors(self.bureau)?.digest())
     }
 
-    /// A serial for the next pull: it grows, also over restarts, for the clock never goes back.
+    /// A serial for the next pull: it grows within an exchange, whatever the clock does.
     pub(super) fn next_serial(&self, now: Timestamp) -> u64 {
         let last = self.last_serial.load(Ordering::Relaxed);
         let serial = now.as_ms().max(last + 1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::parcel::{self, PARCEL_LIMIT, Parcel};
@@ -32,6 +32,9 @@ const MAKING: Duration = Duration::from_secs(3_600);
 /// How long a peer may keep an exchange in which it asks for nothing: it opens another when it does.
 const KEPT: Duration = Duration::from_secs(900);
 
+/// Between two times that a peer is told what this clock says.
+const TELL_TIME: Duration = Duration::from_secs(600);
+
 /// Most bytes that one pull is answered with, whatever it asks for.
 const BUDGET_LIMIT: u32 = 16 * 1024 * 1024;
 
@@ -39,7 +42,7 @@ impl Replication {
     /// Serves one exchange that a peer opened: any number of pulls, or a hint.
     pub(super) async fn serve(&self, link: &Arc<Link>, mut exchange: Exchange) -> Result<(), Error> {
         let mut patience = exchange.patience(0);
-        let mut asked = false;
+        let (mut asked, mut told) = (false, None::<Instant>);
         loop {
             let frame = match exchange.recv_within(patience).await {
                 // Between two pulls nobody owes anybody anything.
@@ -60,6 +63,11 @@ impl Replication {
                 Ok(Message::Pull(pull)) => {
                     link.note_hello(pull.hello);
                     if !asked {
+                        let served = Arc::clone(&link.served);
+                        blocking(move || served.begin_exchange()).await?;
+                    }
+                    if told.is_none_or(|told| told.elapsed() >= TELL_TIME) && link.bond.revoked.is_none() {
+                        told = Some(Instant::now());
                         let time = self.office().clock().system_time();
                         exchange.send(&Message::Clock(ClockMessage { time }).encode()).await?;
                     }

@@ -121,6 +121,11 @@ impl Provider {
         &self.view
     }
 
+    /// An exchange begins: the serials of its pulls begin anew, too, as they do where the peer has started again.
+    pub fn begin_exchange(&mut self) {
+        self.last_serial = 0;
+    }
+
     /// Has a feed begin anew, as [`Effect::Renew`] asks.
     pub fn renew(&mut self, kind: FeedKind, feed: Feed) {
         *self.view.feed_mut(kind) = feed;

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 
 use super::App;
-use super::given::Acting;
+use super::given::{Acting, Given};
 use crate::api::Problem;
-use crate::api::types::{Clock, ClockMoved, OtherClock, Text};
+use crate::api::types::{Clock, ClockDecision, ClockMoved, OtherClock, Text};
 use crate::clock::Vote;
 use crate::office::Actor;
 
@@ -31,17 +31,25 @@ pub(super) async fn show(State(app): State<App>) -> Result<Json<Clock>, Problem>
     .await
 }
 
-pub(super) async fn accept(State(app): State<App>, Acting(actor): Acting) -> Result<Json<ClockMoved>, Problem> {
-    believe(app, actor, false).await
+pub(super) async fn accept(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Given(decision): Given<ClockDecision>,
+) -> Result<Json<ClockMoved>, Problem> {
+    believe(app, actor, false, decision).await
 }
 
-pub(super) async fn reset(State(app): State<App>, Acting(actor): Acting) -> Result<Json<ClockMoved>, Problem> {
-    believe(app, actor, true).await
+pub(super) async fn reset(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Given(decision): Given<ClockDecision>,
+) -> Result<Json<ClockMoved>, Problem> {
+    believe(app, actor, true, decision).await
 }
 
-async fn believe(app: App, actor: Actor, back: bool) -> Result<Json<ClockMoved>, Problem> {
+async fn believe(app: App, actor: Actor, back: bool, decision: ClockDecision) -> Result<Json<ClockMoved>, Problem> {
     app.work(move |office| {
-        let moved = office.believe_clock(actor, back)?;
+        let moved = office.believe_clock(actor, back, decision.system.0)?;
         Ok(Json(ClockMoved { from: Text(moved.from), to: Text(moved.to) }))
     })
     .await

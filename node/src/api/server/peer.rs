@@ -97,7 +97,7 @@ pub(super) async fn peers(app: &App) -> Result<Vec<Peer>, Problem> {
 }
 
 fn describe(office: &Office, peer: &office::Peer, link: Option<Link>) -> Peer {
-    let state = match (peer.revoked, peer.card().check_valid(office.now())) {
+    let state = match (peer.revoked, office::check_valid(peer.card(), office.clock())) {
         (Some(_), _) => PeerState::Revoked,
         (None, Err(_)) => PeerState::Expired,
         (None, Ok(())) => PeerState::Active,

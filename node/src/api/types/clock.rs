@@ -17,7 +17,7 @@ pub struct Clock {
     pub doubted: Option<Text<Timestamp>>,
     /// Records whose last day was before this one may be destroyed; none while nothing is.
     pub destroys: Option<Text<Day>>,
-    /// Records that have ended by the system's clock alone: they are hidden, and there still.
+    /// Records that have ended by the system's clock alone, at most: they are hidden, and there still.
     pub hidden: u64,
     /// What the clocks of other bureaus say.
     pub others: Vec<OtherClock>,
@@ -34,6 +34,13 @@ pub struct OtherClock {
     pub as_system: bool,
     /// That is about what the node takes for now.
     pub as_now: bool,
+}
+
+/// A decision that the system's clock is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockDecision {
+    /// What it said when that was decided.
+    pub system: Text<Timestamp>,
 }
 
 /// What a decision on the clock did.

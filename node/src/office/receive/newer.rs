@@ -105,7 +105,7 @@ impl Intake<'_> {
         bytes: Vec<u8>,
     ) -> Result<(), Error> {
         let key = self.record(newer.id);
-        let outdated = newer.retain_until.is_none_or(|until| until < self.turn.now().day());
+        let outdated = self.is_outdated(newer.retain_until);
         let barred = self.ended.contains(&key) || self.books.is_barred(self.office(), key, newer.revision)?;
         let held = self.held(key)?;
         let stale = held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > newer.revision);
