@@ -132,7 +132,7 @@ fn sigterm_and_sigint_end_the_daemon_cleanly() {
 
 #[test]
 fn sighup_reads_the_policy_again_and_keeps_the_old_one_where_the_new_is_wrong() {
-    let ke = Bureau::start("KE");
+    let mut ke = Bureau::start("KE");
     ke.write("data/policy.cedar", EVERYTHING);
     assert_eq!(ke.json(&["policy", "show"])["file"]["state"], "differs");
     ke.signal("HUP");
@@ -147,6 +147,21 @@ fn sighup_reads_the_policy_again_and_keeps_the_old_one_where_the_new_is_wrong() 
     let applied = ke.json(&["audit", "list", "--action", "policy.apply"]);
     assert_eq!(list(&applied["entries"]).len(), 1);
     assert_eq!(applied["entries"][0]["actor"], "node");
+    // What is in force is not what the file says: that is told at each start, and in the status.
+    ke.stop();
+    ke.run();
+    until("the log to tell", || {
+        ke.log().contains("another policy is in force than the file has, which is refused").then_some(())
+    });
+    let told = ke.json(&["status"])["policy"].clone();
+    assert_eq!(told["state"], "refused");
+    assert!(told["why"].as_str().is_some_and(|why| why.contains(at)), "{told}");
+    ke.write("data/policy.cedar", "");
+    assert!(ke.igain(&["status"]).out.contains("policy.cedar is not what is in force"));
+    std::fs::remove_file(ke.path("data/policy.cedar")).expect("a file");
+    assert_eq!(ke.json(&["status"])["policy"]["state"], "absent");
+    assert_eq!(ke.refused(&["policy", "apply", "/dev/null"]).1, "cli.declined", "nobody is there to be asked");
+    assert_eq!(ke.json(&["policy", "show"])["text"], EVERYTHING);
 }
 
 /// What systemd is told (sd_notify(3)), over a socket of this test.

@@ -67,6 +67,8 @@ fn a_record_is_added_shown_revised_and_withdrawn() {
     let again = ke.json(&["record", "revise", &id, "sex=unknown"]);
     assert_eq!(again["outcomes"][0]["outcome"], "unchanged");
 
+    assert_eq!(ke.refused(&["record", "withdraw", &id]), (1, "cli.declined".into()), "nobody is there to be asked");
+    assert_eq!(ke.igain(&["record", "show", &id]).code, Some(0));
     let gone = ke.igain(&["record", "withdraw", &id, "--reason", "incorrect", "--yes"]);
     assert!(gone.code == Some(0) && gone.out.contains("is withdrawn"), "{gone:?}");
     assert_eq!(ke.refused(&["record", "show", &id]), (4, "record.unknown".into()));
