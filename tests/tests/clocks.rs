@@ -84,8 +84,6 @@ fn is_doubted(clock: &Value) -> bool {
 }
 
 /// A node runs with five records and one peer, and its clock is ten years ahead for a while, with the boot clock and without.
-///
-/// Seen to fail when the clock is believed: own records are gone for ever, and what the peer was given is recalled.
 #[test]
 fn l21_a_clock_that_was_wrong_for_a_while_leaves_a_node_as_it_was() {
     let mut both = bureaus(&["KE", "FR"]);
@@ -124,8 +122,6 @@ fn l21_a_clock_that_was_wrong_for_a_while_leaves_a_node_as_it_was() {
 }
 
 /// Three nodes are off for forty days. What their clocks say agrees, so they believe it, each on the word of two others.
-///
-/// Seen to fail when a bureau whose own clock is doubted says nothing of the time.
 #[test]
 fn l21_nodes_that_were_off_for_long_resume_by_themselves() {
     let mut three = bureaus(&["KE", "FR", "BR"]);
@@ -165,8 +161,6 @@ fn l21_nodes_that_were_off_for_long_resume_by_themselves() {
 }
 
 /// The machine starts with the year wrong, and nobody can be asked. A person may decide, and decide again.
-///
-/// Seen to fail when a decision is not written down.
 #[test]
 fn l21_a_person_decides_on_a_clock_that_nothing_explains() {
     let mut bureau = bureaus(&["KE"]).remove(0);

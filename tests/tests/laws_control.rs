@@ -230,8 +230,6 @@ fn l21_what_comes_while_a_clock_is_ahead_is_not_lost() {
 }
 
 /// L8, L21: a node whose clock was set back before what it has seen starts, goes by what it has seen, and destroys nothing.
-///
-/// Seen to fail when the system's clock is taken as it is.
 #[test]
 fn l21_a_clock_set_back_before_a_start_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -46,7 +46,8 @@ fn schedule(seed: u64) -> usize {
 /// owner's list of holders says so, what was acknowledged is there, and logs and audit logs are whole. Seen to fail
 /// when a log that is begun in the turn in which another ends takes a number that is in use, when a purge goes on after a
 /// step that was not written, when a record that had expired here stays barred although its owner gave it a later date in
-/// time, and when who is invited to a file is not told what its manager had answered.
+/// time, when who is invited to a file is not told what its manager had answered, and when who was sent an earlier version of a record
+/// that has ended since is told nothing.
 #[test]
 fn after_a_storm_every_bureau_holds_exactly_what_is_granted_and_live() {
     let (range, shared) = (seeds(300), AtomicUsize::new(0));
