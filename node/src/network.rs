@@ -81,6 +81,9 @@ pub struct Limits {
     pub incoming_queue: usize,
     /// Handshakes from outside that may be under way at a time, of all sources.
     pub pending_handshakes: u32,
+    /// Of those, handshakes from addresses that no card names and that no peer came from lately: the other places are for
+    /// peers, however many strangers knock.
+    pub pending_strangers: usize,
     /// Handshakes from one address that may be under way at a time, so that one source cannot hold all places.
     pub pending_per_address: usize,
     /// Connections with one peer: one dialled by either side, and one of each being replaced after a restart.
@@ -110,6 +113,7 @@ impl Default for Limits {
             outbound_exchanges: 4,
             incoming_queue: 64,
             pending_handshakes: 128,
+            pending_strangers: 96,
             pending_per_address: 16,
             connections_per_peer: 4,
             refused_streams: 256,

@@ -169,6 +169,15 @@ impl fmt::Display for Address {
     }
 }
 
+/// The host of an address; IPv6 hosts count by their /64, which one of them has whole.
+pub(super) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+    address.iter().find_map(|part| match part {
+        Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
+        Protocol::Ip6(ip) => Some(IpAddr::V6((u128::from(ip) >> 64 << 64).into())),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

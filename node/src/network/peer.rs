@@ -1,7 +1,8 @@
 //! The allowed peers: who they are, where they are, what has passed between us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +11,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::Limits;
-use super::address::{Address, Error, PeerKey};
+use super::address::{Address, Error, PeerKey, ip_of};
 use super::quota::Quota;
 
 /// Addresses of one peer that are used; a card with more is cut there.
@@ -95,6 +96,8 @@ pub(super) struct Facts {
     pub(super) link: Option<LinkFacts>,
     pub(super) connections: usize,
     pub(super) lost_at: Option<SystemTime>,
+    /// Where it came from last, where its card does not name that.
+    came_from: Option<IpAddr>,
     /// Inbound connections are refused until then.
     pub(super) kept_out_until: Option<Instant>,
     last_error: Option<Failure>,
@@ -122,6 +125,12 @@ impl Peer {
             cut: watch::Sender::new(false),
             facts: Mutex::default(),
         }
+    }
+
+    /// Where it is, by its card and by where it came from last.
+    fn sources(&self) -> Vec<IpAddr> {
+        let facts = self.facts();
+        facts.addresses.iter().filter_map(ip_of).chain(facts.came_from).collect()
     }
 
     pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -181,13 +190,16 @@ pub(super) struct Peers {
     own: PeerId,
     limits: Limits,
     allowed: Mutex<BTreeMap<PeerKey, Arc<Peer>>>,
+    /// Where peers are, by their cards and by where they came from.
+    sources: Mutex<HashSet<IpAddr>>,
     /// Wakes the driver after a change.
     pub(super) changed: Notify,
 }
 
 impl Peers {
     pub(super) fn new(own: PeerId, limits: &Limits) -> Self {
-        Self { own, limits: limits.clone(), allowed: Mutex::default(), changed: Notify::new() }
+        let (allowed, sources) = (Mutex::default(), Mutex::default());
+        Self { own, limits: limits.clone(), allowed, sources, changed: Notify::new() }
     }
 
     /// Replaces the set; entries that stay keep their state. Returns what of `peers` could not be used.
@@ -212,9 +224,25 @@ impl Peers {
         for removed in old.values() {
             removed.cut.send_replace(true);
         }
+        *lock(&self.sources) = allowed.values().flat_map(|peer| peer.sources()).collect();
         drop(allowed);
         self.changed.notify_one();
         problems
+    }
+
+    /// Whether a peer is, or came from, there.
+    pub(super) fn is_source(&self, ip: IpAddr) -> bool {
+        lock(&self.sources).contains(&ip)
+    }
+
+    /// Notes where a peer has come from.
+    pub(super) fn note_source(&self, id: &PeerId, ip: IpAddr) {
+        let Some(peer) = self.by_id(id) else { return };
+        let before = peer.facts().came_from.replace(ip);
+        let mut sources = lock(&self.sources);
+        // Another peer may be there as well: then it is noted again when that comes.
+        before.map(|before| sources.remove(&before));
+        sources.insert(ip);
     }
 
     pub(super) fn by_key(&self, key: &PeerKey) -> Option<Arc<Peer>> {

@@ -10,7 +10,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use libp2p::core::{Endpoint, transport::PortUse};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm,
@@ -18,7 +17,9 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::oneshot;
 
+use super::Limits;
 use super::address::PeerKey;
+use super::address::ip_of;
 use super::error::Error;
 use super::peer::Peers;
 
@@ -82,17 +83,20 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Streams {
     peers: Arc<Peers>,
-    pending_limit: usize,
-    pending: HashMap<ConnectionId, IpAddr>,
+    per_address: usize,
+    strangers: usize,
+    /// Handshakes under way: where they come from, and whether that is where a peer is.
+    pending: HashMap<ConnectionId, (IpAddr, bool)>,
     actions: VecDeque<ToSwarm<Opened, Order>>,
     waker: Option<Waker>,
 }
 
 impl Streams {
-    pub(super) fn new(peers: Arc<Peers>, pending_per_address: usize) -> Self {
+    pub(super) fn new(peers: Arc<Peers>, limits: &Limits) -> Self {
         Self {
             peers,
-            pending_limit: pending_per_address,
+            per_address: limits.pending_per_address,
+            strangers: limits.pending_strangers,
             pending: HashMap::new(),
             actions: VecDeque::new(),
             waker: None,
@@ -143,10 +147,13 @@ impl NetworkBehaviour for Streams {
         let Some(ip) = ip_of(remote) else {
             return Err(ConnectionDenied::new(Denied::TooMany));
         };
-        if self.pending.values().filter(|other| **other == ip).count() >= self.pending_limit {
+        let known = self.peers.is_source(ip);
+        let from_there = self.pending.values().filter(|(other, _)| *other == ip).count();
+        let strangers = self.pending.values().filter(|(_, known)| !known).count();
+        if from_there >= self.per_address || (!known && strangers >= self.strangers) {
             return Err(ConnectionDenied::new(Denied::TooMany));
         }
-        self.pending.insert(id, ip);
+        self.pending.insert(id, (ip, known));
         Ok(())
     }
 
@@ -157,8 +164,12 @@ impl NetworkBehaviour for Streams {
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.pending.remove(&id);
-        self.handler_for(&peer, true)
+        let source = self.pending.remove(&id);
+        let handler = self.handler_for(&peer, true)?;
+        if let Some((ip, false)) = source {
+            self.peers.note_source(&peer, ip);
+        }
+        Ok(handler)
     }
 
     fn handle_pending_outbound_connection(
@@ -204,13 +215,4 @@ impl NetworkBehaviour for Streams {
         self.waker = Some(cx.waker().clone());
         Poll::Pending
     }
-}
-
-/// The source of a connection; IPv6 sources count by their /64, which one host has whole.
-fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
-    address.iter().find_map(|part| match part {
-        Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
-        Protocol::Ip6(ip) => Some(IpAddr::V6((u128::from(ip) >> 64 << 64).into())),
-        _ => None,
-    })
 }

@@ -73,7 +73,7 @@ pub(super) fn swarm(keypair: &Keypair, peers: &Arc<Peers>, limits: &Limits) -> R
         .with_max_pending_incoming(Some(limits.pending_handshakes))
         .with_max_established_per_peer(Some(limits.connections_per_peer));
     let behaviour = Node {
-        streams: Streams::new(Arc::clone(peers), limits.pending_per_address),
+        streams: Streams::new(Arc::clone(peers), limits),
         limits: connection_limits::Behaviour::new(connections),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(limits.ping).with_timeout(limits.ping)),
     };

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use block::Row;
 pub(crate) use blocks::Blocks;
-pub(crate) use census::{Census, Dead, Digest, Marker};
+pub(crate) use census::{Census, CensusKey, Dead, Digest, Marker};
 pub(crate) use map::Map;
 
 use super::Error;

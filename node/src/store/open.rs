@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catch_up::catch_up;
-use super::directory::{Blocks, Directory, Map};
+use super::directory::{Blocks, CensusKey, Directory, Map};
 use super::disk::Disk;
 use super::journal::{self, Journal, OnDamage, Recovered};
 use super::merge::{self, Upkeep};
@@ -78,7 +78,7 @@ impl Store {
         let (directory, tally, why) = if disk.is_memory() {
             (Directory::Map(Map::default()), Tally::empty(&journal), None)
         } else {
-            let (blocks, tally, why) = on_disk(&path, &journal, &found, &options)?;
+            let (blocks, tally, why) = on_disk(&path, &journal, &found, &options, &CensusKey::new(key))?;
             (Directory::Blocks(blocks), tally, why)
         };
         opened.rebuilt = why.filter(|_| !found.fresh);
@@ -112,13 +112,14 @@ fn on_disk(
     journal: &Journal,
     found: &Recovered,
     options: &Options,
+    key: &CensusKey,
 ) -> Result<(Blocks, Tally, Option<String>), Error> {
-    match follow(path, journal, found, options) {
+    match follow(path, journal, found, options, key) {
         Ok((blocks, tally)) => Ok((blocks, tally, None)),
         Err(Unfit::Fatal(error)) => Err(error),
         Err(Unfit::Rebuild(why)) => {
             move_aside(path)?;
-            Ok((Blocks::open(path, options.cache_bytes)?.0, Tally::empty(journal), Some(why)))
+            Ok((Blocks::open(path, options.cache_bytes, key.clone())?.0, Tally::empty(journal), Some(why)))
         }
     }
 }
@@ -129,7 +130,13 @@ enum Unfit {
 }
 
 /// Opens the directory if it can go on from where it is.
-fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) -> Result<(Blocks, Tally), Unfit> {
+fn follow(
+    path: &Path,
+    journal: &Journal,
+    found: &Recovered,
+    options: &Options,
+    key: &CensusKey,
+) -> Result<(Blocks, Tally), Unfit> {
     let rebuild = |why: &str| Err(Unfit::Rebuild(why.into()));
     if options.rebuild || path.with_extension(REBUILD).exists() {
         return rebuild("this was asked for");
@@ -137,7 +144,7 @@ fn follow(path: &Path, journal: &Journal, found: &Recovered, options: &Options) 
     if !path.exists() {
         return rebuild("it was missing");
     }
-    let opened = Blocks::open(path, options.cache_bytes).map_err(|error| match error {
+    let opened = Blocks::open(path, options.cache_bytes, key.clone()).map_err(|error| match error {
         Error::Directory { why } => Unfit::Rebuild(why),
         other => Unfit::Fatal(other),
     });

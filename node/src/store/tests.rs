@@ -574,7 +574,8 @@ fn a_directory_that_is_not_as_it_was_noted_is_made_anew() {
     let (store, _) = open(dir.path());
     (0..100_u8).for_each(|n| put(&store, &[n], &[n; 100]));
     drop(store);
-    let (directory, ..) = directory::Blocks::open(&dir.path().join("directory"), 1 << 20).unwrap();
+    let (directory, ..) =
+        directory::Blocks::open(&dir.path().join("directory"), 1 << 20, directory::CensusKey::new(&key())).unwrap();
     let key = T.key(&[50]);
     directory.apply([(key.as_slice(), directory::Change::Remove)].into_iter(), &mut |_| {}).unwrap();
     drop(directory);

@@ -92,6 +92,11 @@ fn a_plan_says_what_apply_then_does_and_what_is_lost_is_purged_and_receipted() {
     };
     assert!(lost_of("BR").iter().all(|lost| lost == "all") && lost_of("BR").len() == 2, "{plan}");
     assert!(lost_of("FR").iter().all(|lost| !lost.contains("core") && lost.contains("identifiers")), "{plan}");
+    assert_eq!(
+        ke.refused(&["policy", "apply", "core.cedar"]),
+        (1, "cli.declined".into()),
+        "nobody is there to be asked"
+    );
     let said = ke.igain(&["policy", "apply", "core.cedar", "--yes"]);
     assert!(said.code == Some(0) && said.out.contains("The policy is in force"), "{said:?}");
     lost(br, &phone);

@@ -192,6 +192,32 @@ async fn half_open_handshakes_from_one_source_leave_room_for_others() {
     client.converse(&mut server).await;
 }
 
+/// L20: strangers from thirty addresses hold every place that is for strangers, and open each anew; a bureau comes in all the
+/// same, from where it came before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l20_strangers_from_many_addresses_keep_no_peer_out() {
+    let (client, mut server) = pair(Transport::Tcp, Limits::default()).await;
+    client.converse(&mut server).await;
+    client.network.set_allowed(vec![]);
+    until("the connection is gone", || !server.state(&client).connected).await;
+    let address = Address::to_dial(&server.network.listening()[0]).unwrap().socket;
+    let knock = move |nth: u8| async move {
+        let from = std::net::SocketAddr::from(([127, 0, 1, nth], 0));
+        loop {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(from).unwrap();
+            let Ok(mut stream) = socket.connect(address).await else { continue };
+            // It says nothing, and comes again as soon as it is dropped.
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1]).await;
+        }
+    };
+    let knocking: Vec<_> = (0..480).map(|nth| tokio::spawn(knock((nth % 30 + 1) as u8))).collect();
+    server.notice(|notice| matches!(notice, Notice::Refused { reason: Refusal::TooMany, .. })).await;
+    client.allow(&[&server]);
+    client.converse(&mut server).await;
+    knocking.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rubbish_on_the_ports_disturbs_nobody() {
     use std::io::Write as _;

@@ -17,7 +17,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::block::{self, Row};
-use super::census::{self, Census, Digest, Marker};
+use super::census::{self, Census, CensusKey, Digest, Marker};
 use super::{Change, Error, Growth, settle};
 use crate::store::entry::Entry;
 
@@ -41,13 +41,14 @@ pub(crate) struct Blocks {
     /// Taken when this is dropped.
     db: Option<sled::Db>,
     path: PathBuf,
+    key: CensusKey,
     /// Locked for writing while a block and its fence change together, so that readers see both or neither.
     fences: RwLock<Fences>,
 }
 
 impl Blocks {
     /// Opens or makes the directory in `path`, and reads all of it.
-    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<(Self, Option<Marker>, Census), Error> {
+    pub(crate) fn open(path: &Path, cache_bytes: u64, key: CensusKey) -> Result<(Self, Option<Marker>, Census), Error> {
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
@@ -58,9 +59,9 @@ impl Blocks {
         let thread = std::thread::Builder::new().name("store-open".into()).spawn(move || {
             let read = open(&config).and_then(|db| {
                 let marker = guarded(|| db.get(MARKER))?;
-                let marker = marker.map(|bytes| minicbor::decode(&bytes).map_err(Error::directory)).transpose()?;
-                let (census, fences) = census::take(&db)?;
-                Ok((Self { db: Some(db), path, fences: RwLock::new(fences) }, marker, census))
+                let marker = marker.map(|bytes| key.open(&bytes)).transpose()?;
+                let (census, fences) = census::take(&db, &key)?;
+                Ok((Self { db: Some(db), path, key, fences: RwLock::new(fences) }, marker, census))
             });
             // Whoever waited may have given up; then this directory is not wanted any more.
             let _ = to_us.send(read);
@@ -71,7 +72,7 @@ impl Blocks {
 
     /// Notes how far the directory has come; durable on return, with all that was applied before.
     pub(crate) fn mark(&self, marker: &Marker) -> Result<(), Error> {
-        let bytes = minicbor::to_vec(marker).map_err(Error::directory)?;
+        let bytes = self.key.seal(marker)?;
         self.call(|db| db.insert(MARKER, bytes))?;
         self.call(|db| db.flush()).map(|_| ())
     }
@@ -170,7 +171,7 @@ impl Blocks {
             let rows = merge(rows, &mut changes, end.as_deref(), dead);
             growth.keys += rows.len() as i64;
             if let Some(old) = old {
-                growth.digest -= Digest::of(&fence, &old);
+                growth.digest -= Digest::of(&self.key, &fence, &old);
             }
             growth.digest += self.replace(&fence, &rows)?;
         }
@@ -193,7 +194,7 @@ impl Blocks {
             fences.remove(fence);
         }
         for (fence, block) in blocks {
-            digest += Digest::of(fence, &block);
+            digest += Digest::of(&self.key, fence, &block);
             self.call(|db| db.insert(block_key(fence), block))?;
             if !fences.contains(fence) {
                 fences.insert(fence.into());
