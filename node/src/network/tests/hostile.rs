@@ -193,7 +193,7 @@ async fn half_open_handshakes_from_one_source_leave_room_for_others() {
 }
 
 /// L20: strangers from thirty addresses hold every place that is for strangers, and open each anew; a bureau comes in all the
-/// same, from where it came before.
+/// same, from where it came before. Seen to fail when strangers may have all places.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l20_strangers_from_many_addresses_keep_no_peer_out() {
     let (client, mut server) = pair(Transport::Tcp, Limits::default()).await;
