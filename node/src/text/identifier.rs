@@ -106,7 +106,8 @@ pub fn identifier(scheme: Scheme, raw: &str, region: Option<&str>) -> Result<Vec
         Scheme::Url => one(online::url(&text)),
         Scheme::Ip => one(online::ip(&text)),
         Scheme::Domain => one(online::domain(&text)),
-        Scheme::SourceId => Ok(vec![text.to_uppercase()]),
+        // Capitals of some letters come apart.
+        Scheme::SourceId => Ok(vec![tidy(&text.to_uppercase())]),
         Scheme::Passport
         | Scheme::NationalId
         | Scheme::DriverLicence

@@ -167,6 +167,17 @@ proptest! {
     }
 }
 
+/// Each letter's canonical form is its own canonical form. Seen to fail for letters whose capitals come apart.
+#[test]
+fn capitals_and_small_letters_are_settled() {
+    for scheme in [Scheme::SourceId, Scheme::Handle, Scheme::Plate] {
+        for c in ('\u{80}'..='\u{2ffff}').filter(|c| c.is_alphabetic()) {
+            let Ok(forms) = identifier(scheme, &format!("ab{c}1"), None) else { continue };
+            assert_eq!(identifier(scheme, &forms[0], None).unwrap()[0], forms[0], "{scheme} {c:?}");
+        }
+    }
+}
+
 /// Vectors made from public test suites; their folder lies beside the repository.
 fn vectors(name: &str) -> Option<Vec<csv::StringRecord>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/ids").join(name);
