@@ -53,8 +53,8 @@ impl Clock {
                 let state = state(context)?;
                 let hidden = plural(state.hidden, "record", "records");
                 let question = format!(
-                    "Take the system's clock, {}, for right? It is {} ahead of what is explained. Up to {hidden} have \
-                     ended by it, and are removed in three days.",
+                    "Take the system's clock, {}, for right? It is {} ahead of what is explained. What has ended by it, at most \
+                     {hidden}, is removed in three days.",
                     state.system,
                     age(state.system.0.ms_since(state.now.0) / 1_000)
                 );
@@ -120,8 +120,10 @@ fn render(clock: &types::Clock, page: &mut Page) {
         ("removed now", destroys),
     ]);
     if clock.hidden > 0 {
-        let hidden = plural(clock.hidden, "record has", "records have");
-        page.line(&format!("Up to {hidden} ended by the system's clock alone, and are hidden until it is decided on."));
+        let hidden = plural(clock.hidden, "record", "records");
+        page.line(&format!(
+            "What has ended by the system's clock alone, at most {hidden}, is hidden until it is decided on."
+        ));
     }
     if !clock.others.is_empty() {
         page.blank();
