@@ -89,10 +89,19 @@ impl Clock {
         Timestamp::from_ms(reckoning.sure()).day()
     }
 
-    /// What has ended before this day may be destroyed; none while the clock is doubted, and for the time of grace after
-    /// a jump that was believed.
+    /// What has ended before this day may be destroyed; none while the clock is doubted or most others say another time, and
+    /// for the time of grace after a jump that was believed.
     pub fn destroys(&self) -> Option<Day> {
-        self.outlook().destroys
+        let (mut reckoning, reading) = self.reading();
+        reckoning.read(reading);
+        reckoning.destroys_before(reading).map(|before| Timestamp::from_ms(before).day())
+    }
+
+    /// Whether the system's clock is doubted.
+    pub fn is_doubted(&self) -> bool {
+        let (mut reckoning, reading) = self.reading();
+        reckoning.read(reading);
+        reckoning.doubted_since().is_some()
     }
 
     /// What is written down with every commit.
@@ -113,17 +122,18 @@ impl Clock {
         reckoning.hear(bureau, theirs.as_ms(), reading);
     }
 
-    /// Weighs the word of these bureaus where the system's clock is doubted. What moved by it.
+    /// Weighs the word of these bureaus where the system's clock is doubted: what it may be [believed](Self::believe) for.
     pub fn weigh(&self, bureaus: &BTreeSet<BureauId>) -> Option<Moved> {
         let (mut reckoning, reading) = self.reading();
         reckoning.weigh(bureaus, reading)
     }
 
-    /// Takes the system's clock for right, on a person's word, as long as it still says about what the person was shown.
-    pub fn believe(&self, shown: Timestamp) -> Option<Moved> {
+    /// Takes the system's clock for right, on others' word or a `persons`, as long as it still says about what it was `shown` to
+    /// say when that was decided.
+    pub fn believe(&self, shown: Timestamp, persons: bool) -> Option<Moved> {
         let (mut reckoning, reading) = self.reading();
         let same = reading.system_ms.abs_diff(shown.as_ms()) <= SLACK_MS;
-        same.then(|| reckoning.believe(reading))
+        same.then(|| reckoning.believe(reading, persons))
     }
 
     /// How it stands with the clock.
@@ -135,7 +145,7 @@ impl Clock {
             system: Timestamp::from_ms(reading.system_ms),
             doubted: reckoning.doubted_since().map(Timestamp::from_ms),
             destroys: reckoning.destroys_before(reading).map(|before| Timestamp::from_ms(before).day()),
-            votes: reckoning.votes(reading),
+            votes: reckoning.votes(reading).collect(),
         }
     }
 

@@ -128,7 +128,7 @@ async fn in_force(office: &Office, people: People) -> Result<InForce, Error> {
 async fn tell_of_policy(app: &App) {
     let Ok(PolicyFile { path, state, why }) = app.policy_file().await else { return };
     match state {
-        PolicyFileState::InForce => {}
+        PolicyFileState::InForce | PolicyFileState::Empty => {}
         PolicyFileState::Differs => {
             tracing::warn!(path, "another policy is in force than the file has: `igain policy plan`")
         }
@@ -190,8 +190,8 @@ impl Node {
         network.shutdown().await;
         blocking(move || {
             upkeep.stop();
-            if let Err(error) = office.note_time() {
-                tracing::warn!(%error, "the time could not be noted");
+            if let Err(error) = office.anchor().and_then(|()| office.note_time()) {
+                tracing::warn!(%error, "the time and the end of the audit log could not be noted");
             }
             office.audit().close(office.now())?;
             Ok(office.ledger().store().close()?)

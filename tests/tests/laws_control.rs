@@ -238,7 +238,7 @@ fn l21_a_clock_set_back_before_a_start_changes_nothing() {
     ke.contribute(Actor::Node, vec![draft("amina", suspect(), &named("Amina"))]).unwrap();
     let copied = folder.path().join("copy");
     copy(&parts, &copied);
-    let opened = open("KE", 1, &copied, NOON.plus_ms(0).day().start()).unwrap();
+    let opened = open("KE", 1, &copied, NOON.day().start()).unwrap();
     assert_eq!((opened.now(), opened.clock().outlook().doubted), (NOON, Some(NOON)));
     assert_eq!(opened.clock().destroys(), None);
     let again = opened.contribute(Actor::Node, vec![draft("amina", suspect(), &named("Amina Wanjiru"))]).unwrap();

@@ -80,7 +80,6 @@ fn l14_an_audit_log_that_was_cut_is_told() {
     let id = add(&office, "first");
     office.show(Actor::User(7), id, Some((Purpose::Identify, "1"))).unwrap();
     office.anchor().unwrap();
-    office.anchor().unwrap();
     let cut = copied(&live, &folder.path().join("cut"));
     let journal = std::fs::read_dir(cut.join("audit/journal")).unwrap().map(|file| file.unwrap().path());
     let newest = journal.filter(|path| path.extension().is_some_and(|end| end == "journal")).max().unwrap();

@@ -112,7 +112,7 @@ fn render(clock: &types::Clock, page: &mut Page) {
     };
     let destroys = match clock.destroys {
         Some(before) => format!("what ended before {before}"),
-        None => "nothing: the clock is doubted, or has jumped in the last three days".into(),
+        None => "nothing: the clock is doubted, others say another time, or it jumped in the last three days".into(),
     };
     page.facts(&[
         ("the node's time", clock.now.to_string()),

@@ -217,7 +217,7 @@ fn subject(label: &Label) -> String {
 
 fn render_policy(policy: &PolicyInForce, page: &mut Page) {
     page.line(&format!("// in force, sha256 {}", policy.sha256));
-    if policy.file.state != PolicyFileState::InForce {
+    if !matches!(policy.file.state, PolicyFileState::InForce | PolicyFileState::Empty) {
         status::policy(&policy.file, page).lines().for_each(|line| page.line(&format!("// {line}")));
     }
     page.line("// rules of the node itself, that win over all others:");

@@ -76,6 +76,7 @@ pub(super) fn policy(file: &types::PolicyFile, page: &Page) -> String {
     let path = &file.path;
     match file.state {
         PolicyFileState::InForce => format!("in force as {path} says"),
+        PolicyFileState::Empty => "none is in force yet, so nobody is given anything: igain policy plan".to_owned(),
         PolicyFileState::Differs => page.bad(&format!("{path} is not what is in force: igain policy plan, then apply")),
         PolicyFileState::Absent => page.bad(&format!("in force, but {path} is not there: igain policy show")),
         PolicyFileState::Refused => {

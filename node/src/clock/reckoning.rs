@@ -32,11 +32,11 @@ const EVEN_MS: u64 = 60 * MINUTE_MS;
 /// that was wrong by that destroys nothing before its day.
 pub const GRACE_MS: u64 = OFF_MS;
 
-/// A jump that is longer begins the time of grace again; what is shorter, that covers.
+/// A jump that is longer begins the time of grace again; what is shorter, and others agree with, that covers.
 const LONG_MS: u64 = DAY_MS;
 
-/// For how long what another bureau says of the time counts. It says it again every ten minutes.
-const LATELY_MS: u64 = 60 * MINUTE_MS;
+/// For how long what another bureau says of the time counts: it is asked once a day at least.
+const LATELY_MS: u64 = 25 * 60 * MINUTE_MS;
 
 /// Where the kernel does not name the machine's run, and in what was noted before runs were.
 pub(super) const UNKNOWN_RUN: [u8; 16] = [0; 16];
@@ -189,9 +189,10 @@ impl Reckoning {
             self.time_ms = explained;
             self.doubted_since_ms.get_or_insert(explained);
         }
-        let even = self.unsure_since_ms.is_none_or(|since| reading.boot_ms.saturating_sub(since) >= EVEN_MS);
-        if even && self.doubted_since_ms.is_none() && !self.is_contradicted(reading, 1) {
-            self.unsure_since_ms = None;
+        let even = self.unsure_since_ms.is_some_and(|since| reading.boot_ms.saturating_sub(since) >= EVEN_MS);
+        let (agree, differ) = if even { self.count(reading) } else { (0, 0) };
+        if even && self.doubted_since_ms.is_none() && (differ == 0 || agree > differ) {
+            self.settle();
         }
         if self.unsure_since_ms.is_none() {
             self.sure_ms = self.time_ms;
@@ -226,7 +227,9 @@ impl Reckoning {
     pub(super) fn destroys_before(&self, reading: Reading) -> Option<u64> {
         let before = self.told_ms.saturating_sub(GRACE_MS);
         let even = self.even_since_ms == 0 || self.even_since_ms <= before;
-        (even && self.doubted_since_ms.is_none() && !self.is_contradicted(reading, AGREEING)).then_some(before)
+        let (agree, differ) = self.count(reading);
+        let contradicted = differ >= AGREEING && differ > agree;
+        (even && self.doubted_since_ms.is_none() && !contradicted).then_some(before)
     }
 
     pub(super) fn hear(&mut self, bureau: BureauId, theirs_ms: u64, reading: Reading) {
@@ -235,8 +238,8 @@ impl Reckoning {
     }
 
     /// What the others say now, as far as they said something lately.
-    pub(super) fn votes(&self, reading: Reading) -> Vec<Vote> {
-        let vote = |(bureau, heard): (&BureauId, &Heard)| {
+    pub(super) fn votes(&self, reading: Reading) -> impl Iterator<Item = Vote> {
+        let vote = move |(bureau, heard): (&BureauId, &Heard)| {
             let says_ms = u64::try_from(heard.ahead_ms + i128::from(reading.boot_ms)).unwrap_or_default();
             let agrees = |with: u64| with.abs_diff(says_ms) <= SLACK_MS;
             Vote {
@@ -246,40 +249,53 @@ impl Reckoning {
                 with_explained: agrees(self.time_ms),
             }
         };
-        let lately = |heard: &Heard| reading.boot_ms.abs_diff(heard.at_ms) <= LATELY_MS;
-        self.heard.iter().filter(|(_, heard)| lately(heard)).map(vote).collect()
+        let lately = move |heard: &Heard| reading.boot_ms.abs_diff(heard.at_ms) <= LATELY_MS;
+        self.heard.iter().filter(move |(_, heard)| lately(heard)).map(vote)
     }
 
-    /// At least so many of the others say something, and no fewer of them something else than the system's clock than agree
-    /// with it.
-    fn is_contradicted(&self, reading: Reading, least: usize) -> bool {
-        let votes = self.votes(reading);
-        let agreeing = votes.iter().filter(|vote| vote.with_system).count();
-        votes.len() >= least && votes.len() - agreeing >= agreeing
+    /// How many of the others agree with the system's clock, and how many say something else.
+    fn count(&self, reading: Reading) -> (usize, usize) {
+        self.votes(reading).fold((0, 0), |(agree, differ), vote| match vote.with_system {
+            true => (agree + 1, differ),
+            false => (agree, differ + 1),
+        })
     }
 
-    /// Believes a system's clock that is doubted or that is not sure, where enough of these bureaus agree with it, and more
-    /// than do not. Back it goes on their word by no more than the time of grace, in which nothing was destroyed.
+    /// What is not sure is sure from now on. A long jump that this makes sure begins the time of grace again.
+    fn settle(&mut self) {
+        if self.time_ms.saturating_sub(self.sure_ms) > LONG_MS {
+            self.even_since_ms = self.time_ms;
+        }
+        self.unsure_since_ms = None;
+    }
+
+    /// What a system's clock that is doubted may be believed for, where enough of these bureaus agree with it, and more than do
+    /// not; one that is not sure is sure then. Back it goes on their word by no more than the time of grace, in which nothing
+    /// was destroyed.
     pub(super) fn weigh(&mut self, bureaus: &BTreeSet<BureauId>, reading: Reading) -> Option<Moved> {
         self.heard.retain(|bureau, _| bureaus.contains(bureau));
         self.read(reading);
-        let agreeing = self.votes(reading).iter().filter(|vote| vote.with_system).count();
-        if agreeing < AGREEING.min(bureaus.len()).max(1) || self.is_contradicted(reading, 1) {
+        let (agree, differ) = self.count(reading);
+        if agree < AGREEING.min(bureaus.len()).max(1) || differ >= agree {
             return None;
         }
         if self.doubted_since_ms.is_none() {
-            self.unsure_since_ms = None;
+            if self.unsure_since_ms.is_some() {
+                self.settle();
+            }
             return None;
         }
         let far_back = reading.system_ms < self.told_ms.saturating_sub(GRACE_MS);
-        (!far_back).then(|| self.believe(reading))
+        let (from, to) = (Timestamp::from_ms(self.told_ms), Timestamp::from_ms(reading.system_ms));
+        (!far_back).then_some(Moved { from, to })
     }
 
-    /// Takes the system's clock for right.
-    pub(super) fn believe(&mut self, reading: Reading) -> Moved {
+    /// Takes the system's clock for right: on others' word, or on a `persons`, who may be wrong and has the time of grace to
+    /// see it.
+    pub(super) fn believe(&mut self, reading: Reading, persons: bool) -> Moved {
         let from = self.read(reading);
         let to = reading.system_ms;
-        if from.abs_diff(to) > LONG_MS {
+        if persons || from.abs_diff(to) > LONG_MS {
             self.even_since_ms = to;
         }
         (self.time_ms, self.told_ms, self.sure_ms) = (to, to, to);

@@ -224,8 +224,9 @@ impl Peers {
         for removed in old.values() {
             removed.cut.send_replace(true);
         }
-        *lock(&self.sources) = allowed.values().flat_map(|peer| peer.sources()).collect();
+        let sources = allowed.values().flat_map(|peer| peer.sources()).collect();
         drop(allowed);
+        *lock(&self.sources) = sources;
         self.changed.notify_one();
         problems
     }
@@ -238,11 +239,8 @@ impl Peers {
     /// Notes where a peer has come from.
     pub(super) fn note_source(&self, id: &PeerId, ip: IpAddr) {
         let Some(peer) = self.by_id(id) else { return };
-        let before = peer.facts().came_from.replace(ip);
-        let mut sources = lock(&self.sources);
-        // Another peer may be there as well: then it is noted again when that comes.
-        before.map(|before| sources.remove(&before));
-        sources.insert(ip);
+        peer.facts().came_from = Some(ip);
+        *lock(&self.sources) = self.all().iter().flat_map(|peer| peer.sources()).collect();
     }
 
     pub(super) fn by_key(&self, key: &PeerKey) -> Option<Arc<Peer>> {

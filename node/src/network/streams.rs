@@ -166,7 +166,7 @@ impl NetworkBehaviour for Streams {
     ) -> Result<THandler<Self>, ConnectionDenied> {
         let source = self.pending.remove(&id);
         let handler = self.handler_for(&peer, true)?;
-        if let Some((ip, false)) = source {
+        if let Some((ip, _)) = source {
             self.peers.note_source(&peer, ip);
         }
         Ok(handler)

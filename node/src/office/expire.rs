@@ -11,7 +11,7 @@ use super::{Actor, Deed, Error, Office};
 use crate::ledger::{Due, Op, RecordKey, Stood, TombstoneRow};
 
 /// Days for which it is remembered that a record of another bureau has expired.
-const GRACE_DAYS: u32 = 30;
+const REMEMBERED_DAYS: u32 = 30;
 
 /// Rows of due records that are read together.
 const ROWS: usize = 16;
@@ -99,7 +99,7 @@ impl Turn<'_> {
             // One that cannot be read does not come back at all.
             let revision = row.record().ok().map(|record| record.header().revision);
             // Its owner's clock may be behind, or this one was ahead: what it gave does not come back at once.
-            let until = self.now().day().plus_days(GRACE_DAYS);
+            let until = self.now().day().plus_days(REMEMBERED_DAYS);
             let (at, stood) = (self.now(), Stood::default());
             self.put_tombstone(key, &TombstoneRow { at, signed: None, stood, revision, until: Some(until) });
             self.retain(until, key);

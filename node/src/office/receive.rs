@@ -88,6 +88,8 @@ struct Intake<'a> {
     refusals: Vec<Refusal>,
     /// Classes to be purged.
     ending: Vec<ClassIndex>,
+    /// What ended before this day is not taken in.
+    destroys: Option<Day>,
     /// The class that the last record went to.
     last: Option<(Label, Came, ClassIndex)>,
     /// The books hold records of the provider that cannot be read here.
@@ -201,6 +203,7 @@ impl<'a> Intake<'a> {
             refused: Vec::new(),
             refusals: Vec::new(),
             ending: Vec::new(),
+            destroys: office.clock().destroys(),
             last: None,
             has_newer: !office.ledger().newer_of(provider, None, 1)?.is_empty(),
             sealed: None,
@@ -410,8 +413,7 @@ impl<'a> Intake<'a> {
     /// Whether a record was to be kept until a day that passed long ago. What has ended lately is taken in, and hidden: it takes
     /// the place of what is held, and a clock that was ahead and is put right shows it.
     fn is_outdated(&self, until: Option<Day>) -> bool {
-        let before = self.office().clock().destroys();
-        until.is_none_or(|until| before.is_some_and(|before| until < before))
+        until.is_none_or(|until| self.destroys.is_some_and(|before| until < before))
     }
 
     /// Why a record is not for this bureau, or not for a file that its label names, whoever may join that still.

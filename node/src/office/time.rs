@@ -1,16 +1,13 @@
 //! The time: what other bureaus and people say of the system's clock, and the account of it.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::time::{Day, Timestamp};
 
 use super::{Actor, Deed, Error, Office};
 use crate::clock::{Clock, Moved, Outlook, SLACK_MS};
-
-/// Records that are counted at most, where it is asked how many a jump of the clock hides.
-const COUNTED: u64 = 100_000;
 
 /// Rows of due records that are read together.
 const ROWS: usize = 64;
@@ -40,8 +37,8 @@ impl Office {
     /// # Errors
     /// Where that cannot be accounted for; the next call does.
     pub fn watch_clock(&self) -> Result<(), Error> {
-        let accounted = *self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner);
-        match accounted || self.clock().outlook().doubted.is_some() {
+        let accounted = *self.doubted();
+        match accounted || self.clock().is_doubted() {
             true => self.weigh_clock(),
             false => Ok(()),
         }
@@ -50,28 +47,33 @@ impl Office {
     /// Weighs what other bureaus say of the time.
     fn weigh_clock(&self) -> Result<(), Error> {
         let bureaus: BTreeSet<_> = self.active_peers().iter().map(|peer| peer.card().bureau).collect();
-        let moved = self.clock().weigh(&bureaus);
-        let outlook = self.clock().outlook();
-        let mut doubted = self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(moved) = moved {
-            let agreeing: Vec<_> = outlook.votes.iter().filter(|vote| vote.with_system).collect();
-            let names: Vec<_> = agreeing.iter().map(|vote| vote.bureau.to_string()).collect();
-            self.account(moved_by(Actor::Node, "clock.confirm", moved).with("agreeing", names.join(" ")))?;
-            tracing::warn!(from = %moved.from, to = %moved.to, "other bureaus agree with the system's clock: it is believed");
-        } else if *doubted && outlook.doubted.is_none() {
-            self.account(Deed::new(Actor::Node, "clock.fit").with("system", outlook.system))?;
-            tracing::warn!(now = %outlook.now, "the system's clock fits again");
-        } else if !*doubted && outlook.doubted.is_some() {
-            self.account(Deed::new(Actor::Node, "clock.doubt").with("system", outlook.system))?;
+        // Held to the end: one decides at a time.
+        let mut doubted = self.doubted();
+        if let Some(agreed) = self.clock().weigh(&bureaus) {
+            let votes = self.clock().outlook().votes;
+            let agreeing: Vec<_> =
+                votes.iter().filter(|vote| vote.with_system).map(|vote| vote.bureau.to_string()).collect();
+            let deed = moved_by(Actor::Node, "clock.confirm", agreed).with("agreeing", agreeing.join(" "));
+            if self.move_clock(deed, agreed, false)?.is_some() {
+                tracing::warn!(from = %agreed.from, to = %agreed.to, "other bureaus agree with the system's clock: it is believed");
+                *doubted = false;
+            }
+            return Ok(());
+        }
+        let Outlook { now, system, doubted: since, .. } = self.clock().outlook();
+        if *doubted && since.is_none() {
+            self.account(Deed::new(Actor::Node, "clock.fit").with("system", system))?;
+            tracing::warn!(%now, "the system's clock fits again");
+        } else if !*doubted && since.is_some() {
+            self.account(Deed::new(Actor::Node, "clock.doubt").with("system", system))?;
             tracing::warn!(
-                now = %outlook.now, system = %outlook.system,
+                %now, %system,
                 "the system's clock has jumped and nothing explains it: nothing is destroyed until it is put right, other \
                  bureaus agree with it, or `igain clock accept` or `reset` says that it is right"
             );
         }
-        *doubted = outlook.doubted.is_some();
-        drop(doubted);
-        moved.map_or(Ok(()), |moved| self.note_moved(moved))
+        *doubted = since.is_some();
+        Ok(())
     }
 
     /// Takes the system's clock for right, which is ahead of what is explained or, where `back`, behind it. `shown` is what it
@@ -80,8 +82,9 @@ impl Office {
     /// # Errors
     /// Where it is not doubted, doubted for the other reason, or says something else by now.
     pub fn believe_clock(&self, actor: Actor, back: bool, shown: Timestamp) -> Result<Moved, Error> {
-        let Outlook { now, system, doubted, .. } = self.clock().outlook();
-        if doubted.is_none() {
+        let mut doubted = self.doubted();
+        let Outlook { now, system, doubted: since, .. } = self.clock().outlook();
+        if since.is_none() {
             return Err(Error::ClockFits(now));
         }
         if back != (system < now) {
@@ -90,27 +93,42 @@ impl Office {
         if system.as_ms().abs_diff(shown.as_ms()) > SLACK_MS {
             return Err(Error::ClockMoved { shown, system });
         }
-        let action = if back { "clock.reset" } else { "clock.accept" };
-        self.account(moved_by(actor, action, Moved { from: now, to: system }))?;
-        let moved = self.clock().believe(shown).ok_or(Error::ClockMoved { shown, system })?;
-        *self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.note_moved(moved)?;
+        let (action, to) = (if back { "clock.reset" } else { "clock.accept" }, Moved { from: now, to: system });
+        let moved =
+            self.move_clock(moved_by(actor, action, to), to, true)?.ok_or(Error::ClockMoved { shown, system })?;
+        *doubted = false;
         Ok(moved)
     }
 
-    /// Writes the mark, or the next start would doubt it again. Where the time went back by days, what was passed over as
-    /// ended is sent to others again, in feeds that begin anew.
-    fn note_moved(&self, moved: Moved) -> Result<(), Error> {
+    /// Accounts for a move of the time, makes it, and writes the mark, or the next start would doubt it again. Where it goes back
+    /// over midnight, what was passed over as ended is sent to others again, in feeds that begin anew: that is written first, for
+    /// one time too many costs no more than the sending. None where the system's clock has jumped again meanwhile.
+    fn move_clock(&self, deed: Deed, to: Moved, persons: bool) -> Result<Option<Moved>, Error> {
         let mut turn = self.turn()?;
-        turn.note_time();
-        let back = moved.to.day() < moved.from.day();
+        turn.takes_back();
+        turn.account(deed);
+        let back = to.to.day() < to.from.day();
         let bureaus: Vec<_> = self.peers().iter().filter(|_| back).map(|peer| peer.card().bureau).collect();
         for bureau in &bureaus {
             self.ledger().put_renewal(&mut turn.batch, *bureau);
         }
         turn.commit_now()?;
-        self.inner.renewals.lock().unwrap_or_else(PoisonError::into_inner).extend(bureaus);
-        Ok(())
+        self.renewals().extend(bureaus);
+        let moved = self.clock().believe(to.to, persons);
+        if moved.is_some()
+            && let Err(error) = self.note_time()
+        {
+            tracing::warn!(%error, "the time is noted with the next write");
+        }
+        Ok(moved)
+    }
+
+    fn doubted(&self) -> MutexGuard<'_, bool> {
+        self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renewals(&self) -> MutexGuard<'_, BTreeSet<BureauId>> {
+        self.inner.renewals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes the mark, where nothing else is written for long: the next start goes on from it.
@@ -125,7 +143,7 @@ impl Office {
 
     /// Whether the feed of records of a bureau is to begin anew; not any more, where it is `done`.
     pub(super) fn renews(&self, bureau: BureauId, done: bool) -> bool {
-        let mut renewals = self.inner.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut renewals = self.renewals();
         if done { renewals.remove(&bureau) } else { renewals.contains(&bureau) }
     }
 
@@ -137,13 +155,12 @@ impl Office {
     pub fn hidden_by_clock(&self) -> Result<u64, Error> {
         let (from, to): (Day, Day) = (self.now().day(), self.clock().shown_day());
         let (mut count, mut after) = (0, None);
-        while from < to && count < COUNTED {
-            let rows = self.ledger().due(to, after.as_ref(), ROWS)?;
-            let Some(last) = rows.last() else { break };
+        loop {
+            let rows = if from < to { self.ledger().due(to, after.as_ref(), ROWS)? } else { Vec::new() };
+            let Some(last) = rows.last() else { return Ok(count) };
             count += rows.iter().filter(|row| row.until >= from).map(|row| row.records.len() as u64).sum::<u64>();
             after = Some(last.clone());
         }
-        Ok(count)
     }
 }
 

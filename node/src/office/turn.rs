@@ -53,6 +53,8 @@ pub(super) struct Desk {
 /// The right to write, and what is to be written.
 pub(super) struct Turn<'a> {
     office: &'a Office,
+    /// When it began: one reading of the clocks for all that it does.
+    now: Timestamp,
     desk: MutexGuard<'a, Desk>,
     /// What is to be written besides logs, letters and counts.
     pub(super) batch: Batch,
@@ -192,6 +194,7 @@ impl Office {
         }
         Ok(Turn {
             office: self,
+            now: self.now(),
             desk,
             batch,
             accounts: Vec::new(),
@@ -233,8 +236,9 @@ impl<'a> Turn<'a> {
         self.office
     }
 
-    pub(super) fn now(&self) -> Timestamp {
-        self.office.now()
+    /// When it began.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     pub(super) fn clock(&self) -> &'a Clock {

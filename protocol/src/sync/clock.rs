@@ -1,4 +1,4 @@
-//! `clock`: what the provider's system clock says, once in each exchange.
+//! `clock`: what the provider's system clock says, with the first answer in an exchange and then each ten minutes.
 //!
 //! A bureau whose own clock has jumped, or that was off for long, weighs it against what several others say. It is what the
 //! machine's clock says, explained or not: nodes that were all off at once could not help each other otherwise.

@@ -21,9 +21,9 @@ pub enum Message {
     Notify(Notify),
     /// Subscriber to provider, during an answer: so much of it is taken in.
     Taken(Taken),
-    /// Provider to subscriber, before anything else: its newest card.
+    /// Provider to subscriber, before the parcels: its newest card.
     Card(CardMessage),
-    /// Provider to subscriber, once in an exchange: what its clock says.
+    /// Provider to subscriber, before an answer, each ten minutes: what its clock says.
     Clock(ClockMessage),
     /// One that a newer version knows; it is passed over.
     Other,

@@ -114,6 +114,9 @@ impl Federation {
             580..585 => self.jump_clock(at),
             600..620 => {
                 let office = self.bureaus[at].up.as_ref().map(|up| &up.office);
+                drop(office.map(|office| {
+                    office.watch_clock().and_then(|()| office.anchor()).and_then(|()| office.note_time())
+                }));
                 drop(office.map(|office| office.expire().and_then(|_| office.sweep(self.random.below(3)))));
             }
             585..588 => self.rotate(at),

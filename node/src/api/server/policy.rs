@@ -92,6 +92,23 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// How the file stands to the policy in force.
+fn beside(path: &Path, policy: &policy::Policy) -> (PolicyFileState, Option<String>) {
+    let is_empty = |policy: &policy::Policy| policy.rules().all(|rule| rule.author == policy::Author::Baseline);
+    let nothing = is_empty(policy);
+    if std::fs::read_to_string(path).is_ok_and(|text| text == policy.text()) {
+        return (if nothing { PolicyFileState::Empty } else { PolicyFileState::InForce }, None);
+    }
+    if !path.exists() {
+        return (if nothing { PolicyFileState::Empty } else { PolicyFileState::Absent }, None);
+    }
+    match policy::Policy::load(path) {
+        Ok(file) if nothing && is_empty(&file) => (PolicyFileState::Empty, None),
+        Ok(_) => (PolicyFileState::Differs, None),
+        Err(error) => (PolicyFileState::Refused, Some(error.to_string())),
+    }
+}
+
 impl App {
     /// How the policy file stands to the policy in force.
     ///
@@ -100,13 +117,7 @@ impl App {
     pub async fn policy_file(&self) -> Result<PolicyFile, Problem> {
         let (policy, path) = (self.office().policy(), self.config().policy.clone());
         blocking(move || {
-            let (state, why) = match policy::Policy::load(&path) {
-                Ok(file) if file.text() == policy.text() => (PolicyFileState::InForce, None),
-                Ok(_) => (PolicyFileState::Differs, None),
-                Err(_) if !path.exists() && policy.text().is_empty() => (PolicyFileState::InForce, None),
-                Err(_) if !path.exists() => (PolicyFileState::Absent, None),
-                Err(error) => (PolicyFileState::Refused, Some(error.to_string())),
-            };
+            let (state, why) = beside(&path, &policy);
             Ok(PolicyFile { path: path.display().to_string(), state, why })
         })
         .await

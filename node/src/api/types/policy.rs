@@ -42,6 +42,8 @@ pub enum PolicyFileState {
     Refused,
     /// There is none, although a policy is in force.
     Absent,
+    /// Neither it nor what is in force has a rule: nobody was given anything yet.
+    Empty,
 }
 
 /// The policy in force.

@@ -118,7 +118,7 @@ impl Drop {
             let peer: types::Peer = context.block_on(async { Ok(client.get(&call).await?) })?;
             let held = plural(peer.held, "record", "records");
             let question = format!("Remove {held} of {bureau} from this node? They cannot be brought back from here.");
-            ask::unless(false, output, &question, &format!("what is held of {bureau} stays"))?;
+            ask::unless(self.yes, output, &question, &format!("what is held of {bureau} stays"))?;
         }
         let call = format!("/v1/peers/{bureau}/drop");
         let dropped: Dropped = context.block_on(async { Ok(client.post(&call, &serde_json::json!({})).await?) })?;
