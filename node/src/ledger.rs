@@ -18,6 +18,7 @@ mod newer;
 mod peers;
 mod receipts;
 mod records;
+mod recovery;
 mod renewals;
 mod retention;
 mod sealed;
@@ -37,6 +38,7 @@ pub use newer::NewerRow;
 pub use peers::PeerRow;
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
+pub use recovery::{ReclaimRow, RecoveryRow, Stand};
 pub use retention::Due;
 pub use sealed::{SealedKey, SealedRow};
 pub use shares::{PeerNumber, Shares, SharesRow};
@@ -80,6 +82,8 @@ mod table {
     pub(super) const SEALED: Table = Table(55);
     pub(super) const DISMISSALS: Table = Table(56);
     pub(super) const RENEWALS: Table = Table(57);
+    pub(super) const RECLAIMS: Table = Table(58);
+    pub(super) const FORMER: Table = Table(59);
 }
 
 /// Why a table cannot be read or written.

@@ -8,6 +8,7 @@ mod heed;
 mod link;
 mod misconduct;
 mod pull;
+mod reclaim;
 mod serve;
 
 use std::collections::BTreeMap;

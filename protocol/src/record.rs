@@ -14,6 +14,7 @@ mod kind;
 mod newer;
 mod part;
 mod redact;
+mod rejoin;
 mod tombstone;
 mod value;
 mod verify;

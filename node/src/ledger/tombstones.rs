@@ -3,7 +3,7 @@
 use igain_protocol::time::{Day, Timestamp};
 use minicbor::{Decode, Encode};
 
-use super::{ClassIndex, Error, Ledger, RecordKey, encode, table};
+use super::{ClassIndex, Error, Ledger, RecordKey, decode, encode, table};
 use crate::store::Batch;
 
 /// Where a record stood that has ended; all zero for one that was never here.
@@ -68,6 +68,16 @@ impl Ledger {
     /// Where the store cannot be read.
     pub fn has_ended(&self, key: RecordKey) -> Result<bool, Error> {
         Ok(self.store().contains(table::TOMBSTONES, &key.to_bytes())?)
+    }
+
+    /// A page of all ends in the order of their keys, after `after`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn tombstones(&self, after: Option<RecordKey>, limit: usize) -> Result<Vec<(RecordKey, TombstoneRow)>, Error> {
+        let after = after.map(RecordKey::to_bytes);
+        let rows = self.store().prefix(table::TOMBSTONES, &[], after.as_ref().map(|key| key.as_slice()), limit)?;
+        rows.iter().map(|(key, bytes)| Ok((RecordKey::from_bytes(key, 0)?, decode("tombstones", bytes)?))).collect()
     }
 
     /// Forgets that a revision of a record has expired: a later one is there.

@@ -383,19 +383,25 @@ impl Turn<'_> {
         charter.serial = self.next_serial(before.as_ref().map(|before| before.charter().serial));
         let signed = charter.sign(&self.office().secrets().signing)?;
         self.account(deed.caf(id).with("serial", charter.serial));
-        let earlier = before.iter().flat_map(|caf| caf.charter().members.iter());
-        let told: BTreeSet<BureauId> = earlier.chain(&charter.members).map(|(member, _)| *member).collect();
-        for bureau in &told {
-            // Who is away, or put back to before, must hear of it when it is there again.
-            let (ledger, named) = (self.office().ledger(), charter.role_of(*bureau).is_some());
-            match named {
-                true => ledger.delete_dismissal(&mut self.batch, *bureau, id),
-                false => ledger.put_dismissal(&mut self.batch, *bureau, id, signed.as_bytes()),
-            }
-        }
+        let told = self.note_dismissals(before.as_ref().map(Caf::charter), &signed);
         self.post_to(told.into_iter(), LetterKind::Charter, signed.as_bytes());
         self.put_charter(signed);
         self.introduce(before.as_ref().map(Caf::charter), id)
+    }
+
+    /// Keeps a charter of this bureau's own for whom it dismisses: who is away, or put back to before, must hear of it when it is
+    /// there again. All whom it names, or the one before it did.
+    pub(super) fn note_dismissals(&mut self, before: Option<&Charter>, signed: &SignedCharter) -> BTreeSet<BureauId> {
+        let (charter, ledger) = (signed.charter(), self.office().ledger());
+        let earlier = before.into_iter().flat_map(|charter| charter.members.iter());
+        let told: BTreeSet<BureauId> = earlier.chain(&charter.members).map(|(member, _)| *member).collect();
+        for bureau in &told {
+            match charter.role_of(*bureau).is_some() {
+                true => ledger.delete_dismissal(&mut self.batch, *bureau, charter.id),
+                false => ledger.put_dismissal(&mut self.batch, *bureau, charter.id, signed.as_bytes()),
+            }
+        }
+        told
     }
 
     /// The serial of a document that follows another: greater than that, and no less than the time, so that none is given

@@ -297,6 +297,12 @@ impl Office {
 }
 
 impl Turn<'_> {
+    /// Puts a version of this bureau's own that came back in the place of the one known.
+    pub(super) fn put_returned(&mut self, record: Record, before: Option<RecordRow>) {
+        let identifiers = index::identifiers(&self.office().secrets().identifier, &record);
+        self.put_version(&Version { record, shareable: true, before, changed: GroupSet::ALL, identifiers, nth: 0 });
+    }
+
     fn put_version(&mut self, version: &Version) {
         let (ledger, header) = (self.office().ledger(), version.record.header());
         let key = RecordKey { id: header.id, owner: self.office().me() };
@@ -325,6 +331,9 @@ impl Turn<'_> {
         let place = Place { class, seq, since, number, stored: self.now(), until: header.retain_until, changes };
         self.put_record(key, &place, version.record.as_bytes());
         if let Some(old) = version.before.as_ref().and_then(|row| row.record().ok()) {
+            if old.is_redacted() {
+                ledger.delete_former(&mut self.batch, key);
+            }
             let gone = index::identifiers(&self.office().secrets().identifier, &old);
             let gone = gone.into_iter().filter(|identifier| !version.identifiers.contains(identifier));
             gone.for_each(|identifier| ledger.delete_identifier(&mut self.batch, identifier, key));

@@ -109,6 +109,9 @@ pub enum Error {
     /// Not revoked.
     #[error("`{0}` is not revoked. See `igain peer show {0}`")]
     NotRevoked(BureauId),
+    /// Not waited for.
+    #[error("nothing is waited for from `{0}`: it is served, or not heard of yet. See `igain recovery show`")]
+    NotReclaiming(BureauId),
     /// Revoked.
     #[error(
         "`{0}` is revoked. Enrol a new card with a new key if it may come back; `igain peer reinstate {0}` undoes a mistake"
@@ -237,6 +240,7 @@ impl Error {
             Self::OtherKeys { .. } => "key.other",
             Self::RefusedCard(error) => error.code(),
             Self::NotRevoked(_) => "peer.not-revoked",
+            Self::NotReclaiming(_) => "recovery.not-waited",
             Self::RevokedPeer(_) => "peer.revoked",
             Self::Fingerprint { .. } => "peer.fingerprint",
             Self::OwnCard => "peer.own-card",

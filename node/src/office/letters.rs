@@ -86,6 +86,10 @@ impl Turn<'_> {
             signed.charter().supersedes(before)?;
         }
         self.account(Deed::new(Actor::Bureau(sender), "caf.charter").caf(id).with("serial", serial));
+        if manager == self.office().me() {
+            // This bureau was put back to before it signed it.
+            self.note_dismissals(before.as_ref(), &signed);
+        }
         self.put_charter(signed);
         self.introduce(before.as_ref(), id)
     }

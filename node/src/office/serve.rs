@@ -16,7 +16,7 @@ use igain_protocol::time::Day;
 use super::disclose::{Granted, Notes, Page, Progress, Reading};
 use super::memory::read;
 use super::turn::{Committed, Turn};
-use super::{Error, Office};
+use super::{Error, Office, Reclaiming};
 use crate::ledger::{Deliveries, Event, RevokedFor};
 use crate::store::{self, Epoch};
 
@@ -192,12 +192,14 @@ impl Served {
         let (hello, revoked) = (self.office.hello(self.peer), self.office.peer(self.peer)?.revoked_for());
         // One that left verifies what takes back what it has by the newest card.
         let card = self.office.card_for(&pull.hello).filter(|_| revoked != Some(RevokedFor::Compromised));
+        let owed = revoked.is_none() && self.is_owed(&pull)?;
         let mut state = self.state()?;
         let granted = self.office.granted(self.peer)?;
         let letters = self.office.ledger().letter_head(self.peer)?;
         let effects = match revoked {
             // It is asked what it ends, and told nothing.
             Some(RevokedFor::Compromised) => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
+            None if owed => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
             _ => state.provider.handle(ProviderInput::Pull { pull, mirror, hello }),
         };
         let renewed = state.renewed;
@@ -221,6 +223,22 @@ impl Served {
             quiet,
             ended: false,
         })
+    }
+
+    /// Whether the peer must give back what it holds of this bureau's own before it is served: it shows a place that was never
+    /// sent, as far as is known here.
+    fn is_owed(&self, pull: &Pull) -> Result<bool, Error> {
+        let behind = self.state()?.provider.view().is_behind(&pull.cursors);
+        Ok(behind && !self.office.has_given_back(self.peer, &pull.cursors, &pull.hello)?)
+    }
+
+    /// What the peer must be asked for before this pull is answered; none where there is nothing.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub fn reclaims(&self, pull: &Pull) -> Result<Option<Reclaiming>, Error> {
+        let revoked = self.office.peer(self.peer)?.revoked.is_some();
+        if revoked || !self.is_owed(pull)? { Ok(None) } else { self.office.reclaim(self.peer) }
     }
 
     /// An exchange begins, whose pulls have serials of their own.

@@ -251,6 +251,11 @@ impl<'a> Turn<'a> {
         self.accounts.push(entry);
     }
 
+    /// How many deeds are to be accounted for with this turn.
+    pub(super) const fn accounted(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Has the end of the audit log be noted, up to which it is durable.
     pub(super) fn anchor(&mut self, end: &End) {
         // An earlier turn may be about to note a later one.

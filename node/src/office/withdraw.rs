@@ -41,7 +41,12 @@ impl Turn<'_> {
     /// Removes a record and what it is found by.
     pub(super) fn remove_record(&mut self, key: RecordKey, row: &RecordRow) {
         let identifiers = match row.record() {
-            Ok(record) => index::identifiers(&self.office().secrets().identifier, &record),
+            Ok(record) => {
+                if key.owner == self.office().me() && record.is_redacted() {
+                    self.office().ledger().delete_former(&mut self.batch, key);
+                }
+                index::identifiers(&self.office().secrets().identifier, &record)
+            }
             // What it is found by leads nowhere then; it goes all the same.
             Err(error) => {
                 tracing::error!(id = %key.id, owner = %key.owner, %error, "a record that goes cannot be read");

@@ -8,11 +8,12 @@ use futures::future::{self, BoxFuture, FutureExt as _, OptionFuture};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::Item;
-use igain_protocol::parcel::{PARCEL_LIMIT, Parcel};
+use igain_protocol::parcel::PARCEL_LIMIT;
 use igain_protocol::sync::{Change, Message, Subscriber, SubscriberEffect, SubscriberInput, Taken, Violation};
 use tokio::sync::{mpsc, watch};
 
 use super::link::Link;
+use super::reclaim::{give_back, opened};
 use super::{Replication, blocking};
 use crate::network::{self, Exchange};
 use crate::office::{Error, Examined, Office, Received};
@@ -379,12 +380,16 @@ impl Taker {
                 }
                 return Ok(());
             }
+            Message::Reclaim(asked) => {
+                self.outgoing.push(give_back(&self.office, &self.link, &asked)?);
+                return Ok(());
+            }
             // Of a newer version; not without end, for there is nothing that counts them.
             Message::Other => {
                 self.others = self.others.checked_sub(1).ok_or(Error::Violation(Violation::Unasked))?;
                 return Ok(());
             }
-            Message::Pull(_) | Message::Notify(_) | Message::Taken(_) => {
+            Message::Pull(_) | Message::Notify(_) | Message::Taken(_) | Message::Returned(_) => {
                 return Err(Error::Violation(Violation::Unasked));
             }
         };
@@ -394,10 +399,8 @@ impl Taker {
 
     /// The items of a sealed parcel, once it is found to be the peer's word to this bureau.
     fn open(&self, sealed: &[u8]) -> Result<Vec<Item>, Error> {
-        let peer = self.office.linked_peer(self.link.bureau)?;
-        let signed = self.office.secrets().open(sealed)?;
-        let parcel = Parcel::verify(&signed, self.office.me(), (self.link.bureau, &peer.card().signing))?;
-        let items = parcel.items.iter().map(|item| codec::decode(item));
+        let items = opened(&self.office, self.link.bureau, sealed)?;
+        let items = items.iter().map(|item| codec::decode(item));
         items.collect::<Result<_, _>>().map_err(|error| Error::Parcel(error.into()))
     }
 

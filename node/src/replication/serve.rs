@@ -71,6 +71,10 @@ impl Replication {
                         let time = self.office().clock().system_time();
                         exchange.send(&Message::Clock(ClockMessage { time }).encode()).await?;
                     }
+                    let (served, shown) = (Arc::clone(&link.served), pull.clone());
+                    if let Some(reclaiming) = blocking(move || served.reclaims(&shown)).await? {
+                        self.reclaim(link, &mut exchange, reclaiming).await?;
+                    }
                     let on_the_way = self.answer(link, &mut exchange, pull).await?;
                     (patience, asked) = (exchange.patience(on_the_way).max(KEPT), true);
                 }
@@ -265,7 +269,7 @@ fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<
     for step in &mut steps {
         let message = match step.message.take() {
             Some(message) => message,
-            None => seal(office, peer, std::mem::take(&mut step.items))?,
+            None => Message::Delivery(Delivery { sealed: seal(office, peer, std::mem::take(&mut step.items))? }),
         };
         ready.push(Ready { message, day: step.day });
     }
@@ -273,10 +277,9 @@ fn seal_all(office: &Office, peer: BureauId, mut steps: Vec<Content>) -> Result<
 }
 
 /// Signs and seals one parcel for a peer.
-fn seal(office: &Office, to: BureauId, items: Vec<Vec<u8>>) -> Result<Message, Error> {
+pub(super) fn seal(office: &Office, to: BureauId, items: Vec<Vec<u8>>) -> Result<Vec<u8>, Error> {
     let peer = office.linked_peer(to)?;
     let parcel = Parcel { from: office.me(), to, created: office.now(), items };
     let signed = parcel.sign(&office.secrets().signing);
-    let sealed = parcel::seal(&signed, &peer.card().sealing)?;
-    Ok(Message::Delivery(Delivery { sealed }))
+    Ok(parcel::seal(&signed, &peer.card().sealing)?)
 }

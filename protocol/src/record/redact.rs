@@ -40,7 +40,7 @@ pub fn redact_bytes(
 }
 
 /// The parts of a record, each with its salt, and the digests beside them.
-fn salted<'a>(envelope: &Envelope<'a>) -> (Vec<Cow<'a, [u8]>>, Vec<Digest>) {
+pub(super) fn salted<'a>(envelope: &Envelope<'a>) -> (Vec<Cow<'a, [u8]>>, Vec<Digest>) {
     match &envelope.rest {
         Rest::Withheld(digests) => (envelope.parts.iter().copied().map(Cow::Borrowed).collect(), digests.clone()),
         Rest::Nothing(seed) => {

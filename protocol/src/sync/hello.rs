@@ -9,16 +9,24 @@ use super::message::{Error, Written, array, skip};
 pub struct Hello {
     /// The newest version of the format that it reads; zero where it did not say.
     pub format: u64,
-    /// What it can do besides, a bit each. None is given a meaning yet; ones that are not known are passed over.
+    /// What it can do besides, a bit each; ones that are not known are passed over. See [`Hello::GIVES_BACK`].
     pub capabilities: u64,
     /// The serial of the newest card of the other side that it has; zero where it has none. Who has a newer one sends it.
     pub seen: u64,
 }
 
 impl Hello {
+    /// It gives back what a provider asks for that was put back to a backup.
+    pub const GIVES_BACK: u64 = 1;
+
     /// What this program says, of a bureau whose newest card has this serial.
     pub const fn ours(seen: u64) -> Self {
-        Self { format: 2, capabilities: 0, seen }
+        Self { format: 2, capabilities: Self::GIVES_BACK, seen }
+    }
+
+    /// Whether it gives back what is asked for.
+    pub const fn gives_back(&self) -> bool {
+        self.capabilities & Self::GIVES_BACK > 0
     }
 
     pub(super) fn write(&self, e: &mut Encoder<&mut Vec<u8>>) -> Written {

@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::{CardMessage, ClockMessage, Delivery, End, Notify, Pull, Taken};
+use super::{CardMessage, ClockMessage, Delivery, End, Notify, Pull, Reclaim, Returned, Taken};
 
 /// The version of this protocol; a frame of another one is refused with [`Error::Version`]. It is raised only for what must
 /// not be passed over: parts behind those that are known, and messages of other kinds, are.
@@ -25,6 +25,10 @@ pub enum Message {
     Card(CardMessage),
     /// Provider to subscriber, before an answer, each ten minutes: what its clock says.
     Clock(ClockMessage),
+    /// Provider to subscriber, before an answer: give back what is the provider's own.
+    Reclaim(Reclaim),
+    /// Subscriber to provider: what is given back.
+    Returned(Returned),
     /// One that a newer version knows; it is passed over.
     Other,
 }
@@ -55,6 +59,8 @@ const NOTIFY: u64 = 3;
 const TAKEN: u64 = 4;
 const CARD: u64 = 5;
 const CLOCK: u64 = 6;
+const RECLAIM: u64 = 7;
+const RETURNED: u64 = 8;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -79,6 +85,8 @@ impl Message {
             Self::Taken(taken) => taken.write(e.u64(TAKEN)?),
             Self::Card(card) => card.write(e.u64(CARD)?),
             Self::Clock(clock) => clock.write(e.u64(CLOCK)?),
+            Self::Reclaim(reclaim) => reclaim.write(e.u64(RECLAIM)?),
+            Self::Returned(returned) => returned.write(e.u64(RETURNED)?),
             // INVARIANT: nobody sends one of these.
             Self::Other => e.u8(u8::MAX)?.null()?.ok(),
         }
@@ -105,6 +113,8 @@ impl Message {
             TAKEN => Self::Taken(Taken::read(&mut d)?),
             CARD => Self::Card(CardMessage::read(&mut d)?),
             CLOCK => Self::Clock(ClockMessage::read(&mut d)?),
+            RECLAIM => Self::Reclaim(Reclaim::read(&mut d)?),
+            RETURNED => Self::Returned(Returned::read(&mut d)?),
             _ => {
                 skip(&mut d, 1)?;
                 Self::Other
@@ -136,9 +146,10 @@ pub(super) fn bytes16(d: &mut Decoder<'_>) -> Result<[u8; 16], Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Hello;
+    use super::super::{Hello, PLACE_LIMIT, WANT_LIMIT};
     use super::*;
     use crate::feed::{Cursor, Cursors, Position};
+    use crate::record::RecordId;
     use crate::time::Timestamp;
 
     fn messages() -> Vec<Message> {
@@ -154,6 +165,8 @@ mod tests {
             Message::Taken(Taken { serial: 4, parcels: 2 }),
             Message::Card(CardMessage { card: vec![4, 5] }),
             Message::Clock(ClockMessage { time: Timestamp::from_ms(1 << 41) }),
+            Message::Reclaim(Reclaim { after: vec![6, 7], want: vec![RecordId::from_bytes([9; 16])] }),
+            Message::Returned(Returned { sealed: vec![8] }),
         ]
     }
 
@@ -162,6 +175,17 @@ mod tests {
         for message in messages() {
             assert_eq!(Message::decode(&message.encode()), Ok(message));
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_bounded() {
+        let refused = |after: usize, want: usize| {
+            let reclaim = Reclaim { after: vec![0; after], want: vec![RecordId::from_bytes([0; 16]); want] };
+            Message::decode(&Message::Reclaim(reclaim).encode()).is_err()
+        };
+        assert!(!refused(PLACE_LIMIT, WANT_LIMIT));
+        assert!(refused(PLACE_LIMIT + 1, 0));
+        assert!(refused(0, WANT_LIMIT + 1));
     }
 
     #[test]

@@ -77,6 +77,17 @@ impl Feed {
         known.copied().filter(|_| generation == self.generation).find(|mark| mark.at == at)
     }
 
+    /// Whether a cursor shows that this side has forgotten: it names a generation, or a place in this one, that was never sent
+    /// as far as is known here, and does not lie so far behind that it may be forgotten.
+    pub fn is_ahead(&self, cursor: Cursor) -> bool {
+        if cursor.generation != self.generation {
+            return cursor.generation > self.generation && cursor.generation <= LAST_GENERATION;
+        }
+        let oldest = self.passed.iter().chain(&self.acked).chain(&self.sent).map(|mark| mark.at.seq).min();
+        let known = cursor.at == Position::default() || self.mark(cursor.generation, cursor.at).is_some();
+        self.generation > 0 && !known && cursor.at.seq > oldest.unwrap_or_default()
+    }
+
     pub(super) fn note_sent(&mut self, mark: Mark) {
         // An answer that broke off went further: what follows is sent again.
         self.sent.retain(|sent| sent.at.seq < mark.at.seq);
@@ -156,6 +167,11 @@ impl View {
         }
     }
 
+    /// Whether the cursors that the peer shows say that this side has forgotten something, see [`Feed::is_ahead`].
+    pub fn is_behind(&self, shown: &Cursors) -> bool {
+        FeedKind::ALL.into_iter().any(|kind| self.feed(kind).is_ahead(shown.of(kind)))
+    }
+
     /// A digest of what the peer is known to hold, as [`Cursors::digest`] makes it.
     pub fn acked_digest(&self) -> [u8; 16] {
         Cursors { letters: self.letters.cursor(), records: self.records.cursor() }.digest()
@@ -212,6 +228,25 @@ mod tests {
         assert_eq!(feed.confirm(Cursor { generation: 5, at: Position::default() }), Confirmed::Moved);
         assert_eq!(feed.confirm(shown(4, 9)), Confirmed::Lost, "it had this one");
         assert_eq!(Feed::default().confirm(Cursor::default()), Confirmed::Lost);
+    }
+
+    #[test]
+    fn only_a_place_that_was_never_sent_says_that_this_side_has_forgotten() {
+        let mut feed = feed(4);
+        assert_eq!(feed.confirm(shown(5, 2)), Confirmed::Moved);
+        let forged = Cursor { generation: 5, at: Position { seq: 3, head: [9; 16] } };
+        let ahead = [shown(5, 5), shown(6, 0), forged];
+        assert!(ahead.into_iter().all(|cursor| feed.is_ahead(cursor)));
+        let late = Cursor { generation: LAST_GENERATION + 1, at: Position::default() };
+        let behind = [shown(5, 4), shown(5, 2), Cursor { generation: 5, at: Position::default() }, shown(4, 9), late];
+        assert!(!behind.into_iter().any(|cursor| feed.is_ahead(cursor)));
+        // So far behind that it is forgotten.
+        let mut long = Feed::begun(5, 0);
+        (1..=1_000).for_each(|seq| long.note_sent(mark(seq)));
+        assert!(!long.is_ahead(shown(5, 3)));
+        assert!(long.is_ahead(shown(5, 1_001)));
+        assert!(!Feed::default().is_ahead(Cursor::default()));
+        assert!(Feed::default().is_ahead(shown(1, 0)));
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! What this bureau has forgotten, since it was put back to a backup, and how far others have given it back.
+
+use igain_protocol::bureau::BureauId;
+use igain_protocol::time::Timestamp;
+use minicbor::{Decode, Encode};
+
+use super::{Error, Ledger, RecordKey, encode, part, table};
+use crate::store::Batch;
+
+const NAME: &str = "reclaims";
+
+/// That this bureau was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RecoveryRow {
+    /// When that was noticed.
+    #[n(0)]
+    pub noticed: Timestamp,
+    /// The bureau that proved it; none where the books or a restore did.
+    #[n(1)]
+    pub by: Option<BureauId>,
+    /// Records that were given back.
+    #[n(2)]
+    pub records: u64,
+    /// Of those, ones that were not given back whole.
+    #[n(3)]
+    pub partly: u64,
+    /// Withdrawals that were given back.
+    #[n(4)]
+    pub ended: u64,
+    /// Charters and answers that were given back.
+    #[n(5)]
+    pub letters: u64,
+}
+
+/// How far one bureau has given back what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ReclaimRow {
+    /// A digest of the place that it showed, and that was never sent as far as is known here.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub shown: [u8; 16],
+    /// Since when it is asked.
+    #[n(1)]
+    pub since: Timestamp,
+    /// How it stands.
+    #[n(2)]
+    pub stand: Stand,
+    /// The place behind which it is asked next.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub after: Vec<u8>,
+}
+
+/// How giving back stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Stand {
+    /// It is asked, and is not served before it has given back.
+    #[n(0)]
+    Asked,
+    /// Its program does not know how to; it is not served.
+    #[n(1)]
+    Unable,
+    /// It has given back what it holds.
+    #[n(2)]
+    Done,
+    /// An administrator has it served without.
+    #[n(3)]
+    Waived,
+}
+
+impl Stand {
+    /// Whether the bureau is served.
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Done | Self::Waived)
+    }
+}
+
+impl Ledger {
+    /// That this bureau was put back; none where nothing says so.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn recovery(&self) -> Result<Option<RecoveryRow>, Error> {
+        self.row("meta", table::META, b"recovery")
+    }
+
+    /// Notes that this bureau was put back.
+    pub fn put_recovery(&self, batch: &mut Batch, row: &RecoveryRow) {
+        batch.put(table::META, *b"recovery", encode(row));
+    }
+
+    /// Forgets all of it, since it was dealt with.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn delete_recovery(&self, batch: &mut Batch) -> Result<(), Error> {
+        batch.delete(table::META, *b"recovery");
+        for (peer, row) in self.reclaims()? {
+            if row.stand.serves() {
+                batch.delete(table::RECLAIMS, *peer.as_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// How far each bureau that showed a place that was never sent has given back.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn reclaims(&self) -> Result<Vec<(BureauId, ReclaimRow)>, Error> {
+        let rows = self.rows(NAME, table::RECLAIMS, &[])?;
+        let read = |(key, row): (Vec<u8>, ReclaimRow)| {
+            let bureau = BureauId::from_bytes(part(NAME, &key, 0)?);
+            Ok((bureau.map_err(|error| Error::Row { table: NAME, why: error.to_string() })?, row))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// How far one bureau has.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn reclaim(&self, peer: BureauId) -> Result<Option<ReclaimRow>, Error> {
+        self.row(NAME, table::RECLAIMS, peer.as_bytes())
+    }
+
+    /// Notes how far one has.
+    pub fn put_reclaim(&self, batch: &mut Batch, peer: BureauId, row: &ReclaimRow) {
+        batch.put(table::RECLAIMS, *peer.as_bytes(), encode(row));
+    }
+
+    /// The last version of a record of this bureau's own that is known whole, where a later one was given back in part.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn former(&self, key: RecordKey) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.store().get(table::FORMER, &key.to_bytes())?)
+    }
+
+    /// Keeps it.
+    pub fn put_former(&self, batch: &mut Batch, key: RecordKey, bytes: &[u8]) {
+        batch.put(table::FORMER, key.to_bytes(), bytes);
+    }
+
+    /// Forgets it: the record is whole again, or gone.
+    pub fn delete_former(&self, batch: &mut Batch, key: RecordKey) {
+        batch.delete(table::FORMER, key.to_bytes());
+    }
+
+    /// Records of which a version is known only in part, a page after `after`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn formers(&self, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        let keys = self.store().prefix_keys(table::FORMER, &[], None, limit)?;
+        keys.iter().map(|key| RecordKey::from_bytes(key, 0)).collect()
+    }
+}

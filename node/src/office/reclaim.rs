@@ -1,0 +1,397 @@
+//! Taking back what this bureau has forgotten, since it was put back to a backup, from those who can prove it.
+//!
+//! A peer that shows a place in its feed that was never sent, as far as is known here, proves that it was. It is served only
+//! once it has given back what it holds of this bureau's own: charters, answers, withdrawals, and records, all signed by this
+//! bureau with its present key, since a former one brings nothing new. Each peer is asked by itself, so nobody waits for one
+//! that is away.
+
+use std::collections::HashSet;
+
+use igain_protocol::bureau::card::SignedCard;
+use igain_protocol::bureau::{BureauId, KeyId, VerifyingKey};
+use igain_protocol::feed::{Cursors, Letter};
+use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
+use igain_protocol::sync::{Given, Hello, Reclaim, Violation, WANT_LIMIT};
+use igain_protocol::vocabulary::GroupSet;
+
+use super::turn::Turn;
+use super::{Actor, Deed, Error, Office};
+use crate::ledger::{Op, ReclaimRow, RecordKey, RecordRow, RecoveryRow, Stand, Stood, TombstoneRow};
+
+/// Pages that one exchange asks for: a peer that names another without end breaks off there.
+const PAGES: usize = 1 << 16;
+
+/// Pages after which it is noted how far a peer has come.
+const NOTED: usize = 16;
+
+/// What a peer is asked for, one answer at a time. What was taken back is durable with each, and so is the place behind it.
+pub struct Reclaiming {
+    office: Office,
+    peer: BureauId,
+    after: Vec<u8>,
+    /// Records of the page that are not known here, and not asked for yet.
+    want: Vec<RecordId>,
+    /// The place behind the page, once it came; none behind the last.
+    next: Option<Option<Vec<u8>>>,
+    pages: usize,
+}
+
+/// What came of an answer.
+#[derive(Debug, Default, Clone, Copy)]
+struct Came {
+    records: u64,
+    partly: u64,
+    ended: u64,
+    letters: u64,
+    refused: u64,
+}
+
+/// What an answer told.
+#[derive(Default)]
+struct Told {
+    /// Records that are not known here, or whose ends are not.
+    lacking: Vec<RecordId>,
+    /// Records that came, or whose ends did.
+    given: HashSet<RecordId>,
+    /// The place behind the page.
+    next: Option<Vec<u8>>,
+}
+
+/// A record of this bureau's own that somebody gave back.
+struct Back {
+    record: Record,
+    granted: GroupSet,
+}
+
+impl Office {
+    /// Whether a peer that shows these cursors is served. One that was never asked is asked from now on.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub(super) fn has_given_back(&self, peer: BureauId, shown: &Cursors, hello: &Hello) -> Result<bool, Error> {
+        let (shown, known) = (shown.digest(), self.ledger().reclaim(peer)?);
+        let stand = if hello.gives_back() { Stand::Asked } else { Stand::Unable };
+        match known.filter(|row| row.shown == shown) {
+            Some(row) if row.stand.serves() => return Ok(true),
+            Some(row) if row.stand == stand => return Ok(false),
+            _ => {}
+        }
+        let mut turn = self.turn()?;
+        let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new() };
+        self.ledger().put_reclaim(&mut turn.batch, peer, &row);
+        turn.account(Deed::new(Actor::Bureau(peer), "reclaim.ask").peer(peer).with("able", hello.gives_back()));
+        turn.commit_now()?;
+        tracing::warn!(%peer, "a bureau has seen more of this one's feed than was ever sent as far as is known here: this bureau was put back. It is asked for what it holds, and served then");
+        Ok(false)
+    }
+
+    /// Begins, or goes on, to ask a peer; none where it is not asked, or has given back all.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub fn reclaim(&self, peer: BureauId) -> Result<Option<Reclaiming>, Error> {
+        let row = self.ledger().reclaim(peer)?.filter(|row| row.stand == Stand::Asked);
+        let begin = |row: ReclaimRow| Reclaiming {
+            office: self.clone(),
+            peer,
+            after: row.after,
+            want: Vec::new(),
+            next: None,
+            pages: 0,
+        };
+        Ok(row.map(begin))
+    }
+
+    /// Has a peer be served although it has not given back what it holds: an administrator says so.
+    ///
+    /// # Errors
+    /// Where it is not asked for anything.
+    pub fn waive_reclaim(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
+        let mut turn = self.turn()?;
+        let row = self.ledger().reclaim(peer)?.filter(|row| !row.stand.serves());
+        let row = row.ok_or(Error::NotReclaiming(peer))?;
+        turn.account(Deed::new(actor, "reclaim.waive").peer(peer));
+        self.ledger().put_reclaim(&mut turn.batch, peer, &ReclaimRow { stand: Stand::Waived, ..row });
+        turn.commit_now()
+    }
+
+    /// What a record of this bureau's own says, as far as it is known: where its newest version was given back in part, the rest is
+    /// what the last one said that is known whole. It is signed anew, and must not leave: nobody can tell whether it is right.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub fn own_whole(&self, key: RecordKey, record: Record) -> Result<Record, Error> {
+        if !record.is_redacted() {
+            return Ok(record);
+        }
+        let former = self.ledger().former(key)?.map(|bytes| record::trusted(&bytes)).transpose()?;
+        let filled = record.filled(former.as_ref(), GroupSet::EMPTY);
+        Ok(record::sign(&filled, &self.secrets().salt, &self.secrets().signing)?)
+    }
+
+    /// This bureau's present key, for what is said to be signed by it.
+    fn present_key(&self, owner: BureauId, kid: KeyId) -> Option<VerifyingKey> {
+        let key = self.secrets().signing.verifying_key();
+        Some(key).filter(|key| owner == self.me() && key.key_id() == kid)
+    }
+
+    /// Takes what a peer gave back, and looks up what it told of.
+    fn take_back(&self, peer: BureauId, given: Vec<Given>) -> Result<Told, Error> {
+        let (mut came, mut told) = (Came::default(), Told::default());
+        let (mut records, mut granted, mut ends, mut letters) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for given in given {
+            match given {
+                Given::Held(id, revision) if self.lacks(id, revision)? => told.lacking.push(id),
+                Given::Ended(id) if self.lacks_end(id)? => told.lacking.push(id),
+                Given::Record(groups, bytes) => match Unverified::decode(&bytes) {
+                    Ok(record) => {
+                        records.push(record);
+                        granted.push(groups);
+                    }
+                    Err(_) => came.refused += 1,
+                },
+                Given::Withdrawal(bytes) => {
+                    match Tombstone::verify_end(&bytes, |owner, kid| self.present_key(owner, kid)) {
+                        Ok(id) => {
+                            told.given.insert(id);
+                            ends.push((id, bytes));
+                        }
+                        Err(_) => came.refused += 1,
+                    }
+                }
+                Given::Letter(letter) => letters.push(letter),
+                Given::Card(bytes) => self.compare_card(peer, &bytes),
+                Given::Next(place) => told.next = Some(place),
+                Given::Held(..) | Given::Ended(_) | Given::Other => {}
+            }
+        }
+        let verdicts = record::verify_batch(records, |owner, kid| self.present_key(owner, kid));
+        let mut back = Vec::new();
+        for (verdict, granted) in verdicts.into_iter().zip(granted) {
+            match verdict {
+                Ok(record) => {
+                    told.given.insert(record.header().id);
+                    back.push(Back { record, granted });
+                }
+                Err(_) => came.refused += 1,
+            }
+        }
+        if !(back.is_empty() && ends.is_empty() && letters.is_empty()) {
+            let mut turn = self.turn()?;
+            turn.take_back_all(peer, back, ends, &letters, &mut came)?;
+            turn.note_recovery(peer, came)?;
+            turn.commit_now()?;
+        }
+        Ok(told)
+    }
+
+    /// Whether a revision of a record is not known here, or not whole.
+    fn lacks(&self, id: RecordId, revision: u32) -> Result<bool, Error> {
+        let key = RecordKey { id, owner: self.me() };
+        if self.ledger().has_ended(key)? {
+            return Ok(false);
+        }
+        let Some(row) = self.ledger().record(key)? else { return Ok(true) };
+        let known = row.record()?;
+        let known_revision = known.header().revision;
+        Ok(revision > known_revision || (revision == known_revision && known.is_redacted()))
+    }
+
+    fn lacks_end(&self, id: RecordId) -> Result<bool, Error> {
+        let known = self.ledger().tombstone(RecordKey { id, owner: self.me() })?;
+        Ok(known.is_none_or(|known| known.signed.is_none()))
+    }
+
+    /// Says where a peer knows this bureau by a key that the key file has not: that was put back as well.
+    fn compare_card(&self, peer: BureauId, bytes: &[u8]) {
+        let own = self.secrets().signing.verifying_key();
+        let other = SignedCard::from_bytes(bytes).ok().filter(|card| card.card().signing != own);
+        if let Some(other) = other.filter(|card| card.card().has_signed_with(own.key_id())) {
+            tracing::error!(
+                %peer, serial = other.card().serial,
+                "a bureau knows a newer signing key of this one than the key file has: the key file was put back, too. Put the \
+                 newest in place, or rotate and enrol anew"
+            );
+        }
+    }
+}
+
+impl Reclaiming {
+    /// What to ask for next; none once all was given back.
+    pub fn ask(&self) -> Option<Reclaim> {
+        let want: Vec<RecordId> = self.want.iter().copied().take(WANT_LIMIT).collect();
+        match (&self.next, want.is_empty()) {
+            (Some(None), true) => None,
+            (Some(Some(next)), true) => Some(Reclaim { after: next.clone(), want }),
+            _ => Some(Reclaim { after: self.after.clone(), want }),
+        }
+    }
+
+    /// Takes the answer. It is durable when this returns.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written, or the peer names pages without end.
+    pub fn take(&mut self, given: Vec<Given>) -> Result<(), Error> {
+        let asked: HashSet<RecordId> = self.want.iter().copied().take(WANT_LIMIT).collect();
+        if asked.is_empty() {
+            // The page behind the one before.
+            if let Some(Some(next)) = self.next.take() {
+                self.after = next;
+            }
+            self.pages += 1;
+            let told = self.office.take_back(self.peer, given)?;
+            if self.pages > PAGES || told.next.as_ref() == Some(&self.after) {
+                return Err(Error::Violation(Violation::Endless));
+            }
+            (self.want, self.next) = (told.lacking, Some(told.next));
+        } else {
+            let given = self.office.take_back(self.peer, given)?.given;
+            // What it does not give when it could, it does not hold any more.
+            let none = given.is_disjoint(&asked);
+            self.want.retain(|id| !given.contains(id) && !(none && asked.contains(id)));
+        }
+        match (&self.next, self.pages % NOTED) {
+            _ if !self.want.is_empty() => Ok(()),
+            (Some(None), _) | (_, 0) => self.note_place(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how far the peer has come.
+    fn note_place(&self) -> Result<(), Error> {
+        let Some(next) = &self.next else { return Ok(()) };
+        let (office, peer) = (&self.office, self.peer);
+        let mut turn = office.turn()?;
+        let Some(row) = office.ledger().reclaim(peer)?.filter(|row| row.stand == Stand::Asked) else { return Ok(()) };
+        let row = match next {
+            Some(after) => ReclaimRow { after: after.clone(), ..row },
+            None => {
+                turn.account(Deed::new(Actor::Bureau(peer), "reclaim.done").peer(peer));
+                ReclaimRow { stand: Stand::Done, after: Vec::new(), ..row }
+            }
+        };
+        office.ledger().put_reclaim(&mut turn.batch, peer, &row);
+        turn.commit_now()
+    }
+}
+
+impl Turn<'_> {
+    fn take_back_all(
+        &mut self,
+        peer: BureauId,
+        back: Vec<Back>,
+        ends: Vec<(RecordId, Vec<u8>)>,
+        letters: &[Letter],
+        came: &mut Came,
+    ) -> Result<(), Error> {
+        if back.is_empty() {
+            self.takes_back();
+        }
+        let mut ended = HashSet::new();
+        for (id, signed) in ends {
+            if self.end_own(id, signed)? {
+                ended.insert(id);
+                came.ended += 1;
+            }
+        }
+        for back in back {
+            if !ended.contains(&back.record.header().id)
+                && let Some(whole) = self.put_back_own(back)?
+            {
+                came.records += 1;
+                came.partly += u64::from(!whole);
+            }
+        }
+        for letter in letters {
+            // One that says nothing new is not accounted for.
+            let before = self.accounted();
+            match self.take_letter(peer, letter) {
+                Ok(()) => came.letters += u64::from(self.accounted() > before),
+                Err(error @ (Error::Ledger(_) | Error::Audit(_) | Error::Entropy(_))) => return Err(error),
+                Err(_) => came.refused += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a record of this bureau's own by its own word of before. Whether that is new.
+    fn end_own(&mut self, id: RecordId, signed: Vec<u8>) -> Result<bool, Error> {
+        let (ledger, key) = (self.office().ledger(), RecordKey { id, owner: self.office().me() });
+        let known = ledger.tombstone(key)?;
+        if known.as_ref().is_some_and(|known| known.signed.is_some()) {
+            return Ok(false);
+        }
+        match ledger.record(key)? {
+            Some(row) => self.end_record(key, &row, Op::Withdraw, Some(signed)),
+            None => {
+                let stood = known.map_or(Stood::default(), |known| known.stood);
+                let row = TombstoneRow { at: self.now(), signed: Some(signed), stood, revision: None, until: None };
+                self.put_tombstone(key, &row);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Puts a version of a record of this bureau's own back; whether it is whole, and none where it says nothing new.
+    fn put_back_own(&mut self, back: Back) -> Result<Option<bool>, Error> {
+        let Back { record, granted } = back;
+        let (ledger, secrets) = (self.office().ledger(), self.office().secrets());
+        let key = RecordKey { id: record.header().id, owner: self.office().me() };
+        let (revision, today) = (record.header().revision, self.now().day());
+        let over = record.header().retain_until.is_none_or(|until| until < today);
+        if over || record.header().check_shareable().is_err() || ledger.has_ended(key)? {
+            return Ok(None);
+        }
+        let before = ledger.record(key)?;
+        let known = before.as_ref().map(RecordRow::record).transpose()?;
+        let complete = |copy: &Record, earlier: Option<&Record>, granted| {
+            copy.completed(earlier, granted, &secrets.salt, &secrets.signing)
+        };
+        let former = || Ok::<_, Error>(ledger.former(key)?.map(|bytes| record::trusted(&bytes)).transpose()?);
+        let (copy, earlier) = match known {
+            Some(known) if known.header().revision > revision => return Ok(None),
+            Some(known) if known.header().revision == revision => {
+                if !known.is_redacted() {
+                    return Ok(None);
+                }
+                let Some(joined) = known.joined(&record)? else { return Ok(None) };
+                if joined == known {
+                    return Ok(None);
+                }
+                (joined, former()?)
+            }
+            Some(known) if known.is_redacted() => (record, former()?),
+            known => (record, known),
+        };
+        let whole = complete(&copy, earlier.as_ref(), granted);
+        let is_whole = whole.is_some();
+        self.put_returned(whole.unwrap_or(copy), before);
+        if let Some(earlier) = earlier.filter(|_| !is_whole) {
+            ledger.put_former(&mut self.batch, key, earlier.as_bytes());
+        }
+        Ok(Some(is_whole))
+    }
+
+    /// Notes what came back, and so that this bureau was put back.
+    fn note_recovery(&mut self, peer: BureauId, came: Came) -> Result<(), Error> {
+        let Came { records, partly, ended, letters, refused } = came;
+        if records + ended + letters > 0 {
+            let new = RecoveryRow { noticed: self.now(), by: Some(peer), records: 0, partly: 0, ended: 0, letters: 0 };
+            let row = self.office().ledger().recovery()?.unwrap_or(new);
+            let row = RecoveryRow {
+                records: row.records + records,
+                partly: row.partly + partly,
+                ended: row.ended + ended,
+                letters: row.letters + letters,
+                ..row
+            };
+            self.office().ledger().put_recovery(&mut self.batch, &row);
+        }
+        if records + ended + letters + refused > 0 {
+            let deed = Deed::new(Actor::Bureau(peer), "reclaim.take").peer(peer).with("records", records);
+            let deed = deed.with("partly", partly).with("ended", ended).with("letters", letters);
+            self.account(deed.with("refused", refused));
+        }
+        Ok(())
+    }
+}
