@@ -22,6 +22,7 @@ mod peer;
 mod policy;
 mod query;
 mod record;
+mod recovery;
 mod run;
 mod schema;
 mod session;
@@ -113,6 +114,9 @@ enum Command {
     /// Show how it stands with the clock, and decide on one that has jumped
     #[command(subcommand)]
     Clock(clock::Clock),
+    /// Show what others give back since this bureau was put back to a backup
+    #[command(subcommand)]
+    Recovery(recovery::Recovery),
     /// Look after the store
     #[command(subcommand)]
     Store(store::Store),
@@ -175,6 +179,7 @@ impl Cli {
             Command::Session(session) => session.execute(output),
             Command::Audit(audit) => audit.execute(&context, output),
             Command::Clock(clock) => clock.execute(&context, output),
+            Command::Recovery(recovery) => recovery.execute(&context, output),
             Command::Store(store) => store.execute(&context, output),
             Command::Demo(demo) => demo.execute(&context, output),
             Command::Completions { shell } => {

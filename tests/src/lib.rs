@@ -9,5 +9,6 @@ pub mod daemon;
 pub mod emulator;
 pub mod simulation;
 pub mod tomorrow;
+pub mod trio;
 pub mod wait;
 pub mod wire;

@@ -17,6 +17,7 @@ use igain_node::store::disk::Lost;
 use igain_protocol::bureau::BureauId;
 use igain_protocol::caf::CafId;
 use igain_protocol::record::RecordId;
+use igain_protocol::sync::Message;
 use igain_protocol::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -297,7 +298,10 @@ impl Federation {
         self.trace.update([from as u8, to as u8]);
         match wire {
             Wire::Message(message) => self.trace.update(message.encode()),
-            Wire::Parcel(_, items, _) => items.iter().for_each(|item| self.trace.update(item)),
+            Wire::Parcel(_, items, _) | Wire::Returned(_, items) => {
+                items.iter().for_each(|item| self.trace.update(item));
+            }
+            Wire::Reclaim(_, asked) => self.trace.update(Message::Reclaim(asked.clone()).encode()),
         }
     }
 

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use igain_node::office::{Actor, Draft, Error, Office, Outcome, Received, Served, Serving, Step};
+use igain_node::office::{Actor, Draft, Error, Office, Outcome, Received, Reclaiming, Served, Serving, Step};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::{Cursor, Cursors, Entry, FeedKind, Item, Run};
 use igain_protocol::record::RecordId;
-use igain_protocol::sync::{Change, Hello, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::sync::{Change, Given, Hello, Message, Pull, Subscriber, SubscriberEffect, SubscriberInput};
 use tempfile::TempDir;
 
 use crate::bureau::{card, keys, office};
@@ -93,10 +93,50 @@ static SERIALS: AtomicU64 = AtomicU64::new(1);
 /// Where one of them cannot read or write its books.
 pub fn carry(from: &Office, to: &Office) -> Received {
     let cursors = to.ledger().cursors(from.me()).expect("the books");
-    let changes = Wire::resume(from, to.me(), cursors).pull(from).changes;
+    let mut wire = Wire::resume(from, to.me(), cursors);
+    give_back(to, &mut wire);
+    let changes = wire.pull(from).changes;
     let received = to.receive(from.me(), changes).expect("the books");
     to.align().expect("the books");
     received
+}
+
+/// Carries to an office that gives nothing back what another has for it. What it brought.
+///
+/// # Panics
+/// Where one of them cannot read or write its books.
+pub fn carry_without_giving(from: &Office, to: &Office) -> Vec<Change> {
+    let cursors = to.ledger().cursors(from.me()).expect("the books");
+    let changes = Wire::resume(from, to.me(), cursors).pull(from).changes;
+    to.receive(from.me(), changes.clone()).expect("the books");
+    changes
+}
+
+/// Has a provider be given these things by a peer whose pull it would answer, whatever it asks for: by the number of the
+/// question.
+///
+/// # Panics
+/// Where it asks for nothing, or cannot write its books.
+pub fn reclaim_with(provider: &Office, holder: &Office, gives: impl Fn(usize) -> Vec<Given>) {
+    let cursors = holder.ledger().cursors(provider.me()).expect("the books");
+    let mut wire = Wire::resume(provider, holder.me(), cursors);
+    let mut reclaiming = wire.reclaims().expect("it asks");
+    for nth in 0.. {
+        if reclaiming.ask().is_none() {
+            return;
+        }
+        reclaiming.take(gives(nth)).expect("the books");
+    }
+}
+
+/// Has an office give a provider back what it asks for, if it does.
+fn give_back(holder: &Office, wire: &mut Wire) {
+    let Some(mut reclaiming) = wire.reclaims() else { return };
+    while let Some(ask) = reclaiming.ask() {
+        let items = holder.give_back(wire.served.office().me(), &ask).expect("the books");
+        let given = items.iter().map(|item| codec::decode(item).expect("an item")).collect();
+        reclaiming.take(given).expect("the books");
+    }
 }
 
 /// What a bureau brings another in a feed, after all that it has brought before.
@@ -188,6 +228,12 @@ impl Wire {
     /// Where the peer is in each feed.
     pub fn cursors(&self) -> Cursors {
         *self.subscriber.cursors()
+    }
+
+    /// What the provider asks for before it answers the next pull.
+    fn reclaims(&mut self) -> Option<Reclaiming> {
+        let pull = self.next_pull(self.cursors());
+        self.served.reclaims(&pull).expect("the books")
     }
 
     fn next_pull(&mut self, cursors: Cursors) -> Pull {

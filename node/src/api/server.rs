@@ -14,6 +14,7 @@ mod people;
 mod policy;
 mod query;
 mod record;
+mod recovery;
 mod refusals;
 mod rights;
 mod socket;
@@ -200,6 +201,9 @@ fn calls() -> Calls {
         .get("/v1/clock", clock::show)
         .post("/v1/clock/accept", clock::accept)
         .post("/v1/clock/reset", clock::reset)
+        .get("/v1/recovery", recovery::show)
+        .post("/v1/recovery/{bureau}/serve", recovery::serve)
+        .post("/v1/recovery/close", recovery::close)
         .get("/v1/peers", peer::list)
         .post("/v1/peers", peer::enrol)
         .get("/v1/peers/{bureau}", peer::show)

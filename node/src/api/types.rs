@@ -9,6 +9,7 @@ mod peer;
 mod policy;
 mod query;
 mod record;
+mod recovery;
 mod status;
 mod store;
 mod text;
@@ -28,6 +29,7 @@ pub use record::{
     Contributed, Field, Holder, HolderState, Holders, Label, Listed, Listing, NewRecord, NewRecords, Outcome,
     OutcomeKind, Record, Records, Revision, Withdrawal,
 };
-pub use status::{ClockStatus, OwnerCount, Status, StoreStatus};
+pub use recovery::{Heard, PutBack, Recovery, RecoveryPeer};
+pub use status::{ClockStatus, OwnerCount, RecoveryStatus, Status, StoreStatus};
 pub use store::StoreReport;
 pub use text::Text;

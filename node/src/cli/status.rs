@@ -47,6 +47,9 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
         }
     };
     page.line(&page.strong(&format!("{}  {}", status.bureau, status.name)));
+    if let Some(recovery) = &status.recovery {
+        page.line(&page.bad(&put_back(recovery)));
+    }
     page.facts(&[
         ("running", format!("{}, process {}, version {}", age(status.uptime_s), status.pid, status.version)),
         ("listening", status.listening.join("\n")),
@@ -69,6 +72,15 @@ pub(super) fn render(status: &types::Status, page: &mut Page) {
     ]);
     page.blank();
     peers(&status.peers, Some(status.clock.now.0), page);
+}
+
+fn put_back(recovery: &types::RecoveryStatus) -> String {
+    let waits: Vec<_> = recovery.waits_for.iter().map(ToString::to_string).collect();
+    let waits = match waits.as_slice() {
+        [] => String::new(),
+        waits => format!(" {} must give back what they hold before they are served.", waits.join(", ")),
+    };
+    format!("This bureau was put back to a backup.{waits} See: igain recovery show")
 }
 
 /// How the policy file stands to what is in force.

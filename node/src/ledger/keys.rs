@@ -70,6 +70,11 @@ impl RevokedFor {
             Self::Compromised => "compromised",
         }
     }
+
+    /// What people write so.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Left, Self::Compromised].into_iter().find(|why| why.as_str() == name)
+    }
 }
 
 impl KeyRow {

@@ -160,11 +160,14 @@ impl Office {
             let missing = last.entry.books - here;
             tracing::error!(
                 missing, last = %last.entry.at,
-                "the books were put back: commits are missing that the audit log tells of. What was withdrawn, revoked or \
-                 decided since may have to be done again; `igain audit list` has the account of it"
+                "the books were put back: commits are missing that the audit log tells of. What was withdrawn or revoked since is \
+                 done again; policy, files and records are for you to look at: `igain recovery show`, `igain audit list`"
             );
             let deed = Deed::new(Actor::Node, "store.put-back").with("commits-missing", missing);
-            self.account(deed.with("last-account", last.entry.at))?;
+            let noted = self.inner.memory.noted.load(Ordering::Acquire);
+            self.note_put_back(deed.with("last-account", last.entry.at))?;
+            let again = self.redo(noted, last.seq)?;
+            tracing::warn!(again, "withdrawals and revocations that the audit log tells of were done again");
         }
         Ok(())
     }

@@ -300,7 +300,8 @@ impl Turn<'_> {
     /// Puts a version of this bureau's own that came back in the place of the one known.
     pub(super) fn put_returned(&mut self, record: Record, before: Option<RecordRow>) {
         let identifiers = index::identifiers(&self.office().secrets().identifier, &record);
-        self.put_version(&Version { record, shareable: true, before, changed: GroupSet::ALL, identifiers, nth: 0 });
+        let shareable = record.header().check_shareable().is_ok();
+        self.put_version(&Version { record, shareable, before, changed: GroupSet::ALL, identifiers, nth: 0 });
     }
 
     fn put_version(&mut self, version: &Version) {

@@ -109,6 +109,9 @@ pub enum Error {
     /// Not revoked.
     #[error("`{0}` is not revoked. See `igain peer show {0}`")]
     NotRevoked(BureauId),
+    /// Not put back.
+    #[error("nothing says that this bureau was put back to a backup: there is no case to close")]
+    NotPutBack,
     /// Not waited for.
     #[error("nothing is waited for from `{0}`: it is served, or not heard of yet. See `igain recovery show`")]
     NotReclaiming(BureauId),
@@ -241,6 +244,7 @@ impl Error {
             Self::RefusedCard(error) => error.code(),
             Self::NotRevoked(_) => "peer.not-revoked",
             Self::NotReclaiming(_) => "recovery.not-waited",
+            Self::NotPutBack => "recovery.none",
             Self::RevokedPeer(_) => "peer.revoked",
             Self::Fingerprint { .. } => "peer.fingerprint",
             Self::OwnCard => "peer.own-card",

@@ -28,6 +28,8 @@ pub(super) struct Memory {
     pub(super) card: RwLock<Option<Arc<SignedCard>>>,
     /// When exchanges ended well, and is not in the books yet.
     synced: Mutex<BTreeMap<BureauId, Timestamp>>,
+    /// Bureaus that asked since the start, and have seen nothing that is not known here.
+    heard: Mutex<BTreeSet<BureauId>>,
     pub(super) board: Board,
     /// How often who takes part, a CAF or the policy has changed.
     standing: AtomicU64,
@@ -92,6 +94,7 @@ impl Memory {
             policy: RwLock::new(Arc::new(policy)),
             card: RwLock::new(card.map(Arc::new)),
             synced: Mutex::default(),
+            heard: Mutex::default(),
             board: Board::default(),
             standing: AtomicU64::new(0),
             visible: AtomicU64::new(0),
@@ -136,6 +139,16 @@ impl Memory {
     pub(super) fn note_synced(&self, bureau: BureauId, at: Timestamp) {
         self.synced.lock().unwrap_or_else(PoisonError::into_inner).insert(bureau, at);
         write(&self.peers).note_synced(bureau, at);
+    }
+
+    /// Notes that a bureau asked, and has seen nothing that is not known here.
+    pub(super) fn note_heard(&self, bureau: BureauId) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(bureau);
+    }
+
+    /// Those that did since the start.
+    pub(super) fn heard(&self) -> BTreeSet<BureauId> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes of exchanges that ended well since the last call.

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use igain_protocol::bureau::card::SignedCard;
 use igain_protocol::bureau::{BureauId, KeyId, VerifyingKey};
 use igain_protocol::feed::{Cursors, Letter};
-use igain_protocol::record::{self, Record, RecordId, Tombstone, Unverified};
+use igain_protocol::record::{self, Content, Record, RecordId, Tombstone, Unverified};
 use igain_protocol::sync::{Given, Hello, Reclaim, Violation, WANT_LIMIT};
 use igain_protocol::vocabulary::GroupSet;
 
@@ -248,7 +248,7 @@ impl Reclaiming {
             let given = self.office.take_back(self.peer, given)?.given;
             // What it does not give when it could, it does not hold any more.
             let none = given.is_disjoint(&asked);
-            self.want.retain(|id| !given.contains(id) && !(none && asked.contains(id)));
+            self.want.retain(|id| !(given.contains(id) || none && asked.contains(id)));
         }
         match (&self.next, self.pages % NOTED) {
             _ if !self.want.is_empty() => Ok(()),
@@ -344,32 +344,47 @@ impl Turn<'_> {
         }
         let before = ledger.record(key)?;
         let known = before.as_ref().map(RecordRow::record).transpose()?;
-        let complete = |copy: &Record, earlier: Option<&Record>, granted| {
-            copy.completed(earlier, granted, &secrets.salt, &secrets.signing)
-        };
         let former = || Ok::<_, Error>(ledger.former(key)?.map(|bytes| record::trusted(&bytes)).transpose()?);
         let (copy, earlier) = match known {
             Some(known) if known.header().revision > revision => return Ok(None),
-            Some(known) if known.header().revision == revision => {
-                if !known.is_redacted() {
-                    return Ok(None);
+            Some(known) if known.version()? == record.version()? => {
+                match known.joined(&record)?.filter(|joined| *joined != known) {
+                    Some(joined) if known.is_redacted() => (joined, former()?),
+                    _ => return Ok(None),
                 }
-                let Some(joined) = known.joined(&record)? else { return Ok(None) };
-                if joined == known {
-                    return Ok(None);
-                }
-                (joined, former()?)
+            }
+            // What was written here since this bureau was put back is its last word.
+            Some(known) if known.header().modified > record.header().modified => {
+                self.follow_up(key, &known, revision, before)?;
+                return Ok(None);
             }
             Some(known) if known.is_redacted() => (record, former()?),
             known => (record, known),
         };
-        let whole = complete(&copy, earlier.as_ref(), granted);
+        let whole = copy.completed(earlier.as_ref(), granted, &secrets.salt, &secrets.signing);
         let is_whole = whole.is_some();
         self.put_returned(whole.unwrap_or(copy), before);
         if let Some(earlier) = earlier.filter(|_| !is_whole) {
             ledger.put_former(&mut self.batch, key, earlier.as_bytes());
         }
         Ok(Some(is_whole))
+    }
+
+    /// Signs a version again, as the one that follows a revision that others have.
+    fn follow_up(
+        &mut self,
+        key: RecordKey,
+        known: &Record,
+        revision: u32,
+        before: Option<RecordRow>,
+    ) -> Result<(), Error> {
+        let secrets = self.office().secrets();
+        let known = self.office().own_whole(key, known.clone())?;
+        let content = Content { revision: revision.saturating_add(1), ..known.filled(None, GroupSet::ALL) };
+        let record = record::sign(&content, &secrets.salt, &secrets.signing)?;
+        self.account(Deed::new(Actor::Node, "reclaim.fork").record(key.id).with("revision", content.revision));
+        self.put_returned(record, before);
+        Ok(())
     }
 
     /// Notes what came back, and so that this bureau was put back.

@@ -229,6 +229,9 @@ impl Served {
     /// sent, as far as is known here.
     fn is_owed(&self, pull: &Pull) -> Result<bool, Error> {
         let behind = self.state()?.provider.view().is_behind(&pull.cursors);
+        if !behind {
+            self.office.inner.memory.note_heard(self.peer);
+        }
         Ok(behind && !self.office.has_given_back(self.peer, &pull.cursors, &pull.hello)?)
     }
 

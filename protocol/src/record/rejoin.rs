@@ -137,7 +137,8 @@ mod tests {
 
     fn versions() -> (Record, Record) {
         let version = |revision, remarks| {
-            let source = Version { id: RecordId::from_bytes([7; 16]), revision: 1, digest: Digest::from_bytes([8; 32]) };
+            let source =
+                Version { id: RecordId::from_bytes([7; 16]), revision: 1, digest: Digest::from_bytes([8; 32]) };
             let based_on = ("based-on", Value::Version(source));
             made(revision, &[("name", Value::name("Amina Otieno")), ("remarks", text(remarks)), based_on])
         };

@@ -12,8 +12,12 @@ use igain_protocol::record::{RecordId, Value};
 struct Told {
     /// The text of the last version that was acknowledged; none where its end was.
     last: Option<u64>,
-    /// What came after it and failed: nobody knows.
+    /// What came after it and failed, or may have come back: nobody knows.
     perhaps: Vec<Option<u64>>,
+    /// All that was ever acknowledged, or failed.
+    ever: Vec<Option<u64>>,
+    /// It was withdrawn at a time that was forgotten, and others may know.
+    may_end: bool,
 }
 
 /// All records of a bureau, by what was told of them.
@@ -25,12 +29,25 @@ pub(super) struct Books {
 impl Books {
     /// A version, or an end, was acknowledged.
     pub(super) fn acknowledged(&mut self, id: RecordId, text: Option<u64>) {
-        self.told.insert(id, Told { last: text, perhaps: Vec::new() });
+        let told = self.told.entry(id).or_default();
+        told.ever.push(text);
+        (told.last, told.perhaps) = (text, Vec::new());
     }
 
     /// A write failed: it may be there or not.
     pub(super) fn failed(&mut self, id: RecordId, text: Option<u64>) {
-        self.told.entry(id).or_default().perhaps.push(text);
+        let told = self.told.entry(id).or_default();
+        told.ever.push(text);
+        told.perhaps.push(text);
+    }
+
+    /// The bureau is put back to before: of all that was acknowledged since, it has what others give back.
+    pub(super) fn put_back(&mut self) {
+        for told in self.told.values_mut() {
+            told.may_end |= told.ever.contains(&None);
+            told.perhaps = told.ever.clone();
+            told.perhaps.push(None);
+        }
     }
 
     /// Records that may be live, to be chosen from.
@@ -53,7 +70,10 @@ impl Books {
                 _ => None,
             };
             let expired = found.is_none();
-            if found != told.last && !told.perhaps.contains(&found) && !(expired && self.may_expire(*id)) {
+            if found != told.last
+                && !told.perhaps.contains(&found)
+                && !(expired && (told.may_end || self.may_expire(*id)))
+            {
                 return Err(format!("{} holds {found:?} of {id}, and was told {told:?}", office.me()));
             }
         }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use igain_node::audit::AuditLog;
 use igain_node::clock::Clock;
 use igain_node::keystore::Keys;
-use igain_node::ledger::Ledger;
+use igain_node::ledger::{Ledger, RevokedFor};
 use igain_node::office::{
-    Actor, Bond, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Secrets, Served, Serving, Step,
-    Subscription,
+    Actor, Bond, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Reclaiming, Secrets, Served, Serving,
+    Step, Subscription,
 };
 use igain_node::store::disk::Lost;
 use igain_node::store::{Disk, Store, StoreKey};
@@ -18,7 +18,7 @@ use igain_protocol::bureau::{BureauId, VerifyingKey};
 use igain_protocol::codec::{self, Typ};
 use igain_protocol::feed::{Entry, Item};
 use igain_protocol::record::Unverified;
-use igain_protocol::sync::{ClockMessage, Message, Subscriber, SubscriberEffect, SubscriberInput};
+use igain_protocol::sync::{ClockMessage, Message, Pull, Reclaim, Subscriber, SubscriberEffect, SubscriberInput};
 use igain_protocol::time::{Day, Timestamp};
 
 use super::books::Books;
@@ -33,6 +33,11 @@ pub(super) enum Wire {
     /// The items of a parcel, and the serial of the pull that it answers: a stream carries the answer to its own pull,
     /// and ends when the next one begins. The key is the one that it would be signed with.
     Parcel(u64, Vec<Vec<u8>>, VerifyingKey),
+    /// What a provider asks back, with the serial of the pull that it answers and the number of the question: a stream carries
+    /// each answer to its own.
+    Reclaim((u64, u64), Reclaim),
+    /// The items of the parcel that answers it.
+    Returned((u64, u64), Vec<Vec<u8>>),
 }
 
 /// One bureau.
@@ -49,6 +54,8 @@ pub(super) struct Bureau {
     pub(super) skew: i64,
     /// The serial of its last card.
     pub(super) cards: u64,
+    /// A copy of its disk, as somebody made one of the whole machine.
+    backup: Option<Disk>,
 }
 
 /// A bureau that runs.
@@ -71,6 +78,8 @@ pub(super) struct Link {
     served: Arc<Served>,
     bond: Bond,
     serving: Option<(u64, Serving)>,
+    /// The pull that is answered once the peer has given back what is asked for, and the number of the question.
+    reclaiming: Option<(Pull, u64, Reclaiming)>,
     subscriber: Option<Subscriber>,
     last_serial: u64,
     /// The pull whose answer is being taken.
@@ -89,6 +98,7 @@ impl Bureau {
             starts: 0,
             skew: 0,
             cards: 1,
+            backup: None,
         }
     }
 
@@ -147,6 +157,26 @@ impl Bureau {
         self.up.iter().for_each(|up| up.office.clock().set_system(system));
     }
 
+    /// Somebody copies the whole machine.
+    pub(super) fn back_up(&mut self, seed: u64) {
+        self.backup = self.disk.snapshot(seed);
+    }
+
+    /// The copy is put in the place of what there is. Whether there was one.
+    pub(super) fn put_back(&mut self) -> bool {
+        let Some(backup) = self.backup.take() else { return false };
+        self.crash(Lost::Nothing);
+        self.disk = backup;
+        self.disk.heal();
+        self.books.put_back();
+        true
+    }
+
+    /// The copy is of no use any more: other keys opened it.
+    pub(super) fn forget_backup(&mut self) {
+        self.backup = None;
+    }
+
     /// The machine stops.
     pub(super) fn crash(&mut self, lost: Lost) {
         self.up = None;
@@ -180,7 +210,8 @@ impl Up {
             if !self.links.contains_key(&bureau) {
                 let (served, last_serial) = (Served::open(&self.office, bureau)?, last.get(&bureau).copied());
                 let last_serial = last_serial.unwrap_or_default();
-                let link = Link { served, bond, serving: None, subscriber: None, last_serial, asked: None };
+                let link =
+                    Link { served, bond, serving: None, reclaiming: None, subscriber: None, last_serial, asked: None };
                 self.links.insert(bureau, link);
             }
         }
@@ -221,10 +252,24 @@ impl Up {
         let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
         let input = match wire {
             Wire::Message(Message::Pull(pull)) => {
-                let serial = pull.serial;
-                link.serving = Some((serial, link.served.answer(pull, [0; 16])?));
                 let time = office.clock().system_time();
-                return Ok(vec![Wire::Message(Message::Clock(ClockMessage { time }))]);
+                let mut out = vec![Wire::Message(Message::Clock(ClockMessage { time }))];
+                match link.served.reclaims(&pull)? {
+                    Some(reclaiming) => out.extend(link.ask_back(pull, 0, reclaiming)?),
+                    None => link.serve(pull)?,
+                }
+                return Ok(out);
+            }
+            Wire::Reclaim(nth, asked) => {
+                let compromised = office.peer(from)?.revoked_for() == Some(RevokedFor::Compromised);
+                let items = if compromised { Vec::new() } else { office.give_back(from, &asked)? };
+                return Ok(vec![Wire::Returned(nth, items)]);
+            }
+            Wire::Returned((serial, nth), items) => {
+                let asked = |(pull, asked, _): &mut (Pull, u64, _)| (pull.serial, *asked) == (serial, nth);
+                let Some((pull, nth, mut reclaiming)) = link.reclaiming.take_if(asked) else { return Ok(Vec::new()) };
+                reclaiming.take(items.iter().map(|item| codec::decode(item).expect("an item")).collect())?;
+                return Ok(link.ask_back(pull, nth + 1, reclaiming)?.into_iter().collect());
             }
             Wire::Message(Message::End(end)) => SubscriberInput::End(end),
             Wire::Message(Message::Card(card)) => {
@@ -356,6 +401,20 @@ impl Up {
 }
 
 impl Link {
+    /// Asks for what is to be given back next; once that is all, the pull is answered.
+    fn ask_back(&mut self, pull: Pull, nth: u64, reclaiming: Reclaiming) -> Result<Option<Wire>, Error> {
+        let Some(ask) = reclaiming.ask() else { return self.serve(pull).map(|()| None) };
+        let serial = pull.serial;
+        self.reclaiming = Some((pull, nth, reclaiming));
+        Ok(Some(Wire::Reclaim((serial, nth), ask)))
+    }
+
+    fn serve(&mut self, pull: Pull) -> Result<(), Error> {
+        self.reclaiming = None;
+        self.serving = Some((pull.serial, self.served.answer(pull, [0; 16])?));
+        Ok(())
+    }
+
     fn serial(&mut self, now: Timestamp) -> u64 {
         self.last_serial = now.as_ms().max(self.last_serial + 1);
         self.last_serial

@@ -134,6 +134,15 @@ impl Federation {
                 let merged = self.bureaus[at].up.as_mut().map(|up| up.office.ledger().store().merge());
                 drop(merged);
             }
+            670..675 => {
+                let seed = self.random.next();
+                self.bureaus[at].back_up(seed);
+            }
+            675..679 => {
+                if self.bureaus[at].put_back() {
+                    self.rise(at).expect("it starts from a backup");
+                }
+            }
             _ => self.pull(at, other),
         }
     }
@@ -266,6 +275,7 @@ impl Federation {
         bureau.disk.heal();
         bureau.crash(Lost::Nothing);
         bureau.keys = keys;
+        bureau.forget_backup();
         self.rise(at).expect("it starts with other keys");
         assert!(self.bureaus[at].works(), "its card names the new keys");
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::App;
 use super::given::{Acting, Asking, Given, Named, Options, OwnOnly, PerhapsAsking, parse};
 use crate::api::types::{
-    Contributed, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record, Records,
+    Contributed, Field, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record, Records,
     Revision, Text, Withdrawal,
 };
 use crate::api::{LISTING_LIMIT, Problem, RECORDS_LIMIT};
@@ -78,7 +78,7 @@ pub(super) async fn revise(
 /// The current version of a record of this bureau's own. Whoever sees no others does not hear that another has it.
 fn own(office: &Office, id: RecordId, own_only: bool) -> Result<igain_protocol::record::Record, office::Error> {
     if let Some(row) = office.ledger().record(RecordKey { id, owner: office.me() })? {
-        return Ok(row.record()?);
+        return office.own_whole(RecordKey { id, owner: office.me() }, row.record()?);
     }
     if own_only {
         return Err(office::Error::UnknownRecord(id));
@@ -202,10 +202,22 @@ pub(super) async fn show(
         let owner = own_only.then(|| office.me());
         let hits = office.show_of(owner, actor, id, Some((why.purpose(), why.case())))?;
         let now = office.now();
-        let records = hits.iter().map(|hit| Record::new(hit, now)).collect();
-        Ok(Json(Records { records }))
+        let shown = |hit: &office::Hit| Ok(Record { earlier: earlier(office, hit)?, ..Record::new(hit, now) });
+        Ok(Json(Records { records: hits.iter().map(shown).collect::<Result<_, office::Error>>()? }))
     })
     .await
+}
+
+/// What is known, of an earlier version alone, of a record of this bureau's own that was given back in part.
+fn earlier(office: &Office, hit: &office::Hit) -> Result<Vec<Field>, office::Error> {
+    let header = hit.record.header();
+    if header.owner != office.me() || !hit.record.is_redacted() {
+        return Ok(Vec::new());
+    }
+    let whole = office.own_whole(RecordKey { id: header.id, owner: header.owner }, hit.record.clone())?;
+    let given: Vec<_> = hit.record.fields().collect();
+    let earlier = whole.fields().filter(|field| !given.contains(field));
+    Ok(earlier.map(|(def, value)| Field::new(def, value)).collect())
 }
 
 pub(super) async fn withdraw(

@@ -26,12 +26,15 @@ const fn post(path: &'static str, needs: &[Role]) -> Call {
 const STAFF: &[Role] = &[Analyst, Contributor, PolicyAdministrator, Operator];
 
 /// All calls. A contributor who is no analyst sees, through those that read records, her own bureau's alone.
-pub(super) static CALLS: [Call; 34] = [
+pub(super) static CALLS: [Call; 37] = [
     get("/v1/status", STAFF),
     get("/v1/card", STAFF),
     get("/v1/clock", STAFF),
     post("/v1/clock/accept", &[Operator]),
     post("/v1/clock/reset", &[Operator]),
+    get("/v1/recovery", STAFF),
+    post("/v1/recovery/{bureau}/serve", &[PolicyAdministrator]),
+    post("/v1/recovery/close", &[PolicyAdministrator]),
     get("/v1/peers", STAFF),
     get("/v1/peers/{bureau}", STAFF),
     post("/v1/peers", &[PolicyAdministrator]),

@@ -6,8 +6,8 @@ use igain_protocol::bureau::SignedCard;
 
 use super::{App, blocking, peer};
 use crate::api::Problem;
-use crate::api::types::{Card, ClockStatus, OwnerCount, Status, StoreStatus, Text};
-use crate::office;
+use crate::api::types::{Card, ClockStatus, OwnerCount, RecoveryStatus, Status, StoreStatus, Text};
+use crate::office::{self, Office};
 use crate::store::Position;
 
 pub(super) async fn card(State(app): State<App>) -> Result<Json<Card>, Problem> {
@@ -37,11 +37,20 @@ pub(super) async fn show(State(app): State<App>) -> Result<Json<Status>, Problem
         card_until: Text(card.card().not_after),
         clock: ClockStatus { now: Text(clock.now), system: Text(clock.system), believed: clock.doubted.is_none() },
         policy,
+        recovery: app.work(recovery).await?,
         records: counts.map(|(owner, records)| OwnerCount { owner: Text(owner), records }).collect(),
         cafs: office.cafs().len(),
         store,
         peers,
     }))
+}
+
+fn recovery(office: &Office) -> Result<Option<RecoveryStatus>, office::Error> {
+    let ledger = office.ledger();
+    let noticed = ledger.recovery()?.map(|row| Text(row.noticed));
+    let waiting = ledger.reclaims()?.into_iter().filter(|(_, row)| !row.stand.serves());
+    let waits_for: Vec<_> = waiting.map(|(bureau, _)| Text(bureau)).collect();
+    Ok((noticed.is_some() || !waits_for.is_empty()).then_some(RecoveryStatus { noticed, waits_for }))
 }
 
 async fn store(app: &App) -> Result<StoreStatus, Problem> {

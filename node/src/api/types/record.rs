@@ -158,6 +158,10 @@ pub struct Record {
     pub caution: Option<Caution>,
     /// The fields that are disclosed.
     pub fields: Vec<Field>,
+    /// Of a record of this bureau's own that was given back in part after a restore: what the last version that is known whole
+    /// said of the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Field>,
 }
 
 impl Record {
@@ -182,6 +186,7 @@ impl Record {
             version: record.version().ok().filter(|_| header.check_shareable().is_ok()).map(Text),
             caution: hit.caution,
             fields: record.fields().map(|(def, value)| Field::new(def, value)).collect(),
+            earlier: Vec::new(),
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Status {
     pub clock: ClockStatus,
     /// The policy file, beside the policy in force.
     pub policy: PolicyFile,
+    /// That this bureau was put back to a backup; none where nothing says so.
+    pub recovery: Option<RecoveryStatus>,
     /// Live records by owner.
     pub records: Vec<OwnerCount>,
     /// Crime Analysis Files.
@@ -46,6 +48,15 @@ pub struct ClockStatus {
     pub system: Text<Timestamp>,
     /// That is believed: the two are about the same, and `igain clock show` says more where they are not.
     pub believed: bool,
+}
+
+/// What follows from this bureau's having been put back to a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryStatus {
+    /// When it was noticed; none where nothing came back yet.
+    pub noticed: Option<Text<Timestamp>>,
+    /// Bureaus that are not served before they have given back what they hold.
+    pub waits_for: Vec<Text<BureauId>>,
 }
 
 /// How many live records of one owner are held.

@@ -51,7 +51,9 @@ pub(in crate::cli) fn banner_line(record: &types::Record, page: &Page) -> String
     if record.draft {
         line.push_str("  draft, not shared");
     }
-    if record.redacted {
+    if !record.earlier.is_empty() {
+        line.push_str(&page.bad("  given back in part, after this bureau was put back to a backup"));
+    } else if record.redacted {
         line.push_str(&format!("  its owner grants {} only", record.granted));
     }
     if let Some(caution) = record.caution {
@@ -86,7 +88,18 @@ pub(in crate::cli) fn record(record: &types::Record, page: &mut Page) {
         ("version", record.version.map(|version| version.to_string()).unwrap_or_default()),
     ]);
     page.blank();
-    let rows: Vec<_> = record.fields.iter().map(row).collect();
+    fields(&record.fields, page);
+    if !record.earlier.is_empty() {
+        page.blank();
+        page.line(
+            "Not given back. The last version that is known whole says, and nobody can tell whether it is so still:",
+        );
+        fields(&record.earlier, page);
+    }
+}
+
+fn fields(fields: &[Field], page: &mut Page) {
+    let rows: Vec<_> = fields.iter().map(row).collect();
     let facts: Vec<(&str, String)> = rows.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     page.facts(&facts);
 }

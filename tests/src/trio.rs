@@ -1,0 +1,104 @@
+//! Three offices that know each other, without sockets, whose books are copied and put back.
+
+use std::path::PathBuf;
+
+use igain_node::office::{Actor, Office};
+use igain_protocol::bureau::BureauId;
+use igain_protocol::sync::{Change, Given};
+use tempfile::TempDir;
+
+use crate::bureau::{copy, office, open};
+use crate::wire::{self, know};
+
+const NAMES: [(&str, u8); 3] = [("KE", 1), ("FR", 2), ("BR", 3)];
+
+/// KE, FR and BR.
+pub struct Trio {
+    folders: Vec<TempDir>,
+    /// In this order.
+    pub offices: Vec<Office>,
+}
+
+impl Trio {
+    /// All three, each with this policy.
+    ///
+    /// # Panics
+    /// Where the policy is refused.
+    pub fn new(policy: &str) -> Self {
+        let folders: Vec<TempDir> = NAMES.iter().map(|_| tempfile::tempdir().expect("a folder")).collect();
+        let live = |at: usize| folders[at].path().join("live");
+        let offices: Vec<Office> =
+            NAMES.iter().enumerate().map(|(at, (name, seed))| office(name, *seed, &live(at))).collect();
+        let id = |name: &str| -> BureauId { name.parse().expect("a bureau") };
+        for (office, (name, _)) in offices.iter().zip(NAMES) {
+            NAMES.iter().filter(|(other, _)| *other != name).for_each(|(other, seed)| know(office, id(other), *seed));
+            office.apply_policy(Actor::Node, policy, "test.cedar").expect("a sound policy");
+        }
+        Self { folders, offices }
+    }
+
+    /// The first.
+    pub fn ke(&self) -> &Office {
+        &self.offices[0]
+    }
+
+    /// Where an office keeps what it has.
+    pub fn live(&self, at: usize) -> PathBuf {
+        self.folders[at].path().join("live")
+    }
+
+    /// Copies what an office has.
+    pub fn copy(&self, at: usize) {
+        copy(&self.live(at), &self.folders[at].path().join("backup"));
+    }
+
+    /// Puts the copy in the place of what the office has: books, audit log and index.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub fn restore(&mut self, at: usize) {
+        let now = self.offices[at].now();
+        let other = tempfile::tempdir().expect("a folder");
+        // What was opened before goes away with the offices that know it.
+        self.offices[at] = office("ZZ", 9, other.path());
+        let backup = self.folders[at].path().join("backup");
+        self.offices[at] = open(NAMES[at].0, NAMES[at].1, &backup, now).expect("an office");
+        self.folders.push(other);
+    }
+
+    /// Carries to one what another has for it, once it has given back what is asked for.
+    pub fn carry(&self, from: usize, to: usize) {
+        wire::carry(&self.offices[from], &self.offices[to]);
+    }
+
+    /// The same to one that gives nothing back. What it brought.
+    pub fn carry_without_giving(&self, from: usize, to: usize) -> Vec<Change> {
+        wire::carry_without_giving(&self.offices[from], &self.offices[to])
+    }
+
+    /// Has one that asks for its own be given these records by another, whatever it asks for.
+    ///
+    /// # Panics
+    /// Where nothing is asked for.
+    pub fn reclaim_with(&self, at: usize, by: usize, gives: impl Fn(usize) -> Vec<Given>) {
+        wire::reclaim_with(&self.offices[at], &self.offices[by], gives);
+    }
+
+    /// Carries everything to everybody until nothing comes any more.
+    pub fn rest(&self) {
+        for _ in 0..8 {
+            for from in &self.offices {
+                for to in self.offices.iter().filter(|to| to.me() != from.me()) {
+                    if from.active_peer(to.me()).is_ok() && to.active_peer(from.me()).is_ok() {
+                        wire::carry(from, to);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, ms: u64) {
+        self.offices.iter().for_each(|office| office.clock().set(office.now().plus_ms(ms)));
+    }
+}
