@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use igain_protocol::bureau::BureauId;
 
+use crate::office::Allowance;
+
 pub use error::{Error, Problem};
 pub use template::template;
 
@@ -135,6 +137,8 @@ pub struct Limits {
     pub query_hits: u32,
     /// Memory for the key directory's cache, in MiB.
     pub store_cache_mib: u32,
+    /// What each member may spend in a day.
+    pub member: Allowance,
 }
 
 impl Config {

@@ -162,6 +162,7 @@ impl Node {
         .await?;
         let (network, incoming) = Network::start(network::Config::new(transport_seed, config.listen.clone())).await?;
         let office = opened.office.clone();
+        office.allow(config.limits.member);
         let issuer = card::Issuer::new(&config, &keys);
         drop(keys);
         let (card, issuer) = blocking(move || {

@@ -3,6 +3,7 @@
 //! Rows are read through [`Ledger`], and written into a [`Batch`] that the caller commits, so that what belongs
 //! together becomes durable together.
 
+mod budgets;
 mod cafs;
 mod classes;
 mod cursors;
@@ -26,6 +27,7 @@ mod shares;
 mod tombstones;
 mod withheld;
 
+pub use budgets::BudgetRow;
 pub use cafs::CafRow;
 pub use classes::{Aside, Came, ClassIndex, ClassRow, DRAFTS, Extent};
 pub use events::Event;
@@ -84,6 +86,7 @@ mod table {
     pub(super) const RENEWALS: Table = Table(57);
     pub(super) const RECLAIMS: Table = Table(58);
     pub(super) const FORMER: Table = Table(59);
+    pub(super) const BUDGETS: Table = Table(60);
 }
 
 /// Why a table cannot be read or written.

@@ -7,6 +7,7 @@
 mod account;
 mod align;
 mod ask;
+mod budget;
 mod cafs;
 mod card;
 mod classes;
@@ -53,6 +54,7 @@ use zeroize::Zeroizing;
 
 pub use account::{Actor, Deed};
 pub use ask::{Answer, Caution, Hit, NameQuery, Question};
+pub use budget::{AT_ONCE_DAYS, Allowance, Budget, Cost};
 pub use cafs::{Caf, NewCaf};
 pub use card::check_keys;
 pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
@@ -78,6 +80,7 @@ use crate::ledger::Ledger;
 use crate::search::Search;
 use crate::store::{Batch, StoreKey};
 use align::Basis;
+use budget::Budgets;
 use memory::Memory;
 use turn::Desk;
 
@@ -199,6 +202,8 @@ struct Inner {
     doubted: Mutex<bool>,
     /// Bureaus whose feed of records begins anew with their next pull.
     renewals: Mutex<BTreeSet<BureauId>>,
+    /// What each member has spent.
+    budgets: Mutex<Budgets>,
     /// Questions that wait for the name index.
     asking: AtomicUsize,
 }
@@ -214,6 +219,7 @@ impl Office {
         let peers = peers::Peers::load(&parts.ledger)?;
         let cafs = cafs::Cafs::load(&parts.ledger)?;
         let renewals = parts.ledger.renewals()?.into_iter().collect();
+        let budgets = Budgets::load(&parts.ledger)?;
         let policy = policing::load(&parts.ledger)?;
         let card = card::load(&parts.ledger)?;
         // The first turn reads the logs again, as after a write that failed.
@@ -233,6 +239,7 @@ impl Office {
             swept: AtomicU64::new(0),
             doubted: Mutex::default(),
             renewals: Mutex::new(renewals),
+            budgets: Mutex::new(budgets),
             asking: AtomicUsize::new(0),
         };
         let office = Self { inner: Arc::new(inner) };

@@ -17,7 +17,8 @@ use igain_protocol::label::Label;
 use igain_protocol::record::{RecordId, Tombstone, Value};
 use igain_protocol::sync::Given;
 use igain_protocol::vocabulary::{GroupSet, Kind, Reason, SubjectCategory, Tlp};
-use igain_tests::bureau::{NOON, draft, new_file, shows};
+use igain_tests::bureau::{NOON, copy, draft, new_file, shows};
+use igain_tests::daemon::{Bureau, federation};
 use igain_tests::trio::Trio;
 
 const ALL: &str = "@id(\"all\") permit(principal, action in Action::\"disclose\", resource);";
@@ -157,8 +158,7 @@ fn what_is_given_back_in_part_is_made_whole_or_kept_beside_what_is_known() {
     assert_eq!(remarks(&all.offices[2], other).as_deref(), Some("two"));
     put(all.ke(), draft("other", person(), &fields));
     assert!(all.ke().ledger().former(key).unwrap().is_none(), "it is whole again");
-    all.rest();
-    assert_eq!(all.offices[1].show(Actor::Node, other, None).unwrap()[0].record.header().revision, 3);
+    assert_eq!(all.ke().show(Actor::Node, other, None).unwrap()[0].record.header().revision, 3);
 }
 
 /// Copies of several peers are put together.
@@ -190,7 +190,7 @@ fn what_several_give_back_in_part_is_joined() {
 /// dismissal. Seen to fail when letters are not given back.
 #[test]
 fn l1_who_was_dismissed_since_does_not_receive_again() {
-    let mut all = Trio::new("");
+    let mut all = Trio::new(ALL);
     let caf = all.ke().create_caf(Actor::Node, new_file("File")).unwrap().charter().id;
     let policy = format!(
         "@id(\"f\") permit(principal, action in Action::\"disclose\", resource) when {{ resource in Caf::\"{caf}\" }};"
@@ -278,4 +278,50 @@ fn nobody_gives_back_what_this_bureau_has_not_signed() {
     assert!(!shows(all.ke(), of_br));
     assert_eq!(remarks(all.ke(), id).as_deref(), Some("first"));
     assert!(all.ke().ledger().recovery().unwrap().is_none(), "nothing is proven by it");
+}
+
+fn add(bureau: &Bureau, number: &str) -> String {
+    let number = format!("number={number}");
+    let added = bureau.json(&["record", "add", "phone", &number, "--tlp", "green", "--grading", "B2"]);
+    added["outcomes"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+/// Waits until a bureau holds so many records of KE's.
+fn holds(bureau: &Bureau, count: u64) {
+    bureau.eventually(&["status"], |status| {
+        let counts = status["records"].as_array().expect("counts");
+        counts.iter().any(|row| row["owner"] == "KE" && row["records"] == count)
+    });
+}
+
+/// The same with daemons: a copy of the whole data folder is put in its place.
+#[test]
+fn l21_a_whole_machine_is_put_back_and_heals_by_itself() {
+    let mut all = federation(&["KE", "FR"]);
+    all.iter().for_each(|bureau| drop(bureau.apply(ALL)));
+    let gone = add(&all[0], "+254700000001");
+    holds(&all[1], 1);
+    assert_eq!(all[0].stop(), Some(0));
+    let (data, backup) = (all[0].path("data"), all[0].path("backup"));
+    copy(&data, &backup);
+    all[0].run();
+    let new = add(&all[0], "+254700000002");
+    holds(&all[1], 2);
+    all[0].json(&["record", "withdraw", &gone, "--reason", "incorrect", "--yes"]);
+    holds(&all[1], 1);
+    assert_eq!(all[0].stop(), Some(0));
+    std::fs::rename(&data, all[0].path("lost")).unwrap();
+    copy(&backup, &data);
+    all[0].run();
+    let put_back = all[0].eventually(&["recovery", "show"], |state| !state["put_back"].is_null())["put_back"].clone();
+    assert_eq!((&put_back["by"], &put_back["records"], &put_back["ended"]), (&"FR".into(), &1.into(), &1.into()));
+    all[0].refused(&["record", "show", &gone]);
+    all[0].json(&["record", "show", &new]);
+    assert!(!all[0].json(&["status"])["recovery"].is_null());
+    all[1].json(&["record", "show", &new]);
+    all[1].refused(&["record", "show", &gone]);
+    all[0].json(&["recovery", "close", "--yes"]);
+    assert!(all[0].json(&["recovery", "show"])["put_back"].is_null());
+    assert!(all[0].json(&["status"])["recovery"].is_null());
+    assert_eq!(all[0].json(&["audit", "verify"])["intact"], true);
 }

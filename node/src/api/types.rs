@@ -19,7 +19,7 @@ pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberSta
 pub use card::{Card, Contact};
 pub use clock::{Clock, ClockDecision, ClockMoved, OtherClock};
 pub use import::{ImportEvent, ImportFile, ImportReport, ImportRequest, Progress, Reject, Warning};
-pub use peer::{Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation};
+pub use peer::{Budget, Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation, Spent};
 pub use policy::{
     Decision, Explanation, NearMiss, PlanRow, PolicyChange, PolicyFile, PolicyFileState, PolicyInForce, PolicyText,
     Rule,

@@ -12,7 +12,7 @@ use igain_protocol::time::Timestamp;
 use super::context::Context;
 use super::output::Output;
 use super::page::Page;
-use super::words::{bytes, count, plural};
+use super::words::{age, bytes, count, plural};
 use super::{Error, ask, card, status};
 use crate::api::Problem;
 use crate::api::types::{self, Enrolment};
@@ -135,8 +135,22 @@ fn render(peer: &types::Peer, page: &mut Page) {
         ("tags", peer.tags.join(", ")),
     ];
     facts.extend(card::facts(&peer.card));
+    facts.push(("has spent", spent(&peer.budget, page)));
     facts.extend(peer.link.iter().flat_map(link));
     page.facts(&facts);
+}
+
+/// What a bureau has spent of what it may, by its most spent measure.
+fn spent(budget: &types::Budget, page: &Page) -> String {
+    let share = |spent: &types::Spent| spent.spent.saturating_mul(100).checked_div(spent.at_once).unwrap_or_default();
+    let all =
+        [("entries", budget.records), ("bytes", budget.bytes), ("writes", budget.commits), ("changes", budget.changes)];
+    let told: Vec<String> = all.iter().map(|(what, spent)| format!("{what} {} %", share(spent))).collect();
+    let told = format!("of what it may at once: {}", told.join(", "));
+    match budget.waits_s {
+        None => told,
+        Some(waits) => page.bad(&format!("{told}. What it sends waits for {}", age(waits))),
+    }
 }
 
 /// How the exchange with a bureau stands.

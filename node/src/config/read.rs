@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
+use crate::office::Allowance;
+
 use super::{Card, Config, Contact, Error, Limits, Log, Problem, Replication, Retention, shape};
 
 /// Bytes of a configuration file, at most: a hundred times the template.
@@ -195,6 +197,12 @@ fn limits(file: &shape::Limits) -> Result<Limits, At> {
         api_requests: API_REQUESTS.of(&file.api_requests)?,
         query_hits: QUERY_HITS.of(&file.query_hits)?,
         store_cache_mib: STORE_CACHE.of(&file.store_cache_mib)?,
+        member: Allowance {
+            records: MEMBER_RECORDS.of(&file.member_records)?.into(),
+            bytes: u64::from(MEMBER_MIB.of(&file.member_mib)?) << 20,
+            commits: MEMBER_COMMITS.of(&file.member_commits)?.into(),
+            changes: MEMBER_CHANGES.of(&file.member_changes)?.into(),
+        },
     })
 }
 
@@ -263,6 +271,34 @@ const QUERY_HITS: Number = Number {
     least: 1,
     most: 10_000,
     why: "More than that nobody reads, and every hit is audited",
+};
+const MEMBER_RECORDS: Number = Number {
+    key: "member_records",
+    otherwise: 2_000_000,
+    least: 1_000,
+    most: 1_000_000_000,
+    why: "A member that may send fewer in a day cannot take part, and what nobody sends is no bound",
+};
+const MEMBER_MIB: Number = Number {
+    key: "member_mib",
+    otherwise: 4_096,
+    least: 16,
+    most: 16_777_216,
+    why: "One answer has up to 16 MiB, and what no disk has is no bound",
+};
+const MEMBER_COMMITS: Number = Number {
+    key: "member_commits",
+    otherwise: 500_000,
+    least: 10_000,
+    most: 1_000_000_000,
+    why: "A quiet member causes some thousands in a day",
+};
+const MEMBER_CHANGES: Number = Number {
+    key: "member_changes",
+    otherwise: 20_000,
+    least: 100,
+    most: 1_000_000_000,
+    why: "A member that joins a file has a few for each member of it",
 };
 const STORE_CACHE: Number = Number {
     key: "store_cache_mib",

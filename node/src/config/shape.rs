@@ -95,4 +95,8 @@ pub(super) struct Limits {
     pub(super) api_requests: Option<Spanned<i64>>,
     pub(super) query_hits: Option<Spanned<i64>>,
     pub(super) store_cache_mib: Option<Spanned<i64>>,
+    pub(super) member_records: Option<Spanned<i64>>,
+    pub(super) member_mib: Option<Spanned<i64>>,
+    pub(super) member_commits: Option<Spanned<i64>>,
+    pub(super) member_changes: Option<Spanned<i64>>,
 }

@@ -8,7 +8,7 @@ use igain_protocol::time::Timestamp;
 
 use super::memory::read;
 use super::turn::Turn;
-use super::{Actor, Deed, Error, Office};
+use super::{Actor, Cost, Deed, Error, Office};
 use crate::clock::Clock;
 use crate::ledger::{KeyRow, KeyUse, Ledger, PeerNumber, PeerRow, RevokedFor};
 
@@ -265,6 +265,7 @@ impl Office {
         let rotated = card.card().signing != known.card().signing;
         let print = card.card().signing.fingerprint();
         turn.account(if rotated { deed.with("fingerprint", print) } else { deed });
+        self.spend(&mut turn.batch, sender, Cost { commits: 1, changes: 1, ..Cost::default() });
         match known.revoked {
             None => turn.put_card(card, known.tags),
             Some(_) => turn.put_card_of_revoked(Peer { card, ..known }),

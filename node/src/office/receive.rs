@@ -20,7 +20,7 @@ use igain_protocol::vocabulary::Tlp;
 
 use super::held::{Held, LookedUp};
 use super::turn::Turn;
-use super::{Actor, Caf, Deed, Error, Office};
+use super::{Actor, Caf, Cost, Deed, Error, Office};
 use crate::ledger::{
     Aside, Came, ClassIndex, ClassRow, IdentifierKey, NewerRow, Op, Place, RecordKey, RevokedFor, Stood, TombstoneRow,
 };
@@ -100,6 +100,8 @@ struct Intake<'a> {
     taken_back: BTreeSet<(Option<LabelDigest>, Option<u64>)>,
     /// Those of this intake.
     newer: BTreeMap<RecordId, NewerRow>,
+    /// What it costs the provider.
+    cost: Cost,
 }
 
 impl Office {
@@ -209,6 +211,7 @@ impl<'a> Intake<'a> {
             sealed: None,
             taken_back: BTreeSet::new(),
             newer: BTreeMap::new(),
+            cost: Cost { commits: 1, ..Cost::default() },
         })
     }
 
@@ -219,6 +222,7 @@ impl<'a> Intake<'a> {
     fn change(&mut self, change: Change, verdicts: &mut Verdicts) -> Result<(), Error> {
         match change {
             Change::Open { feed, generation } => {
+                self.cost.changes += 1;
                 if generation > self.cursors.of(feed).generation {
                     *self.cursors.of_mut(feed) = Cursor { generation, ..Cursor::default() };
                 }
@@ -235,6 +239,11 @@ impl<'a> Intake<'a> {
                     return Err(Error::Violation(Violation::Gap));
                 }
                 for entry in entries {
+                    self.cost.bytes += entry.wire_len() as u64;
+                    match entry {
+                        Entry::Letter(_) => self.cost.changes += 1,
+                        _ => self.cost.records += 1,
+                    }
                     self.entry(entry, to.generation, &mut verdicts)?;
                 }
                 *self.cursors.of_mut(feed) = to;
@@ -504,6 +513,8 @@ impl<'a> Intake<'a> {
             self.turn.takes_back();
         }
         self.received.refused = self.refused.len();
+        self.cost.changes += self.refused.len().min(REFUSALS_TOLD) as u64;
+        self.office().spend(&mut self.turn.batch, self.provider, self.cost);
         let untold = self.refused.len().saturating_sub(REFUSALS_TOLD);
         for deed in self.refused.drain(..).take(REFUSALS_TOLD) {
             self.turn.account(deed);

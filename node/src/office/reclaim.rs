@@ -15,7 +15,7 @@ use igain_protocol::sync::{Given, Hello, Reclaim, Violation, WANT_LIMIT};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::turn::Turn;
-use super::{Actor, Deed, Error, Office};
+use super::{Actor, Cost, Deed, Error, Office};
 use crate::ledger::{Op, ReclaimRow, RecordKey, RecordRow, RecoveryRow, Stand, Stood, TombstoneRow};
 
 /// Pages that one exchange asks for: a peer that names another without end breaks off there.
@@ -78,6 +78,7 @@ impl Office {
         }
         let mut turn = self.turn()?;
         let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new() };
+        self.spend(&mut turn.batch, peer, Cost { commits: 1, changes: 1, ..Cost::default() });
         self.ledger().put_reclaim(&mut turn.batch, peer, &row);
         turn.account(Deed::new(Actor::Bureau(peer), "reclaim.ask").peer(peer).with("able", hello.gives_back()));
         turn.commit_now()?;
@@ -178,6 +179,7 @@ impl Office {
         }
         if !(back.is_empty() && ends.is_empty() && letters.is_empty()) {
             let mut turn = self.turn()?;
+            self.spend(&mut turn.batch, peer, Cost { commits: 1, ..Cost::default() });
             turn.take_back_all(peer, back, ends, &letters, &mut came)?;
             turn.note_recovery(peer, came)?;
             turn.commit_now()?;

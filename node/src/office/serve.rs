@@ -16,7 +16,7 @@ use igain_protocol::time::Day;
 use super::disclose::{Granted, Notes, Page, Progress, Reading};
 use super::memory::read;
 use super::turn::{Committed, Turn};
-use super::{Error, Office, Reclaiming};
+use super::{Cost, Error, Office, Reclaiming};
 use crate::ledger::{Deliveries, Event, RevokedFor};
 use crate::store::{self, Epoch};
 
@@ -108,6 +108,7 @@ impl Served {
             let generation = office.now().as_ms().max(before.generation.saturating_add(1)).max(above.saturating_add(1));
             let mut turn = self.turn(state)?;
             turn.takes_back();
+            office.spend(&mut turn.batch, peer, Cost { commits: 1, changes: 1, ..Cost::default() });
             // What was sent of letters is not sent again; of records all is.
             let start = if kind == FeedKind::Letters { before.sent_through() } else { 0 };
             let feed = Feed::begun(generation, start);
@@ -193,13 +194,15 @@ impl Served {
         // One that left verifies what takes back what it has by the newest card.
         let card = self.office.card_for(&pull.hello).filter(|_| revoked != Some(RevokedFor::Compromised));
         let owed = revoked.is_none() && self.is_owed(&pull)?;
+        // What it asks for waits, once it has spent what it may.
+        let held_up = self.office.holds_up(self.peer, true).is_some();
         let mut state = self.state()?;
         let granted = self.office.granted(self.peer)?;
         let letters = self.office.ledger().letter_head(self.peer)?;
         let effects = match revoked {
             // It is asked what it ends, and told nothing.
             Some(RevokedFor::Compromised) => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
-            None if owed => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
+            None if owed || held_up => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
             _ => state.provider.handle(ProviderInput::Pull { pull, mirror, hello }),
         };
         let renewed = state.renewed;
@@ -445,6 +448,7 @@ impl Serving {
             // Ends and receipts go out from a full disk too.
             turn.takes_back();
         }
+        served.office.spend(&mut turn.batch, served.peer, Cost { commits: 1, ..Cost::default() });
         let known = turn.note_sent(served.peer, feeds, delivered, &notes, &mut self.deliveries)?;
         state.known |= known;
         let committed = turn.commit()?;

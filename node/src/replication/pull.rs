@@ -38,6 +38,9 @@ const BRIEF: u32 = 2;
 /// as a withdrawal, comes with the next answer, and must not wait long for it on a slow link.
 const BRISK: Duration = Duration::from_secs(2);
 
+/// Longest pause before a bureau that has spent what it may is looked at again.
+const HELD_UP: Duration = Duration::from_secs(10);
+
 /// Frames with fewer bytes than this have so few records that they are verified where they are opened.
 const SHORT: usize = 16 * 1024;
 
@@ -73,6 +76,13 @@ impl Replication {
         // Kept from one pull to the next: to open another costs more than a pull that brings nothing.
         let (mut kept, mut pause) = (None, PAUSE.0);
         loop {
+            if let Some(wait) = self.office().holds_up(link.bureau, false) {
+                // What it sends waits until it has been given back what it spent; it is looked at now and then.
+                tracing::debug!(peer = %link.bureau, ?wait, "a bureau has spent what it may");
+                tokio::time::sleep(wait.min(HELD_UP)).await;
+                link.wake.notify_one();
+                continue;
+            }
             let interval = tokio::time::sleep(self.inner.settings.interval);
             tokio::select! {
                 () = link.wake.notified() => {}
@@ -123,7 +133,8 @@ impl Replication {
             (receipted, pulls) = (receipted | done.received.receipted, pulls + 1);
             let more = done.more || done.received.put + done.received.purged > 0;
             link.put_subscriber(done.subscriber);
-            if !more {
+            let held_up = self.office().holds_up(link.bureau, false).is_some();
+            if !more || held_up {
                 if receipted && pulls > BRIEF {
                     let (office, from) = (self.office().clone(), link.bureau);
                     blocking(move || office.receipt_again(from)).await?;

@@ -6,6 +6,7 @@
 mod asking;
 mod giving;
 mod late;
+mod spending;
 
 use std::time::{Duration, SystemTime};
 
@@ -69,7 +70,11 @@ struct Siege {
 impl Siege {
     /// KE with one record that the hostile bureau may have.
     fn lay(seed: u8) -> Self {
-        let ke = Bureau::start("KE");
+        Self::lay_before(Bureau::start("KE"), seed)
+    }
+
+    /// The same before this bureau, which runs.
+    fn lay_before(ke: Bureau, seed: u8) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let keys = keys(seed);
         let listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];

@@ -9,9 +9,11 @@ use igain_protocol::bureau::{BureauId, SignedCard};
 use super::given::{Acting, Given, Named};
 use super::{App, blocking};
 use crate::api::Problem;
-use crate::api::types::{Card, Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation, Text};
+use crate::api::types::{
+    Budget, Card, Dropped, Enrolment, Link, Peer, PeerState, Peers, Reinstatement, Revocation, Spent, Text,
+};
 use crate::network;
-use crate::office::{self, Office};
+use crate::office::{self, AT_ONCE_DAYS, Office};
 use crate::replication::LinkState;
 
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Peers>, Problem> {
@@ -111,7 +113,20 @@ fn describe(office: &Office, peer: &office::Peer, link: Option<Link>) -> Peer {
         held: office.held_of(peer.card().bureau),
         tags: peer.tags.clone(),
         card: Card::from(&peer.card),
+        budget: budget(office.budget(peer.card().bureau)),
         link,
+    }
+}
+
+fn budget(budget: office::Budget) -> Budget {
+    let office::Budget { allowance, spent, waits } = budget;
+    let measure = |spent, a_day| Spent { spent, at_once: a_day * AT_ONCE_DAYS, a_day };
+    Budget {
+        records: measure(spent.records, allowance.records),
+        bytes: measure(spent.bytes, allowance.bytes),
+        commits: measure(spent.commits, allowance.commits),
+        changes: measure(spent.changes, allowance.changes),
+        waits_s: waits.map(|waits| waits.as_secs().max(1)),
     }
 }
 

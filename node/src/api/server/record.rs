@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::App;
 use super::given::{Acting, Asking, Given, Named, Options, OwnOnly, PerhapsAsking, parse};
 use crate::api::types::{
-    Contributed, Field, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record, Records,
-    Revision, Text, Withdrawal,
+    Contributed, Field, Holder, HolderState, Holders, Listed, Listing, NewRecords, Outcome, OutcomeKind, Record,
+    Records, Revision, Text, Withdrawal,
 };
 use crate::api::{LISTING_LIMIT, Problem, RECORDS_LIMIT};
 use crate::ledger::{RecordKey, RecordRow};

@@ -29,9 +29,39 @@ pub struct Peer {
     pub tags: Vec<String>,
     /// Its card.
     pub card: Card,
+    /// What it has spent of this bureau's disk and time.
+    #[serde(default)]
+    pub budget: Budget,
     /// The exchange with it; none for a bureau that takes no part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
+}
+
+/// How a bureau stands to its budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Budget {
+    /// Entries of its feed of records.
+    pub records: Spent,
+    /// Bytes of them.
+    pub bytes: Spent,
+    /// Writes that it caused here.
+    pub commits: Spent,
+    /// Charters, answers, receipts and cards, feeds that began anew, and what of it was refused.
+    pub changes: Spent,
+    /// Seconds for which what it sends waits; none while it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_s: Option<u64>,
+}
+
+/// One measure of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Spent {
+    /// What was spent and is not given back yet.
+    pub spent: u64,
+    /// The most that may be, before what it sends waits.
+    pub at_once: u64,
+    /// What is given back in a day.
+    pub a_day: u64,
 }
 
 /// Whether a bureau takes part.

@@ -17,7 +17,7 @@ use igain_tests::daemon::PATIENCE;
 use super::super::{audited, particular};
 use super::{HOSTILE, STALL, Siege, now};
 
-const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::ours(u64::MAX) });
+pub(super) const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::ours(u64::MAX) });
 const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::ours(u64::MAX) });
 
 /// After this, KE has asked for all that it wants for now.
@@ -29,11 +29,11 @@ fn label() -> Label {
     Label::new(Kind::Phone, Tlp::Green)
 }
 
-fn open_feed() -> Item {
+pub(super) fn open_feed() -> Item {
     Item::Open { feed: FEED, generation: 5 }
 }
 
-fn entries(from: Position, entries: Vec<Entry>) -> Item {
+pub(super) fn entries(from: Position, entries: Vec<Entry>) -> Item {
     Item::Run(Run::new(FEED, 5, from, entries))
 }
 
