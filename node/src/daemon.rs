@@ -3,6 +3,7 @@
 mod card;
 mod error;
 mod open;
+mod restored;
 mod service;
 mod upkeep;
 
@@ -162,6 +163,7 @@ impl Node {
         .await?;
         let (network, incoming) = Network::start(network::Config::new(transport_seed, config.listen.clone())).await?;
         let office = opened.office.clone();
+        restored::account(&config.data, &office).await;
         let issuer = card::Issuer::new(&config, &keys);
         drop(keys);
         let (card, issuer) = blocking(move || {

@@ -7,6 +7,7 @@
 mod account;
 mod align;
 mod ask;
+mod backup;
 mod cafs;
 mod card;
 mod classes;
@@ -50,6 +51,7 @@ use zeroize::Zeroizing;
 
 pub use account::{Actor, Deed};
 pub use ask::{Answer, Caution, Hit, NameQuery, Question};
+pub use backup::Snapshot;
 pub use cafs::{Caf, NewCaf};
 pub use card::check_keys;
 pub use contribute::{Contribution, Draft, Outcome, Pace, Prepared};
