@@ -98,7 +98,8 @@ fn add(bureau: &Bureau, number: u32) -> String {
 /// The ids of all own records.
 fn ids(bureau: &Bureau) -> Vec<String> {
     let listing = bureau.json(&["record", "list", "--owner", &bureau.id]);
-    let mut ids: Vec<String> = listing["records"].as_array().unwrap().iter().map(|record| text(&record["id"])).collect();
+    let mut ids: Vec<String> =
+        listing["records"].as_array().unwrap().iter().map(|record| text(&record["id"])).collect();
     ids.sort();
     ids
 }
@@ -296,7 +297,10 @@ fn what_is_missing_wrong_or_in_the_way_is_named() {
     std::fs::rename(path(&place, 1), place.bureau.path("aside")).unwrap();
     let listed = place.bureau.json(&["backup", "list", "backups"]);
     let state = |at: usize| (listed["archives"][at]["restorable"].clone(), listed["archives"][at]["lacks"].clone());
-    assert_eq!([state(0), state(1), state(2)], [(json!(true), Value::Null), (json!(false), json!(2)), (json!(false), json!(2))]);
+    assert_eq!(
+        [state(0), state(1), state(2)],
+        [(json!(true), Value::Null), (json!(false), json!(2)), (json!(false), json!(2))]
+    );
     let (code, detail) = place.refused(&["verify", "--identity", "recovery.key", "backups"]);
     assert!(code == "backup.gap" && detail.contains("archive 2") && detail.contains(&names[2]), "{code}: {detail}");
     let restore = ["restore", "--identity", "recovery.key", "--from", "backups", "--data", "restored"];
@@ -306,7 +310,10 @@ fn what_is_missing_wrong_or_in_the_way_is_named() {
     let full = place.back_up(&[]);
     assert!(full["full"] == true && text(&full["why"]).contains(&names[1]), "{full}");
     std::fs::rename(place.bureau.path("aside"), path(&place, 1)).unwrap();
-    assert_eq!(place.bureau.json(&["backup", "verify", "--identity", "recovery.key", "backups", "--at", &names[3]])["archives"], 4);
+    assert_eq!(
+        place.bureau.json(&["backup", "verify", "--identity", "recovery.key", "backups", "--at", &names[3]])["archives"],
+        4
+    );
     // Another identity.
     let other = age::x25519::Identity::generate();
     place.bureau.write("other.key", other.to_string().expose_secret());

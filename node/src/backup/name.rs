@@ -157,6 +157,10 @@ mod tests {
         ] {
             assert_eq!(wrong.parse::<Name>(), Err(NoName), "{wrong}");
         }
-        assert!("".parse::<SetName>().is_err() && "off-site".parse::<SetName>().is_err() && "1a".parse::<SetName>().is_err());
+        assert!(
+            "".parse::<SetName>().is_err()
+                && "off-site".parse::<SetName>().is_err()
+                && "1a".parse::<SetName>().is_err()
+        );
     }
 }

@@ -129,11 +129,14 @@ impl Salts {
             return Err("the store is another one than at the last backup".into());
         }
         let known = by_id(noted);
-        let other = self.files.iter().find(|(id, bytes, salt)| {
-            known.get(id).is_some_and(|known| *known.salt != *salt || known.bytes > *bytes)
-        });
+        let other = self
+            .files
+            .iter()
+            .find(|(id, bytes, salt)| known.get(id).is_some_and(|known| *known.salt != *salt || known.bytes > *bytes));
         match other {
-            Some((id, ..)) => Err(format!("journal file {id} is not the one that the last backup has: the store was put back")),
+            Some((id, ..)) => {
+                Err(format!("journal file {id} is not the one that the last backup has: the store was put back"))
+            }
             None => Ok(()),
         }
     }

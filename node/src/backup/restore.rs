@@ -37,8 +37,7 @@ pub fn restore(
     let wanted = chain.last().map(|last| last.head.pieces().map(|(place, piece)| (place, piece.id)).collect());
     let mut draft = Draft::make(data, wanted.unwrap_or_default())?;
     let whole = walk(&chain, identities, &mut |is_last, part, at, bytes| draft.put(is_last, part, at, bytes))?;
-    let mark =
-        Mark { backup: whole.at.to_string(), restored: now.to_string(), archive: whole.name.clone() };
+    let mark = Mark { backup: whole.at.to_string(), restored: now.to_string(), archive: whole.name.clone() };
     draft.finish(data, &mark)?;
     Ok(whole)
 }

@@ -43,8 +43,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, Error> {
         let offset = error.span().map_or(0, |span| span.start);
         place(text.as_bytes(), offset, from_toml(error.message()), path)
     })?;
-    check(file, path)
-        .map_err(|(span, problem)| place(text.as_bytes(), span.start, problem, path))
+    check(file, path).map_err(|(span, problem)| place(text.as_bytes(), span.start, problem, path))
 }
 
 fn place(bytes: &[u8], offset: usize, problem: Problem, path: &Path) -> Error {

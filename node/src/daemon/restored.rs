@@ -18,7 +18,9 @@ pub(super) async fn account(data: &Path, office: &Office) {
 fn note(data: &Path, office: &Office) -> Result<(), Error> {
     let Some(mark) = Mark::read(data)? else { return Ok(()) };
     tracing::warn!(
-        backup = mark.backup, restored = mark.restored, archive = mark.archive,
+        backup = mark.backup,
+        restored = mark.restored,
+        archive = mark.archive,
         "the data folder was put back from a backup: what was withdrawn, revoked or decided since may have to be done \
          again, and the policy is of that day"
     );

@@ -67,13 +67,20 @@ fn render(restored: &Restored, page: &mut Page) {
     page.blank();
     page.line("What to do next:");
     let keys = Path::new("keys.age");
-    page.line(&format!("  1. See that no other node of this bureau runs. Then: mv {} {data}/", files.join(keys).display()));
+    page.line(&format!(
+        "  1. See that no other node of this bureau runs. Then: mv {} {data}/",
+        files.join(keys).display()
+    ));
     page.line("     If keys were rotated since, use the newest key file instead.");
     page.line(&format!(
         "  2. Compare the files in {} with what should be in force, put them in their places, and set `data` in the",
         files.display()
     ));
-    page.line("     configuration. They are of the day of the backup, and so are the policy in force and all revocations.");
-    page.line("  3. igain run. Then igain status, igain store verify, igain audit verify; igain clock show if it is doubted.");
+    page.line(
+        "     configuration. They are of the day of the backup, and so are the policy in force and all revocations.",
+    );
+    page.line(
+        "  3. igain run. Then igain status, igain store verify, igain audit verify; igain clock show if it is doubted.",
+    );
     page.line("  4. Withdraw, revoke and dismiss again what was since; other bureaus send again what they had sent.");
 }
