@@ -28,11 +28,6 @@ impl Contents {
     pub fn name(&self) -> String {
         self.head.name().map(|name| name.to_string()).unwrap_or_default()
     }
-
-    /// The bytes that it holds before they are sealed.
-    pub fn bytes(&self) -> u64 {
-        self.head.parts().iter().map(|part| part.bytes()).fold(0, u64::saturating_add)
-    }
 }
 
 /// The files that a bureau needs beside its stores.

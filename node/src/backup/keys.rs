@@ -41,8 +41,7 @@ impl Recipients {
     }
 
     /// How many.
-    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
@@ -137,7 +136,7 @@ mod tests {
         std::fs::write(&path, format!("# created: today\n# public key: {public}\n{secret}\n")).unwrap();
         assert_eq!(Identities::read(&path).unwrap().0.len(), 1);
         let twice = Recipients::parse([public.as_str(), public.as_str()]).unwrap();
-        assert_eq!((twice.len(), twice.texts()), (1, vec![public.clone()]));
+        assert_eq!((twice.count(), twice.texts()), (1, vec![public.clone()]));
         let given_wrong = Recipients::parse([secret]).unwrap_err().to_string();
         assert!(!given_wrong.contains(&secret[..30]), "{given_wrong}");
         std::fs::write(&path, format!("{secret}x\n")).unwrap();

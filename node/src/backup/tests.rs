@@ -43,7 +43,7 @@ impl Node {
 
     fn planned(&mut self, full: bool, held: Option<Vec<Link>>) -> Planned {
         self.at += 1;
-        let drawn = [[self.at as u8; 16], [self.at as u8 + 100; 16]];
+        let drawn = [[self.at as u8; 16], [(self.at as u8).wrapping_add(100); 16]];
         let (bureau, set) = ("KE".parse().unwrap(), "main".parse().unwrap());
         let following = Following { bureau, set, full, note: Ok(self.note.clone()), held, drawn };
         let moments = (self.books.snapshot().unwrap(), self.audit.snapshot().unwrap());
@@ -106,7 +106,7 @@ fn what_was_put_into_an_archive_comes_out() {
     assert_eq!(contents[5], file);
 }
 
-/// L16. Seen to fail when the end of the archive is not looked at.
+/// L16.
 #[test]
 fn an_archive_that_is_cut_anywhere_is_an_error() {
     let mut node = Node::new();
@@ -120,7 +120,7 @@ fn an_archive_that_is_cut_anywhere_is_an_error() {
     assert!(read_plain(&longer).is_err(), "more than an archive is no archive");
 }
 
-/// L16. Seen to fail when digests are not compared, for bytes of contents.
+/// L16.
 #[test]
 fn an_archive_of_which_a_bit_is_changed_is_an_error() {
     let mut node = Node::new();

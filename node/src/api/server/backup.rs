@@ -99,7 +99,7 @@ fn prepare(office: &Office, config: &Config, actor: Actor, wanted: NewBackup) ->
     let head = planned.contents.head();
     let deed = Deed::new(actor, "backup.create").with("set", &set).with("number", head.number);
     let deed = deed.with("full", head.is_full()).with("id", hex(head.id.as_slice()));
-    let deed = deed.with("recipients", recipients.len()).with("to", recipients.texts().join(" "));
+    let deed = deed.with("recipients", recipients.count()).with("to", recipients.texts().join(" "));
     office.account_for_backup(deed)?;
     let answer = types::Backup {
         id: hex(head.id.as_slice()),
@@ -110,7 +110,7 @@ fn prepare(office: &Office, config: &Config, actor: Actor, wanted: NewBackup) ->
         number: head.number,
         full: head.is_full(),
         why: planned.why.clone(),
-        recipients: recipients.len(),
+        recipients: recipients.count(),
     };
     Ok(Prepared { planned, recipients, set, answer })
 }
