@@ -21,7 +21,7 @@ pub use entry::{Entry, Filter, Numbered};
 pub use error::{Broken, Error};
 
 use crate::store::pipeline::locked;
-use crate::store::{self, Batch, Disk, Epoch, Options, Pending, Store, StoreKey, Table, With};
+use crate::store::{self, Batch, Disk, Epoch, Options, Pending, Snapshot, Store, StoreKey, Table, With};
 
 const ENTRIES: Table = Table(1);
 
@@ -140,7 +140,7 @@ impl AuditLog {
             store,
             signer,
             own: own.to_vec(),
-            checkpoint: dir.join("checkpoint"),
+            checkpoint: checkpoint_in(dir),
             handed: Mutex::new(handed),
             head: Arc::new(Mutex::new(head)),
             vouched: Mutex::default(),
@@ -370,6 +370,16 @@ impl AuditLog {
         Ok(read)
     }
 
+    /// The log as it is now, for a backup: its last signed checkpoint, and its store, which reaches at least as far.
+    ///
+    /// # Errors
+    /// Where the checkpoint or the store cannot be read.
+    pub fn snapshot(&self) -> Result<(Vec<u8>, Snapshot), Error> {
+        // The checkpoint first: one that is signed later may vouch for what the snapshot has not.
+        let checkpoint = checkpoint::bytes(&self.disk, &self.checkpoint)?;
+        Ok((checkpoint, self.store.snapshot()?))
+    }
+
     /// Closes the log with a checkpoint.
     ///
     /// # Errors
@@ -380,6 +390,11 @@ impl AuditLog {
         self.checkpoint(now)?;
         Ok(self.store.close()?)
     }
+}
+
+/// Where the checkpoint lies in the folder of a log.
+pub fn checkpoint_in(dir: &Path) -> PathBuf {
+    dir.join("checkpoint")
 }
 
 /// The last entry that the store has.

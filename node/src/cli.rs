@@ -6,6 +6,7 @@
 
 mod ask;
 mod audit;
+mod backup;
 mod caf;
 mod card;
 mod clock;
@@ -120,6 +121,9 @@ enum Command {
     /// Look after the store
     #[command(subcommand)]
     Store(store::Store),
+    /// Make backups, see that they can be restored, and restore them
+    #[command(subcommand)]
+    Backup(Box<backup::Backup>),
     /// See three bureaus share: real daemons, fictitious records, nothing to set up
     Demo(demo::Demo),
     /// Print completions for a shell
@@ -181,6 +185,7 @@ impl Cli {
             Command::Clock(clock) => clock.execute(&context, output),
             Command::Recovery(recovery) => recovery.execute(&context, output),
             Command::Store(store) => store.execute(&context, output),
+            Command::Backup(backup) => backup.execute(&context, output),
             Command::Demo(demo) => demo.execute(&context, output),
             Command::Completions { shell } => {
                 let mut script = Vec::new();

@@ -18,6 +18,8 @@ pub use template::template;
 /// as the configuration file's own path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The configuration file itself.
+    pub file: PathBuf,
     /// This bureau.
     pub bureau: BureauId,
     /// Its full name, for its card.

@@ -3,6 +3,7 @@
 mod card;
 mod error;
 mod open;
+mod restored;
 mod service;
 mod upkeep;
 
@@ -163,6 +164,7 @@ impl Node {
         let (network, incoming) = Network::start(network::Config::new(transport_seed, config.listen.clone())).await?;
         let office = opened.office.clone();
         office.allow(config.limits.member);
+        restored::account(&config.data, &office).await;
         let issuer = card::Issuer::new(&config, &keys);
         drop(keys);
         let (card, issuer) = blocking(move || {

@@ -7,6 +7,7 @@
 mod account;
 mod align;
 mod ask;
+mod backup;
 mod budget;
 mod cafs;
 mod card;
@@ -54,6 +55,7 @@ use zeroize::Zeroizing;
 
 pub use account::{Actor, Deed};
 pub use ask::{Answer, Caution, Hit, NameQuery, Question};
+pub use backup::Snapshot;
 pub use budget::{AT_ONCE_DAYS, Allowance, Budget, Cost};
 pub use cafs::{Caf, NewCaf};
 pub use card::check_keys;

@@ -25,6 +25,7 @@ mod overlay;
 pub(crate) mod pipeline;
 mod read;
 mod replay;
+pub mod snapshot;
 mod state;
 mod verify;
 
@@ -41,6 +42,7 @@ pub use merge::Merged;
 pub(crate) use pipeline::Promise;
 pub use pipeline::{Pending, Told, With};
 pub use replay::{Each, Position};
+pub use snapshot::Snapshot;
 pub use verify::Report;
 
 use pipeline::Pipeline;

@@ -119,6 +119,36 @@ impl Client {
         if status.is_success() { Ok(()) } else { Err(problem(status, &lines.rest).into()) }
     }
 
+    /// Has something made whose answer is a line and then bytes of any number, which are taken as they come.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it is a problem.
+    pub async fn receive<T: DeserializeOwned>(
+        &self,
+        call: &str,
+        what: &impl Serialize,
+    ) -> Result<(T, Receiving), Error> {
+        let body = serde_json::to_vec(what).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed();
+        let response = self.send(Method::POST, call, body).await?;
+        let status = response.status();
+        let mut body = response.into_body();
+        if !status.is_success() {
+            let body = Limited::new(body, LINE_LIMIT).collect().await;
+            let body = body.map_err(|error| Error::CutOff(error.to_string()))?.to_bytes();
+            return Err(problem(status, &body));
+        }
+        let mut lines = Lines::default();
+        loop {
+            let bytes = frame(&mut body).await?.ok_or_else(|| Error::Unreadable("it has no first line".into()))?;
+            lines.push(&bytes)?;
+            if let Some(line) = lines.next() {
+                let first = serde_json::from_slice(&line).map_err(|error| Error::Unreadable(error.to_string()))?;
+                return Ok((first, Receiving { body, begun: lines.rest.into() }));
+            }
+        }
+    }
+
     async fn send(&self, method: Method, call: &str, body: Sent) -> Result<Response<Incoming>, Error> {
         let unreachable = |cause: io::Error| match cause.kind() {
             io::ErrorKind::PermissionDenied => Error::Closed(self.path.clone()),
@@ -132,6 +162,25 @@ impl Client {
         let request = Request::builder().method(method).uri(call).header(header::HOST, "igain").body(body);
         let request = request.map_err(|error| Error::Unreadable(error.to_string()))?;
         sender.send_request(request).await.map_err(cut_off)
+    }
+}
+
+/// Bytes that come from a daemon.
+#[derive(Debug)]
+pub struct Receiving {
+    body: Incoming,
+    /// What came with the first line.
+    begun: Bytes,
+}
+
+impl Receiving {
+    /// The next of them; none at the end, which is told from a connection that broke.
+    ///
+    /// # Errors
+    /// Where the answer was cut off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let begun = std::mem::take(&mut self.begun);
+        if begun.is_empty() { frame(&mut self.body).await } else { Ok(Some(begun)) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod caf;
 mod claims;
 mod clock;
@@ -43,6 +44,7 @@ use crate::office::{self, Office};
 use crate::people::InForce;
 use crate::replication::Replication;
 use crate::search::Search;
+use backup::Backups;
 use claims::Claims;
 use given::Caller;
 use refusals::Refusals;
@@ -58,6 +60,7 @@ const IMPORTS: usize = 4;
 pub struct App {
     parts: Arc<Parts>,
     claims: Claims,
+    backups: Backups,
     importing: Arc<Semaphore>,
     refusals: Refusals,
     stopping: Arc<AtomicBool>,
@@ -85,13 +88,14 @@ impl App {
         Self {
             parts: Arc::new(parts),
             claims: Claims::default(),
+            backups: Backups::default(),
             importing: Arc::new(Semaphore::new(IMPORTS)),
             refusals: Refusals::default(),
             stopping: Arc::default(),
         }
     }
 
-    /// Ends what would hold up a stop: imports end after the batch that they are at.
+    /// Ends what would hold up a stop: imports end after the batch that they are at, backups after a piece.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -233,6 +237,8 @@ fn calls() -> Calls {
         .get("/v1/audit", audit::list)
         .post("/v1/audit/verify", audit::verify)
         .post("/v1/store/verify", store::verify)
+        .post("/v1/backup", backup::create)
+        .post("/v1/backup/stored", backup::stored)
 }
 
 async fn unknown() -> Problem {

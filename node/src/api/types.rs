@@ -1,6 +1,7 @@
 //! What travels over the API, one file a resource. These are also what `--json` prints.
 
 mod audit;
+mod backup;
 mod caf;
 mod card;
 mod clock;
@@ -15,6 +16,7 @@ mod store;
 mod text;
 
 pub use audit::{AuditEntries, AuditEntry, AuditSummary};
+pub use backup::{Backup, HeldArchive, NewBackup, StoredBackup};
 pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberState, NewCaf};
 pub use card::{Card, Contact};
 pub use clock::{Clock, ClockDecision, ClockMoved, OtherClock};

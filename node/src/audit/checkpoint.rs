@@ -37,6 +37,11 @@ struct Wire {
     at: Timestamp,
 }
 
+/// The bytes of a checkpoint's file.
+pub(super) fn bytes(disk: &Disk, path: &Path) -> Result<Vec<u8>, Error> {
+    disk.read(path, LIMIT).map_err(|why| Error::File { path: path.to_owned(), why })
+}
+
 impl Checkpoint {
     /// The checkpoint in a file; none where there is no file.
     pub(super) fn read(disk: &Disk, path: &Path, own: &[VerifyingKey]) -> Result<Option<Self>, Error> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use axum::http::StatusCode;
 
 use crate::api::Problem;
-use crate::{api, config, daemon, keystore};
+use crate::{api, backup, config, daemon, keystore};
 
 /// Why a command fails.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum Error {
     /// Keys or passphrase cannot be had.
     #[error(transparent)]
     Keystore(#[from] keystore::Error),
+    /// Archives cannot be read or put back.
+    #[error(transparent)]
+    Backup(#[from] backup::Error),
     /// The daemon does not run.
     #[error(transparent)]
     Daemon(#[from] daemon::Error),
@@ -82,6 +85,7 @@ impl Error {
                     Self::Config(error) => error.code(),
                     Self::Keystore(error) => error.code(),
                     Self::Daemon(error) => error.code(),
+                    Self::Backup(error) => error.code(),
                     Self::Declined(_) => "cli.declined",
                     Self::Found(_) => "found",
                     _ => "cli.file",

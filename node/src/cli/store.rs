@@ -28,7 +28,7 @@ impl Store {
         let what = if report.rebuild {
             "Start the daemon again: it makes the directory anew"
         } else {
-            "Restore the data folder from a backup"
+            "Restore the data folder from a backup: igain backup restore"
         };
         Err(Error::Found(format!("the store is damaged. {what}")))
     }

@@ -46,6 +46,11 @@ fn what_people_type_is_understood() {
         "igain session end --json",
         "igain audit list --action query",
         "igain store verify",
+        "igain backup create /mnt/backup --to-key age1x --to-key age1y --full",
+        "igain backup create --pipe cat --to-keys recovery.keys --set offsite",
+        "igain backup verify --identity recovery.key /mnt/backup --at x.age",
+        "igain backup list /mnt/backup",
+        "igain backup restore --identity recovery.key --from a.age --from b.age --data new",
         "igain completions zsh",
     ] {
         if let Err(error) = Cli::try_parse_from(line.split(' ')) {
@@ -69,6 +74,10 @@ fn what_makes_no_sense_is_refused() {
         "igain import x.csv",
         "igain query --phone 1 --purpose identify",
         "igain record list --case C1",
+        "igain backup create /mnt/backup",
+        "igain backup create --to-key age1x",
+        "igain backup create /mnt/backup --pipe cat --to-key age1x",
+        "igain backup restore --identity recovery.key --from a.age",
         "igain session start --purpose identify",
         "igain session start --purpose identify --case C1 --for 2w",
     ] {

@@ -45,8 +45,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, Error> {
         let offset = error.span().map_or(0, |span| span.start);
         place(text.as_bytes(), offset, from_toml(error.message()), path)
     })?;
-    check(file, path.parent().unwrap_or(Path::new("")))
-        .map_err(|(span, problem)| place(text.as_bytes(), span.start, problem, path))
+    check(file, path).map_err(|(span, problem)| place(text.as_bytes(), span.start, problem, path))
 }
 
 fn place(bytes: &[u8], offset: usize, problem: Problem, path: &Path) -> Error {
@@ -102,7 +101,8 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-fn check(file: shape::File, base: &Path) -> Result<Config, At> {
+fn check(file: shape::File, path: &Path) -> Result<Config, At> {
+    let base = path.parent().unwrap_or(Path::new(""));
     let data = base.join(text("data", &file.data)?);
     let beside = |key, given: &Option<Spanned<String>>, otherwise: PathBuf| match given {
         Some(given) => text(key, given).map(|given| base.join(given)),
@@ -110,6 +110,7 @@ fn check(file: shape::File, base: &Path) -> Result<Config, At> {
     };
     let bureau = file.bureau.get_ref();
     Ok(Config {
+        file: path.to_owned(),
         bureau: bureau.parse().map_err(|_| (file.bureau.span(), Problem::Bureau(bureau.chars().take(32).collect())))?,
         name: text("name", &file.name)?,
         policy: beside("policy", &file.policy, data.join("policy.cedar"))?,

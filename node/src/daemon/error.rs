@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::api::server;
-use crate::{audit, keystore, ledger, network, office, people, search, store};
+use crate::{audit, backup, keystore, ledger, network, office, people, search, store};
 
 /// Why the daemon does not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum Error {
     /// The office does not open.
     #[error(transparent)]
     Office(#[from] office::Error),
+    /// The mark of a restored folder cannot be read or removed.
+    #[error(transparent)]
+    Backup(#[from] backup::Error),
     /// Peers cannot be listened to.
     #[error(transparent)]
     Network(#[from] network::Error),
@@ -67,6 +70,7 @@ impl Error {
             Self::Audit(error) => error.code(),
             Self::Search(_) => "search",
             Self::Office(error) => error.code(),
+            Self::Backup(error) => error.code(),
             Self::Network(error) => error.code(),
             Self::Socket(error) => error.code(),
             Self::Api(_) => "api",

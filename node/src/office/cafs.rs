@@ -411,7 +411,7 @@ impl Turn<'_> {
     }
 
     /// Posts a letter to those of the bureaus that may take part.
-    fn post_to(&mut self, bureaus: impl Iterator<Item = BureauId>, kind: LetterKind, bytes: &[u8]) {
+    pub(super) fn post_to(&mut self, bureaus: impl Iterator<Item = BureauId>, kind: LetterKind, bytes: &[u8]) {
         let me = self.office().me();
         for bureau in bureaus.filter(|bureau| *bureau != me) {
             if self.active_peer(bureau).is_ok() {

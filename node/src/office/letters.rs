@@ -87,8 +87,9 @@ impl Turn<'_> {
         }
         self.account(Deed::new(Actor::Bureau(sender), "caf.charter").caf(id).with("serial", serial));
         if manager == self.office().me() {
-            // This bureau was put back to before it signed it.
-            self.note_dismissals(before.as_ref(), &signed);
+            // This bureau was put back to before it signed it, and perhaps before all had heard of it.
+            let told = self.note_dismissals(before.as_ref(), &signed);
+            self.post_to(told.into_iter(), LetterKind::Charter, bytes);
         }
         self.put_charter(signed);
         self.introduce(before.as_ref(), id)
@@ -141,6 +142,12 @@ impl Turn<'_> {
         }
         let deed = Deed::new(Actor::Bureau(sender), "caf.acceptance").caf(acceptance.caf).peer(member);
         self.account(deed.with("serial", acceptance.serial).with("only", &acceptance.only));
+        if member == self.office().me()
+            && let Ok(caf) = self.caf(acceptance.caf)
+        {
+            let members = caf.charter().members.iter().map(|(member, _)| *member);
+            self.post_to(members, LetterKind::Acceptance, bytes);
+        }
         self.put_acceptance(signed);
         Ok(())
     }

@@ -37,9 +37,14 @@ impl StoreKey {
     }
 
     /// The authenticator of the journal's list of files.
-    #[expect(clippy::expect_used, reason = "INVARIANT: HMAC takes a key of any length")]
     pub(crate) fn mac(&self, bytes: &[u8]) -> Hmac<Sha256> {
-        let key = self.subkey(&[], "igain journal manifest 1");
+        self.mac_of("igain journal manifest 1", bytes)
+    }
+
+    /// An authenticator for one use, named by `info`.
+    #[expect(clippy::expect_used, reason = "INVARIANT: HMAC takes a key of any length")]
+    pub(crate) fn mac_of(&self, info: &str, bytes: &[u8]) -> Hmac<Sha256> {
+        let key = self.subkey(&[], info);
         let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key.as_ref()).expect("any key length");
         mac.update(bytes);
         mac

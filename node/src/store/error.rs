@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// Something other than a torn tail is wrong with the journal.
     #[error(
-        "the journal is damaged in `{}` at byte {offset}: {why}. Run `igain store verify`, then restore this folder from a backup",
+        "the journal is damaged in `{}` at byte {offset}: {why}. Run `igain store verify`, then restore this folder from a backup: `igain backup restore`",
         path.display()
     )]
     Damaged {

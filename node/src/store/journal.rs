@@ -6,6 +6,7 @@
 mod append;
 pub(crate) mod file;
 pub(crate) mod frame;
+pub(crate) mod hold;
 pub(crate) mod manifest;
 mod recover;
 mod reserve;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use append::{Appender, Written};
 use file::{DataFile, Place};
+use hold::Held;
 use manifest::{Listed, Manifest, Sealed};
 pub(crate) use recover::{OnDamage, Recovered};
 pub(crate) use reserve::{Reserve, give_up};
@@ -38,6 +40,10 @@ pub(crate) struct Journal {
     /// The number of the next file. The writer and a merge both take numbers from here.
     next_file: AtomicU32,
     open: Mutex<HashMap<u32, Arc<DataFile>>>,
+    /// The file being written: it alone knows how far it is durable, so that it is never opened a second time.
+    writing: Mutex<Option<Arc<DataFile>>>,
+    /// Files that stay on the disk for whoever reads them, listed or not.
+    held: Mutex<Held>,
     _lock: Lock,
 }
 
@@ -64,6 +70,9 @@ impl Journal {
 
     /// A file by its number; `None` when it is neither listed nor retiring.
     pub(crate) fn file(&self, id: u32) -> Result<Option<Arc<DataFile>>, Error> {
+        if let Some(file) = self.being_written(id) {
+            return Ok(Some(file));
+        }
         if let Some(file) = self.open_files().get(&id) {
             return Ok(Some(Arc::clone(file)));
         }
@@ -103,9 +112,24 @@ impl Journal {
         open.insert(file.id, Arc::clone(file));
     }
 
-    /// Forgets and removes a file that is no longer listed.
+    /// Notes which file is being written.
+    pub(crate) fn write_to(&self, file: Option<&Arc<DataFile>>) {
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = file.map(Arc::clone);
+    }
+
+    /// The file of this number, if it is the one being written.
+    pub(crate) fn being_written(&self, id: u32) -> Option<Arc<DataFile>> {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        writing.as_ref().filter(|file| file.id == id).map(Arc::clone)
+    }
+
+    /// Forgets and removes a file that is no longer listed; one that is held goes when nobody holds it any more.
     pub(crate) fn remove(&self, id: u32) -> Result<(), Error> {
         self.open_files().remove(&id);
+        if self.held().keeps(id) { Ok(()) } else { self.unlink(id) }
+    }
+
+    fn unlink(&self, id: u32) -> Result<(), Error> {
         let path = manifest::file_path(&self.dir, id);
         match self.disk.remove(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
@@ -121,6 +145,10 @@ impl Journal {
     /// Where its files lie and what they carry.
     pub(crate) fn place(&self) -> Place<'_> {
         Place { disk: &self.disk, dir: &self.dir, store: &self.store, key: &self.key }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open_files(&self) -> MutexGuard<'_, HashMap<u32, Arc<DataFile>>> {

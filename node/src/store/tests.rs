@@ -11,6 +11,7 @@ mod disks;
 mod epochs;
 mod failing;
 mod faults;
+mod snapshots;
 
 const T: Table = Table::new(7);
 const OTHER: Table = Table::new(8);

@@ -120,7 +120,12 @@ fn files(one: &Office, other: &Office) -> Result<(), String> {
         }
         if caf.charter() != known.charter() {
             let serials = (caf.charter().serial, known.charter().serial);
-            return Err(format!("{} and {} know other charters of {id}: {serials:?}", one.me(), other.me()));
+            let manager = caf.charter().manager;
+            return Err(format!(
+                "{} and {} know other charters of {id}, which {manager} manages: {serials:?}",
+                one.me(),
+                other.me()
+            ));
         }
         for bureau in [one.me(), other.me()] {
             if caf.acceptance_of(bureau) != known.acceptance_of(bureau) {

@@ -5,7 +5,7 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 48] = [
+const COMMANDS: [&str; 52] = [
     "init",
     "run",
     "status",
@@ -48,6 +48,10 @@ const COMMANDS: [&str; 48] = [
     "audit verify",
     "audit export",
     "store verify",
+    "backup create",
+    "backup verify",
+    "backup list",
+    "backup restore",
     "demo",
     "clock accept",
     "clock reset",
@@ -55,6 +59,9 @@ const COMMANDS: [&str; 48] = [
     "completions",
     "help",
 ];
+
+/// The public key of nobody in particular.
+const RECIPIENT: &str = "age1dj4jv4np07k4m4pldfepvuh0fuwdvw3c83yj06agjls4acqk4easnpqft4";
 
 fn help(bureau: &Bureau, command: &str) -> Said {
     let mut words: Vec<&str> = command.split(' ').filter(|word| !word.is_empty()).collect();
@@ -92,6 +99,8 @@ fn every_command_explains_itself_and_fits_a_terminal() {
         "policy apply",
         "session start",
         "audit list",
+        "backup create",
+        "backup restore",
     ] {
         let said = help(&ke, command);
         assert!(said.out.contains("Example"), "{command} gives no example: {}", said.out);
@@ -233,6 +242,9 @@ fn every_command_speaks_json() {
         vec!["audit", "list"],
         vec!["audit", "verify"],
         vec!["store", "verify"],
+        vec!["backup", "create", ".", "--to-key", RECIPIENT],
+        vec!["backup", "create", "--pipe", "cat > /dev/null", "--to-key", RECIPIENT],
+        vec!["backup", "list", "."],
         vec!["record", "withdraw", &id, "--yes"],
         vec!["peer", "revoke", "FR", "--why", "compromised", "--yes"],
         vec!["peer", "drop", "FR", "--yes"],
@@ -258,6 +270,9 @@ fn every_command_speaks_json() {
         vec!["record", "add", "phone", "number="],
         vec!["init", "KE", "--name", "NCB", "--passphrase-file", "passphrase"],
         vec!["run", "--passphrase-file", "nowhere"],
+        vec!["backup", "create", ".", "--to-key", "age1"],
+        vec!["backup", "verify", ".", "--identity", "nowhere"],
+        vec!["backup", "restore", "--identity", "nowhere", "--from", ".", "--data", "new"],
     ] {
         let said = ke.igain(&[&command[..], &["--json"]].concat());
         assert!(said.out.is_empty() && said.code.is_some_and(|code| code > 0), "{command:?}: {said:?}");

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// The public key of nobody in particular.
+const RECIPIENT: &str = "age1dj4jv4np07k4m4pldfepvuh0fuwdvw3c83yj06agjls4acqk4easnpqft4";
+
 const USERS: [u32; 5] = [ANALYST, CONTRIBUTOR, ADMINISTRATOR, AUDITOR, OPERATOR];
 
 /// Each call with those who may make it. Most are about what there is not, so that nothing changes: what is refused to a
@@ -58,6 +61,7 @@ fn every_role_may_make_its_calls_and_no_other() {
         (vec!["audit", "list"], &[AUDITOR]),
         (vec!["audit", "verify"], &[AUDITOR, OPERATOR]),
         (vec!["store", "verify"], &[OPERATOR]),
+        (vec!["backup", "create", "--pipe", "cat > /dev/null", "--to-key", RECIPIENT], &[OPERATOR]),
     ];
     for (call, allowed) in &calls {
         for uid in USERS {

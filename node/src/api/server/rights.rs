@@ -26,7 +26,7 @@ const fn post(path: &'static str, needs: &[Role]) -> Call {
 const STAFF: &[Role] = &[Analyst, Contributor, PolicyAdministrator, Operator];
 
 /// All calls. A contributor who is no analyst sees, through those that read records, her own bureau's alone.
-pub(super) static CALLS: [Call; 37] = [
+pub(super) static CALLS: [Call; 39] = [
     get("/v1/status", STAFF),
     get("/v1/card", STAFF),
     get("/v1/clock", STAFF),
@@ -67,6 +67,9 @@ pub(super) static CALLS: [Call; 37] = [
     // It answers how long the log is and whether it is whole, and no entry.
     post("/v1/audit/verify", &[Auditor, Operator]),
     post("/v1/store/verify", &[Operator]),
+    // All that the bureau has, sealed: records under the store's key, which only the passphrase gives.
+    post("/v1/backup", &[Operator]),
+    post("/v1/backup/stored", &[Operator]),
 ];
 
 /// What a call needs; none for one that there is not.

@@ -78,6 +78,7 @@ impl Appender {
                 listed.sealed = Some(sealed);
             }
         })?;
+        self.journal.write_to(None);
         self.open = None;
         self.spoilt = false;
         Ok(())
@@ -121,6 +122,7 @@ impl Appender {
             return Err(error);
         }
         listed?;
+        journal.write_to(Some(&file));
         journal.keep_open(&file);
         let site = file.first_site();
         self.open = Some((Arc::clone(&file), site));

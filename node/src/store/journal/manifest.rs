@@ -19,7 +19,7 @@ pub(crate) const VERSION: u32 = 1;
 const MAGIC: [u8; 8] = *b"IGMANIF1";
 const NAME: &str = "manifest";
 /// Most bytes of the list: far more files than a disk holds.
-const LIMIT: u64 = 256 << 20;
+pub(crate) const LIMIT: u64 = 256 << 20;
 
 /// A list of files in the order of what they hold.
 #[derive(Debug, Clone, Encode, Decode)]
@@ -101,7 +101,7 @@ pub(crate) struct Retiring {
 impl Manifest {
     /// The list in `dir`; `None` where there is none.
     pub(crate) fn read(disk: &Disk, dir: &Path, key: &StoreKey, purpose: u8) -> Result<Option<Self>, Error> {
-        let path = dir.join(NAME);
+        let path = list_path(dir);
         let bytes = match disk.read(&path, LIMIT) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -130,15 +130,21 @@ impl Manifest {
 
     /// Replaces the list in `dir`; durable on return. [`Error::Full`] means that the old one is there still.
     pub(crate) fn write(&self, disk: &Disk, dir: &Path, key: &StoreKey) -> Result<(), Error> {
-        let (path, fresh) = (dir.join(NAME), dir.join("manifest.new"));
-        let cbor = minicbor::to_vec(self).map_err(|error| Error::damaged(&path, 0, error.to_string()))?;
+        let (path, fresh) = (list_path(dir), dir.join("manifest.new"));
+        let bytes = self.encode(&path, key)?;
+        disk.replace(&path, &fresh, &bytes).map_err(Error::io("replace", &path))
+    }
+
+    /// The bytes of the list, as a file has them.
+    pub(crate) fn encode(&self, path: &Path, key: &StoreKey) -> Result<Vec<u8>, Error> {
+        let cbor = minicbor::to_vec(self).map_err(|error| Error::damaged(path, 0, error.to_string()))?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&u32::try_from(cbor.len()).unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend_from_slice(&cbor);
         let mac = key.mac(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
         bytes.extend_from_slice(&mac);
-        disk.replace(&path, &fresh, &bytes).map_err(Error::io("replace", &path))
+        Ok(bytes)
     }
 
     pub(crate) fn file(&self, id: u32) -> Option<&Listed> {
@@ -156,6 +162,11 @@ fn split(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
         u32::from_be_bytes(*crc),
         mac,
     ))
+}
+
+/// The path of the list.
+pub(crate) fn list_path(dir: &Path) -> PathBuf {
+    dir.join(NAME)
 }
 
 /// The path of a journal file.

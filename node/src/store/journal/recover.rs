@@ -73,6 +73,8 @@ impl Journal {
             next_file: AtomicU32::new(list.next_file),
             list: Mutex::new(list),
             open: Mutex::new(HashMap::new()),
+            writing: Mutex::new(None),
+            held: Mutex::default(),
             _lock: held,
         };
         journal.check_lengths(on_damage)?;
