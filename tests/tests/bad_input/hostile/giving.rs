@@ -69,7 +69,7 @@ impl Siege {
     }
 
     /// A parcel as it should be.
-    fn deliver(&self, items: &[Item]) -> Message {
+    pub(super) fn deliver(&self, items: &[Item]) -> Message {
         self.seal(&self.parcel(items), &self.card.sealing)
     }
 
@@ -91,7 +91,7 @@ impl Siege {
     }
 
     /// Answers KE's next pull with these messages, and what it pulls after them with nothing new.
-    fn answer(&mut self, messages: &[Message]) {
+    pub(super) fn answer(&mut self, messages: &[Message]) {
         let runtime = tokio::runtime::Handle::clone(self.runtime.handle());
         let answering = async {
             let mut exchange = self.pulled().await;
