@@ -35,7 +35,8 @@ fn a_member_that_has_spent_what_it_may_waits_and_nobody_else() {
     let first = entries(Default::default(), all.iter().take(1_700).cloned().collect());
     let igain_protocol::feed::Item::Run(run) = &first else { panic!("a run") };
     let second = entries(run.to, all.iter().skip(1_700).cloned().collect());
-    let parcels = [siege.deliver(&[open_feed()]), siege.deliver(&[first.clone()]), siege.deliver(&[second]), END];
+    let parcels =
+        [siege.deliver(&[open_feed()]), siege.deliver(std::slice::from_ref(&first)), siege.deliver(&[second]), END];
     siege.answer(&parcels);
     let spent = igain_tests::daemon::until("what was spent", || {
         let budget = budget(&siege);
@@ -49,7 +50,8 @@ fn a_member_that_has_spent_what_it_may_waits_and_nobody_else() {
     assert!(budget(&siege)["waits_s"].as_u64() > Some(3_600));
     // Another bureau gives and gets as before.
     let fr = Bureau::start("FR");
-    (fr.enrol(&siege.ke), siege.ke.enrol(&fr));
+    fr.enrol(&siege.ke);
+    siege.ke.enrol(&fr);
     fr.apply("@id(\"ke\") permit(principal == Bureau::\"KE\", action in Action::\"disclose\", resource);");
     let added = fr.json(&["record", "add", "phone", "number=+33100000001", "--tlp", "green", "--grading", "B2"]);
     let id = added["outcomes"][0]["id"].as_str().expect("an id").to_owned();
