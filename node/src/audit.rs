@@ -188,6 +188,39 @@ impl AuditLog {
         Ok(Some(Numbered { seq, entry: entry::decode(seq, &bytes)?.0 }))
     }
 
+    /// Whether some end of the log, then or now, is what was committed to at a time: first those of about that time are looked at,
+    /// then all, for a clock may have been wrong.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn is_end(&self, at: Timestamp, is_it: impl Fn(&End) -> bool) -> Result<bool, Error> {
+        let (mut low, mut high) = (0, self.last());
+        while low < high {
+            let middle = high - (high - low) / 2;
+            let row = self.store.get(ENTRIES, &middle.to_be_bytes())?;
+            let earlier = row.and_then(|bytes| entry::decode(middle, &bytes).ok()).is_some_and(|(entry, _)| entry.at <= at);
+            if earlier { low = middle } else { high = middle - 1 }
+        }
+        let around = low.saturating_sub(PAGE as u64 / 2)..=low + PAGE as u64 / 2;
+        if is_it(&End::default()) || self.has_end(*around.start(), *around.end(), &is_it)? {
+            return Ok(true);
+        }
+        self.has_end(1, self.last(), &is_it)
+    }
+
+    fn has_end(&self, from: u64, upto: u64, is_it: &impl Fn(&End) -> bool) -> Result<bool, Error> {
+        let mut next = from.max(1);
+        while next <= upto {
+            let page = self.page(next)?;
+            let Some((last, _)) = page.last() else { break };
+            next = last + 1;
+            if page.iter().any(|(seq, bytes)| is_it(&End { seq: *seq, hash: entry::hash(bytes) })) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The durable end.
     pub fn end(&self) -> End {
         *locked(&self.head)

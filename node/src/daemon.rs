@@ -2,6 +2,7 @@
 
 mod card;
 mod error;
+pub mod inspect;
 mod open;
 mod restored;
 mod service;

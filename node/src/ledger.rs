@@ -6,6 +6,7 @@
 mod budgets;
 mod cafs;
 mod classes;
+mod commitments;
 mod cursors;
 mod dismissals;
 mod events;
@@ -87,6 +88,7 @@ mod table {
     pub(super) const RECLAIMS: Table = Table(58);
     pub(super) const FORMER: Table = Table(59);
     pub(super) const BUDGETS: Table = Table(60);
+    pub(super) const COMMITMENTS: Table = Table(61);
 }
 
 /// Why a table cannot be read or written.

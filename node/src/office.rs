@@ -40,6 +40,7 @@ mod sweep;
 mod time;
 mod touched;
 mod turn;
+mod vouch;
 mod why;
 mod withdraw;
 
@@ -104,6 +105,8 @@ pub struct Secrets {
     pub record_id: Zeroizing<[u8; 32]>,
     /// Hides identifiers in the directory.
     pub identifier: Zeroizing<[u8; 32]>,
+    /// Makes the nonces of commitments to the audit log.
+    pub commitment: Zeroizing<[u8; 32]>,
 }
 
 impl Secrets {
@@ -119,6 +122,7 @@ impl Secrets {
             salt: SaltKey::new(*keys.salt_key()),
             record_id: keys.record_id_secret(),
             identifier: store.subkey(&[], "igain identifiers 1"),
+            commitment: store.subkey(&[], "igain commitments 1"),
         }
     }
 }
@@ -279,6 +283,11 @@ impl Office {
         self.ledger().put_clock(batch, &self.clock().mark());
         for (bureau, at) in self.inner.memory.take_synced() {
             self.ledger().put_synced(batch, bureau, at);
+        }
+        for (bureau, commitment) in self.inner.memory.take_commitments() {
+            if let Err(error) = self.ledger().put_commitment(batch, bureau, self.now(), &commitment) {
+                tracing::error!(%error, "what a bureau commits to could not be kept");
+            }
         }
     }
 

@@ -17,6 +17,8 @@ use igain_protocol::record::Value;
 use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::{Kind, Purpose, Tlp};
 use igain_tests::bureau::{copy, draft, open};
+use igain_tests::daemon::Bureau;
+use igain_tests::trio::Trio;
 
 const NOON: Timestamp = Timestamp::from_ms(1_790_000_000_000);
 
@@ -119,4 +121,88 @@ fn l21_older_books_beside_a_newer_audit_log_are_accounted_for() {
     // It is told once.
     let again = copied(&today, &folder.path().join("again"));
     assert_eq!(accounts(&open("KE", 1, &again, NOON).unwrap()).len(), 1);
+}
+
+/// What is wrong with a node that is stopped is told without starting it, and since when.
+#[test]
+fn l14_a_stopped_node_is_looked_at() {
+    const PASSPHRASE: [&str; 3] = ["--stopped", "--passphrase-file", "passphrase"];
+    let mut bureau = Bureau::start("KE");
+    let add = |bureau: &Bureau| {
+        bureau.json(&["record", "add", "phone", "number=+254700000001", "--tlp", "green", "--grading", "B2"])
+    };
+    add(&bureau);
+    let verify = |bureau: &Bureau, what: &str| bureau.igain(&[&[what, "verify", "--json"], &PASSPHRASE[..]].concat());
+    assert_eq!(verify(&bureau, "audit").problem()["code"], "store.locked", "it runs");
+    assert_eq!(bureau.refused(&["audit", "verify", "--passphrase-file", "passphrase"]).1, "cli.usage");
+    assert_eq!(bureau.stop(), Some(0));
+    for what in ["audit", "store"] {
+        let said = verify(&bureau, what);
+        assert_eq!((said.code, &said.json()["intact"]), (Some(0), &true.into()), "{said:?}");
+    }
+    let (data, older) = (bureau.path("data"), bureau.path("older"));
+    copy(&data, &older);
+    bureau.run();
+    add(&bureau);
+    assert_eq!(bureau.stop(), Some(0));
+    let newer = bureau.path("newer");
+    copy(&data, &newer);
+    for (part, tells) in [("audit", "does not hold entry"), ("store", "the books lack")] {
+        put_back(&older, &data, part);
+        let said = verify(&bureau, "audit");
+        let summary = said.json();
+        assert_ne!(said.code, Some(0));
+        assert_eq!(summary["intact"], false);
+        let why = summary["why"].as_str().unwrap();
+        assert!(why.contains(tells) && why.contains(" 20"), "what, and since when: {why}");
+        put_back(&newer, &data, part);
+    }
+    // Damage in the middle of a file.
+    let file = std::fs::read_dir(data.join("store/journal")).or_else(|_| std::fs::read_dir(data.join("store"))).unwrap();
+    let journal = file.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    let largest = journal.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&largest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&largest, bytes).unwrap();
+    let said = verify(&bureau, "store");
+    assert_ne!(said.code, Some(0), "{said:?}");
+}
+
+/// Books and log put back together, or cut together by somebody who has the keys: what peers keep does not fit. Seen to fail when
+/// the newest commitment alone is shown, and a newer one has come since.
+#[test]
+fn l14_what_peers_keep_tells_of_books_and_log_that_were_put_back_together() {
+    const DAY_MS: u64 = 86_400_000;
+    let mut all = Trio::new("");
+    let (ke_id, fr_id) = (all.offices[0].me(), all.offices[1].me());
+    // What KE says to FR, and FR to KE, as replication does each ten minutes.
+    let told = |all: &Trio| {
+        let (ke, fr) = (&all.offices[0], &all.offices[1]);
+        assert!(fr.hear_heads(ke_id, &ke.heads(fr_id).unwrap()).unwrap());
+        fr.note_time().unwrap();
+        ke.hear_heads(fr_id, &fr.heads(ke_id).unwrap()).unwrap()
+    };
+    assert!(told(&all) && told(&all));
+    all.copy(0);
+    all.wait(DAY_MS);
+    add(all.ke(), "first");
+    assert!((0..6).all(|_| told(&all)));
+    let kept = all.offices[1].ledger().commitments(ke_id).unwrap();
+    assert_eq!(kept.len(), 2, "one for each day");
+    // An entry is added to the log between a commitment and the next.
+    add(all.ke(), "second");
+    assert!((0..6).all(|_| told(&all)));
+    all.wait(DAY_MS);
+    all.restore(0);
+    add(all.ke(), "third");
+    // The newest of today would fit; one of those before does not.
+    let fits: Vec<bool> = (0..6).map(|_| told(&all)).collect();
+    assert!(fits.contains(&false) && fits.contains(&true), "{fits:?}");
+    let ke = all.ke();
+    let (bureau, fit, unfit) = ke.vouched().remove(0);
+    assert!(bureau == fr_id && fit.is_some() && unfit.is_some());
+    assert!(ke.ledger().recovery().unwrap().is_some());
+    let filter = Filter { action: Some("audit.put-back".into()), ..Filter::default() };
+    assert_eq!(ke.audit().list(1, 10, &filter).unwrap().len(), 1, "told once");
 }

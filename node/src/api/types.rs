@@ -15,7 +15,7 @@ mod status;
 mod store;
 mod text;
 
-pub use audit::{AuditEntries, AuditEntry, AuditSummary};
+pub use audit::{AuditEntries, AuditEntry, AuditSummary, Vouched};
 pub use backup::{Backup, HeldArchive, NewBackup, StoredBackup};
 pub use caf::{Caf, Cafs, Dismissal, Invitation, Invited, Join, Member, MemberState, NewCaf};
 pub use card::{Card, Contact};

@@ -7,19 +7,30 @@ use clap::{Args, Subcommand};
 
 use super::Error;
 use super::context::Context;
+use super::init::PassphraseFrom;
 use super::output::Output;
 use super::page::Page;
 use super::record::query;
 use super::words::plural;
 use crate::api::AUDIT_LIMIT;
-use crate::api::types::{AuditEntries, AuditEntry, AuditSummary};
+use crate::api::types::{AuditEntries, AuditEntry, AuditSummary, Vouched};
+use crate::daemon::inspect;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
     /// List what was done, the latest last
     List(List),
     /// Go through the whole log and see that nothing was changed or cut off
-    Verify,
+    #[command(
+        after_help = "Examples:\n  igain audit verify\n  igain audit verify --stopped --passphrase-file passphrase"
+    )]
+    Verify {
+        /// Of a node that is stopped
+        #[arg(long)]
+        stopped: bool,
+        #[command(flatten)]
+        passphrase: PassphraseFrom,
+    },
     /// Write the whole log as JSON lines
     #[command(
         after_help = "Examples:\n  igain audit export > audit.jsonl\n  igain audit export --from 1001 --out audit.jsonl"
@@ -66,11 +77,15 @@ impl Audit {
     pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
         match self {
             Self::List(list) => list.execute(context, output),
-            Self::Verify => {
-                let client = context.client()?;
-                let nothing = serde_json::json!({});
-                let summary: AuditSummary =
-                    context.block_on(async { Ok(client.post("/v1/audit/verify", &nothing).await?) })?;
+            Self::Verify { stopped, passphrase } => {
+                let summary: AuditSummary = match stopped {
+                    true => inspect::audit(&context.config()?, &passphrase.unlock(context)?)?,
+                    false => {
+                        passphrase.refuse_named()?;
+                        let (client, nothing) = (context.client()?, serde_json::json!({}));
+                        context.block_on(async { Ok(client.post("/v1/audit/verify", &nothing).await?) })?
+                    }
+                };
                 output.show(&summary, render_summary)?;
                 match summary.why {
                     Some(why) => Err(Error::Found(why)),
@@ -155,6 +170,13 @@ fn render(entries: &AuditEntries, page: &mut Page) {
     page.table(["ENTRY", "WHEN", "WHO", "WHAT", "TO", "WHY", "PARTICULARS"], &rows);
 }
 
+/// What a bureau keeps of the log.
+fn vouched(vouched: &Vouched) -> String {
+    let fits = vouched.fits.map(|at| format!(" until {at}")).unwrap_or_default();
+    let unfit = vouched.unfit.map(|at| format!(", but not at {at}")).unwrap_or_default();
+    format!("{}{fits}{unfit}", vouched.bureau)
+}
+
 fn render_summary(summary: &AuditSummary, page: &mut Page) {
     let verdict = if summary.intact { page.good("intact") } else { page.bad("not intact") };
     page.line(&format!("The audit log is {verdict}: {}.", plural(summary.entries, "entry", "entries")));
@@ -162,5 +184,6 @@ fn render_summary(summary: &AuditSummary, page: &mut Page) {
         ("signed up to entry", summary.checkpointed.to_string()),
         ("head", summary.head.clone().unwrap_or_default()),
         ("first bad entry", summary.broken_at.map(|seq| seq.to_string()).unwrap_or_default()),
+        ("fits what peers keep", summary.vouched.iter().map(vouched).collect::<Vec<_>>().join("\n")),
     ]);
 }

@@ -58,6 +58,26 @@ impl PassphraseFrom {
     pub(super) fn source(self) -> Source {
         Source::choose(self.passphrase_file, self.passphrase_fd, std::env::var_os("CREDENTIALS_DIRECTORY"))
     }
+
+    /// That none is named, where none is needed.
+    ///
+    /// # Errors
+    /// Where one is.
+    pub(super) fn refuse_named(&self) -> Result<(), Error> {
+        match (&self.passphrase_file, self.passphrase_fd) {
+            (None, None) => Ok(()),
+            _ => Err(Error::Usage("a passphrase is of use with --stopped alone: a daemon that runs has it".into())),
+        }
+    }
+
+    /// The keys of the bureau, which the passphrase opens.
+    ///
+    /// # Errors
+    /// Where they cannot be opened.
+    pub(super) fn unlock(self, context: &Context) -> Result<Keys, Error> {
+        let passphrase = self.source().read()?;
+        Ok(keystore::unlock(&context.config()?.keystore(), &passphrase)?)
+    }
 }
 
 /// What was made.

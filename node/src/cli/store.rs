@@ -4,23 +4,39 @@ use clap::Subcommand;
 
 use super::Error;
 use super::context::Context;
+use super::init::PassphraseFrom;
 use super::output::Output;
 use super::page::Page;
 use super::words::{bytes, plural};
 use crate::api::types::StoreReport;
+use crate::daemon::inspect;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
     /// Read all that is on the disk and see that it is what was written
-    Verify,
+    #[command(
+        after_help = "Examples:\n  igain store verify\n  igain store verify --stopped --passphrase-file passphrase"
+    )]
+    Verify {
+        /// Of a node that is stopped
+        #[arg(long)]
+        stopped: bool,
+        #[command(flatten)]
+        passphrase: PassphraseFrom,
+    },
 }
 
 impl Store {
     pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
-        let Self::Verify = self;
-        let client = context.client()?;
-        let nothing = serde_json::json!({});
-        let report: StoreReport = context.block_on(async { Ok(client.post("/v1/store/verify", &nothing).await?) })?;
+        let Self::Verify { stopped, passphrase } = self;
+        let report: StoreReport = match stopped {
+            true => inspect::store(&context.config()?, &passphrase.unlock(context)?)?,
+            false => {
+                passphrase.refuse_named()?;
+                let (client, nothing) = (context.client()?, serde_json::json!({}));
+                context.block_on(async { Ok(client.post("/v1/store/verify", &nothing).await?) })?
+            }
+        };
         output.show(&report, render)?;
         if report.intact {
             return Ok(());

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use igain_protocol::bureau::{BureauId, SignedCard};
 use igain_protocol::caf::{CafId, SignedAcceptance};
+use igain_protocol::sync::Commitment;
 use igain_protocol::time::Timestamp;
 
 use super::cafs::{Caf, Cafs};
@@ -30,6 +31,8 @@ pub(super) struct Memory {
     synced: Mutex<BTreeMap<BureauId, Timestamp>>,
     /// Bureaus that asked since the start, and have seen nothing that is not known here.
     heard: Mutex<BTreeSet<BureauId>>,
+    /// What is known of commitments to audit logs since the start.
+    commitments: Mutex<BTreeMap<BureauId, Committed>>,
     pub(super) board: Board,
     /// How often who takes part, a CAF or the policy has changed.
     standing: AtomicU64,
@@ -37,6 +40,19 @@ pub(super) struct Memory {
     visible: AtomicU64,
     /// The last entry of the audit log that the books rest on.
     pub(super) noted: AtomicU64,
+}
+
+/// What is known of commitments to audit logs, between this bureau and another.
+#[derive(Debug, Default)]
+struct Committed {
+    /// How many of its own it was shown.
+    shown: u64,
+    /// Its newest, which is not in the books yet.
+    unkept: Option<Commitment>,
+    /// When the newest was made that it has shown, and that fits this bureau's log.
+    fits: Option<Timestamp>,
+    /// The same of one that does not.
+    unfit: Option<Timestamp>,
 }
 
 /// What becomes visible with a turn.
@@ -95,6 +111,7 @@ impl Memory {
             card: RwLock::new(card.map(Arc::new)),
             synced: Mutex::default(),
             heard: Mutex::default(),
+            commitments: Mutex::default(),
             board: Board::default(),
             standing: AtomicU64::new(0),
             visible: AtomicU64::new(0),
@@ -149,6 +166,46 @@ impl Memory {
     /// Those that did since the start.
     pub(super) fn heard(&self) -> BTreeSet<BureauId> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn committed<T>(&self, peer: BureauId, what: impl FnOnce(&mut Committed) -> T) -> T {
+        what(self.commitments.lock().unwrap_or_else(PoisonError::into_inner).entry(peer).or_default())
+    }
+
+    /// The number of this commitment of a peer's that it is shown.
+    pub(super) fn next_shown(&self, peer: BureauId) -> u64 {
+        self.committed(peer, |committed| {
+            committed.shown += 1;
+            committed.shown - 1
+        })
+    }
+
+    /// Has a commitment of a peer's be kept with the next write.
+    pub(super) fn keep_commitment(&self, peer: BureauId, commitment: Commitment) {
+        self.committed(peer, |committed| committed.unkept = Some(commitment));
+    }
+
+    /// Those that are to be kept since the last call.
+    pub(super) fn take_commitments(&self) -> Vec<(BureauId, Commitment)> {
+        let mut all = self.commitments.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter_mut().filter_map(|(peer, committed)| Some((*peer, committed.unkept.take()?))).collect()
+    }
+
+    /// Notes that this bureau's log fits what it committed to at a time, or does not; whether it is the first that does not.
+    pub(super) fn note_vouched(&self, peer: BureauId, at: Timestamp, fits: bool) -> bool {
+        self.committed(peer, |committed| {
+            let noted = if fits { &mut committed.fits } else { &mut committed.unfit };
+            let first = noted.is_none();
+            *noted = (*noted).max(Some(at));
+            first && !fits
+        })
+    }
+
+    /// Of each peer that has shown some: the newest commitment that fits, and the newest that does not.
+    pub(super) fn vouched(&self) -> Vec<(BureauId, Option<Timestamp>, Option<Timestamp>)> {
+        let all = self.commitments.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = all.iter().filter(|(_, committed)| committed.fits.is_some() || committed.unfit.is_some());
+        told.map(|(peer, committed)| (*peer, committed.fits, committed.unfit)).collect()
     }
 
     /// Notes of exchanges that ended well since the last call.

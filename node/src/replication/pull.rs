@@ -391,6 +391,13 @@ impl Taker {
                 }
                 return Ok(());
             }
+            Message::Heads(heads) => {
+                self.others = self.others.checked_sub(1).ok_or(Error::Violation(Violation::Unasked))?;
+                if let Err(error) = self.office.hear_heads(self.link.bureau, &heads) {
+                    tracing::error!(peer = %self.link.bureau, %error, "what a peer keeps of the audit log could not be looked at");
+                }
+                return Ok(());
+            }
             Message::Reclaim(asked) => {
                 self.outgoing.push(give_back(&self.office, &self.link, &asked)?);
                 return Ok(());

@@ -70,6 +70,9 @@ impl Replication {
                         told = Some(Instant::now());
                         let time = self.office().clock().system_time();
                         exchange.send(&Message::Clock(ClockMessage { time }).encode()).await?;
+                        let (office, peer) = (self.office().clone(), link.bureau);
+                        let heads = blocking(move || office.heads(peer)).await?;
+                        exchange.send(&Message::Heads(heads).encode()).await?;
                     }
                     let (served, shown) = (Arc::clone(&link.served), pull.clone());
                     if let Some(reclaiming) = blocking(move || served.reclaims(&shown)).await? {

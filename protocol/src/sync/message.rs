@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, Encoder};
 
-use super::{CardMessage, ClockMessage, Delivery, End, Notify, Pull, Reclaim, Returned, Taken};
+use super::{CardMessage, ClockMessage, Delivery, End, Heads, Notify, Pull, Reclaim, Returned, Taken};
 
 /// The version of this protocol; a frame of another one is refused with [`Error::Version`]. It is raised only for what must
 /// not be passed over: parts behind those that are known, and messages of other kinds, are.
@@ -29,6 +29,8 @@ pub enum Message {
     Reclaim(Reclaim),
     /// Subscriber to provider: what is given back.
     Returned(Returned),
+    /// Provider to subscriber, before an answer, each ten minutes: what binds both to their audit logs.
+    Heads(Heads),
     /// One that a newer version knows; it is passed over.
     Other,
 }
@@ -61,6 +63,7 @@ const CARD: u64 = 5;
 const CLOCK: u64 = 6;
 const RECLAIM: u64 = 7;
 const RETURNED: u64 = 8;
+const HEADS: u64 = 9;
 
 /// Writing to a `Vec` cannot fail; this names the result once.
 pub(super) type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
@@ -87,6 +90,7 @@ impl Message {
             Self::Clock(clock) => clock.write(e.u64(CLOCK)?),
             Self::Reclaim(reclaim) => reclaim.write(e.u64(RECLAIM)?),
             Self::Returned(returned) => returned.write(e.u64(RETURNED)?),
+            Self::Heads(heads) => heads.write(e.u64(HEADS)?),
             // INVARIANT: nobody sends one of these.
             Self::Other => e.u8(u8::MAX)?.null()?.ok(),
         }
@@ -115,6 +119,7 @@ impl Message {
             CLOCK => Self::Clock(ClockMessage::read(&mut d)?),
             RECLAIM => Self::Reclaim(Reclaim::read(&mut d)?),
             RETURNED => Self::Returned(Returned::read(&mut d)?),
+            HEADS => Self::Heads(Heads::read(&mut d)?),
             _ => {
                 skip(&mut d, 1)?;
                 Self::Other
@@ -146,7 +151,7 @@ pub(super) fn bytes16(d: &mut Decoder<'_>) -> Result<[u8; 16], Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Hello, PLACE_LIMIT, WANT_LIMIT};
+    use super::super::{Commitment, Hello, PLACE_LIMIT, WANT_LIMIT};
     use super::*;
     use crate::feed::{Cursor, Cursors, Position};
     use crate::record::RecordId;
@@ -157,6 +162,7 @@ mod tests {
         let cursors = Cursors { records, ..Cursors::default() };
         let hello = Hello { format: 9, capabilities: 1 << 40, seen: 1 << 41 };
         let (budget_bytes, window, mirror) = (1 << 20, 4, [8; 16]);
+        let own = Commitment { at: Timestamp::from_ms(1 << 40), digest: [3; 32] };
         vec![
             Message::Pull(Pull { serial: 1 << 40, cursors, budget_bytes, window, mirror, news: true, hello }),
             Message::Delivery(Delivery { sealed: vec![1, 2, 3] }),
@@ -167,6 +173,7 @@ mod tests {
             Message::Clock(ClockMessage { time: Timestamp::from_ms(1 << 41) }),
             Message::Reclaim(Reclaim { after: vec![6, 7], want: vec![RecordId::from_bytes([9; 16])] }),
             Message::Returned(Returned { sealed: vec![8] }),
+            Message::Heads(Heads { own, kept: Commitment::default() }),
         ]
     }
 

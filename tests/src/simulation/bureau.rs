@@ -56,6 +56,7 @@ pub(super) struct Bureau {
     pub(super) cards: u64,
     /// A copy of its disk, as somebody made one of the whole machine.
     backup: Option<Disk>,
+    was_put_back: bool,
 }
 
 /// A bureau that runs.
@@ -71,6 +72,8 @@ pub(super) struct Up {
     in_force: Grants,
     /// The day of that.
     day: Day,
+    /// Its books and audit log were put back together: what others keep of the log may not fit.
+    was_put_back: bool,
 }
 
 /// What stands between a bureau and one other.
@@ -99,6 +102,7 @@ impl Bureau {
             skew: 0,
             cards: 1,
             backup: None,
+            was_put_back: false,
         }
     }
 
@@ -114,6 +118,7 @@ impl Bureau {
             arrived: VecDeque::new(),
             in_force: Grants::new(),
             day: now.day(),
+            was_put_back: self.was_put_back,
         };
         self.up.insert(up).refresh().map_err(|error| error.to_string())
     }
@@ -169,6 +174,7 @@ impl Bureau {
         self.disk = backup;
         self.disk.heal();
         self.books.put_back();
+        self.was_put_back = true;
         true
     }
 
@@ -253,7 +259,9 @@ impl Up {
         let input = match wire {
             Wire::Message(Message::Pull(pull)) => {
                 let time = office.clock().system_time();
-                let mut out = vec![Wire::Message(Message::Clock(ClockMessage { time }))];
+                let heads = office.heads(from)?;
+                let mut out =
+                    vec![Wire::Message(Message::Clock(ClockMessage { time })), Wire::Message(Message::Heads(heads))];
                 match link.served.reclaims(&pull)? {
                     Some(reclaiming) => out.extend(link.ask_back(pull, 0, reclaiming)?),
                     None => link.serve(pull)?,
@@ -278,6 +286,12 @@ impl Up {
             }
             Wire::Message(Message::Clock(clock)) => {
                 office.hear_time(from, clock.time)?;
+                return Ok(Vec::new());
+            }
+            Wire::Message(Message::Heads(heads)) => {
+                // L14: whatever a crash takes, the log holds what was committed to.
+                let fits = office.hear_heads(from, &heads)?;
+                assert!(fits || self.was_put_back, "{} does not hold what {from} keeps of its log", office.me());
                 return Ok(Vec::new());
             }
             Wire::Message(_) => return Ok(Vec::new()),

@@ -6,10 +6,9 @@ use serde::Deserialize;
 
 use super::App;
 use super::given::{Acting, Options};
-use super::policy::hex;
-use crate::api::types::{AuditEntries, AuditEntry, AuditSummary};
+use crate::api::types::{AuditEntries, AuditEntry, AuditSummary, Text, Vouched};
 use crate::api::{AUDIT_LIMIT, Problem};
-use crate::audit::{self, Filter, Numbered};
+use crate::audit::{Filter, Numbered};
 use crate::office::{Deed, Error, Office};
 
 /// Which entries to list. Without `from`, the last ones.
@@ -72,28 +71,22 @@ pub(super) async fn verify(State(app): State<App>, Acting(actor): Acting) -> Res
 }
 
 fn summary(office: &Office) -> Result<AuditSummary, Error> {
-    let broken = |broken_at, error: &audit::Error| AuditSummary {
-        intact: false,
-        entries: office.audit().last(),
-        checkpointed: 0,
-        head: None,
-        broken_at,
-        why: Some(error.to_string()),
+    let verified = match office.verify_account() {
+        Err(Error::Audit(error)) => Err(error),
+        verified => Ok(verified?),
     };
-    match office.verify_account() {
-        Ok(summary) => Ok(AuditSummary {
-            intact: true,
-            entries: summary.entries,
-            checkpointed: summary.checkpointed,
-            head: Some(hex(&summary.head)),
-            broken_at: None,
-            why: None,
-        }),
-        Err(Error::Audit(error @ audit::Error::Broken(found))) => Ok(broken(Some(found.seq), &error)),
-        Err(Error::Audit(error @ audit::Error::CutOff { seq, .. })) => Ok(broken(Some(seq), &error)),
-        Err(Error::Audit(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_)))) => {
-            Ok(broken(None, &error))
-        }
-        Err(error) => Err(error),
+    let mut summary = AuditSummary::judged(office.audit().last(), verified)?;
+    let vouched = office.vouched().into_iter();
+    summary.vouched = vouched
+        .map(|(bureau, fits, unfit)| Vouched { bureau: Text(bureau), fits: fits.map(Text), unfit: unfit.map(Text) })
+        .collect();
+    let unfit = summary.vouched.iter().find_map(|vouched| Some((vouched.bureau, vouched.unfit?)));
+    if let Some((bureau, at)) = unfit.filter(|_| summary.intact) {
+        let why = format!(
+            "the log does not fit what this bureau committed to at {at}, and {bureau} keeps: entries of before are missing, or it was \
+             put back to a backup"
+        );
+        (summary.intact, summary.why) = (false, Some(why));
     }
+    Ok(summary)
 }

@@ -1,10 +1,11 @@
 //! The account of what was done.
 
+use igain_protocol::bureau::BureauId;
 use igain_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Text;
-use crate::audit::Numbered;
+use crate::audit::{self, Numbered, Summary};
 
 /// One entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,55 @@ pub struct AuditSummary {
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What other bureaus keep of it, as far as they have shown it since the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vouched: Vec<Vouched>,
+}
+
+/// What another bureau keeps of this one's audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// Which.
+    pub bureau: Text<BureauId>,
+    /// The log holds what was committed to towards it until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fits: Option<Text<Timestamp>>,
+    /// It does not fit what was committed to then: it was put back, or cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<Text<Timestamp>>,
+}
+
+impl AuditSummary {
+    /// What going through a log of so many entries has come to.
+    ///
+    /// # Errors
+    /// Where the log could not be gone through.
+    pub fn judged(entries: u64, verified: Result<Summary, audit::Error>) -> Result<Self, audit::Error> {
+        let broken = |broken_at, error: &audit::Error| Self {
+            intact: false,
+            entries,
+            checkpointed: 0,
+            head: None,
+            broken_at,
+            why: Some(error.to_string()),
+            vouched: Vec::new(),
+        };
+        match verified {
+            Ok(summary) => Ok(Self {
+                intact: true,
+                entries: summary.entries,
+                checkpointed: summary.checkpointed,
+                head: Some(summary.head.iter().map(|byte| format!("{byte:02x}")).collect()),
+                broken_at: None,
+                why: None,
+                vouched: Vec::new(),
+            }),
+            Err(error @ audit::Error::Broken(found)) => Ok(broken(Some(found.seq), &error)),
+            Err(error @ audit::Error::CutOff { seq, .. }) => Ok(broken(Some(seq), &error)),
+            Err(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_))) => Ok(broken(None, &error)),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl From<Numbered> for AuditEntry {

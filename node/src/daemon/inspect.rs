@@ -1,0 +1,87 @@
+//! Looking at the data folder of a node that is stopped: whether books and audit log are whole, and belong together.
+
+use std::time::Duration;
+
+use igain_protocol::codec::{self, Typ};
+
+use super::Error;
+use crate::api::types::{AuditSummary, StoreReport};
+use crate::audit::{AuditLog, Filter};
+use crate::config::Config;
+use crate::keystore::Keys;
+use crate::ledger::Ledger;
+use crate::store::{self, Options, Store, StoreKey};
+
+/// Goes through the whole audit log, and sees that it and the books rest on each other: what is missing of either, and since when.
+///
+/// # Errors
+/// Where the folder cannot be read, or the node runs.
+pub fn audit(config: &Config, keys: &Keys) -> Result<AuditSummary, Error> {
+    let ledger = Ledger::new(open(config, keys)?);
+    let (signing, own, key) = (keys.signing(), keys.verifying(), StoreKey::from_bytes(*keys.store_key()));
+    let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
+    let log = match AuditLog::open(&config.data.join("audit"), &key, &own, signer) {
+        Ok(log) => log,
+        Err(error) => return Ok(AuditSummary::judged(0, Err(error))?),
+    };
+    let noted = ledger.account()?;
+    let held = || noted.map_or(Ok(()), |end| log.check_holds(&end));
+    let verified = log.verify().and_then(|summary| held().map(|()| summary));
+    let summary = AuditSummary::judged(log.last(), verified)?;
+    let here = ledger.store().position().commit();
+    let missing = log.last_entry()?.map_or(0, |last| last.entry.books.saturating_sub(here));
+    if !summary.intact || missing == 0 {
+        return Ok(summary);
+    }
+    let since = log.list(noted.map_or(0, |end| end.seq) + 1, 1, &Filter::default())?;
+    let since = since.first().map(|first| format!(" since {}", first.entry.at)).unwrap_or_default();
+    let why = format!(
+        "the books lack {missing} commits that the audit log tells of{since}: they were put back, or cut. The node starts, and does \
+         again what the log tells of withdrawals and revocations"
+    );
+    Ok(AuditSummary { intact: false, why: Some(why), ..summary })
+}
+
+/// Reads the whole journal of the books, and compares the directory with it.
+///
+/// # Errors
+/// Where the folder cannot be read, or the node runs.
+pub fn store(config: &Config, keys: &Keys) -> Result<StoreReport, Error> {
+    let damaged = |error: store::Error| StoreReport {
+        intact: false,
+        files: 0,
+        commits: 0,
+        operations: 0,
+        values: 0,
+        keys: 0,
+        rebuild: false,
+        index_bytes: 0,
+        findings: vec![error.to_string()],
+        mended: Vec::new(),
+    };
+    let store = match open(config, keys) {
+        Err(Error::Store(error @ store::Error::Damaged { .. })) => return Ok(damaged(error)),
+        opened => opened?,
+    };
+    let report = store.verify()?;
+    Ok(StoreReport {
+        intact: report.findings.is_empty(),
+        files: report.files,
+        commits: report.commits,
+        operations: report.operations,
+        values: report.values,
+        keys: report.keys,
+        rebuild: report.rebuild,
+        index_bytes: 0,
+        findings: report.findings,
+        mended: Vec::new(),
+    })
+}
+
+/// Opens the books, as a start does.
+fn open(config: &Config, keys: &Keys) -> Result<Store, Error> {
+    let key = StoreKey::from_bytes(*keys.store_key());
+    let erase_within = Duration::from_secs(config.retention.erase_within_s.into());
+    let options = Options { erase_within, ..Options::default() };
+    Ok(Store::open(&config.data.join("store"), &key, options, &|_| {})?.0)
+}
