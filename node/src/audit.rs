@@ -198,7 +198,8 @@ impl AuditLog {
         while low < high {
             let middle = high - (high - low) / 2;
             let row = self.store.get(ENTRIES, &middle.to_be_bytes())?;
-            let earlier = row.and_then(|bytes| entry::decode(middle, &bytes).ok()).is_some_and(|(entry, _)| entry.at <= at);
+            let earlier =
+                row.and_then(|bytes| entry::decode(middle, &bytes).ok()).is_some_and(|(entry, _)| entry.at <= at);
             if earlier { low = middle } else { high = middle - 1 }
         }
         let around = low.saturating_sub(PAGE as u64 / 2)..=low + PAGE as u64 / 2;

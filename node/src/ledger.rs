@@ -41,7 +41,7 @@ pub use newer::NewerRow;
 pub use peers::PeerRow;
 pub use receipts::ReceiptRow;
 pub use records::{Place, RecordKey, RecordRow};
-pub use recovery::{ReclaimRow, RecoveryRow, Stand};
+pub use recovery::{ReclaimRow, RecoveryRow, RedoRow, Stand};
 pub use retention::Due;
 pub use sealed::{SealedKey, SealedRow};
 pub use shares::{PeerNumber, Shares, SharesRow};

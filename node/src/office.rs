@@ -44,7 +44,7 @@ mod vouch;
 mod why;
 mod withdraw;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
@@ -84,6 +84,7 @@ use crate::search::Search;
 use crate::store::{Batch, StoreKey};
 use align::Basis;
 use budget::Budgets;
+use give_back::Pages;
 use memory::Memory;
 use turn::Desk;
 
@@ -208,6 +209,8 @@ struct Inner {
     doubted: Mutex<bool>,
     /// Bureaus whose feed of records begins anew with their next pull.
     renewals: Mutex<BTreeSet<BureauId>>,
+    /// How far bureaus have come that are given back what is theirs.
+    pages: Mutex<BTreeMap<BureauId, Pages>>,
     /// What each member has spent.
     budgets: Mutex<Budgets>,
     /// Questions that wait for the name index.
@@ -245,6 +248,7 @@ impl Office {
             swept: AtomicU64::new(0),
             doubted: Mutex::default(),
             renewals: Mutex::new(renewals),
+            pages: Mutex::default(),
             budgets: Mutex::new(budgets),
             asking: AtomicUsize::new(0),
         };

@@ -158,7 +158,8 @@ fn l14_a_stopped_node_is_looked_at() {
         put_back(&newer, &data, part);
     }
     // Damage in the middle of a file.
-    let file = std::fs::read_dir(data.join("store/journal")).or_else(|_| std::fs::read_dir(data.join("store"))).unwrap();
+    let file =
+        std::fs::read_dir(data.join("store/journal")).or_else(|_| std::fs::read_dir(data.join("store"))).unwrap();
     let journal = file.map(|file| file.unwrap().path()).filter(|path| path.is_file());
     let largest = journal.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
     let mut bytes = std::fs::read(&largest).unwrap();

@@ -77,6 +77,13 @@ pub enum Error {
     /// The folder to restore to is not empty.
     #[error("`{}` is there already, and not empty. Name a folder that is not there", .0.display())]
     NotEmpty(PathBuf),
+    /// The folder to restore to is where another disk is mounted.
+    #[error(
+        "another disk is mounted at `{}`, and a folder is put together beside its place. Name one on that disk which is not there \
+         yet, such as `{}`",
+        .0.display(), .0.join("data").display()
+    )]
+    Mounted(PathBuf),
     /// Another restore was broken off.
     #[error("`{}` is left of a restore that was broken off, or is going on. Remove it, and restore again", .0.display())]
     Draft(PathBuf),
@@ -158,6 +165,7 @@ impl Error {
             Self::Missing { .. } => "backup.gap",
             Self::Unfit { .. } => "backup.unfit",
             Self::NotEmpty(_) => "backup.not-empty",
+            Self::Mounted(_) => "backup.mounted",
             Self::Draft(_) => "backup.draft",
             Self::TooLarge { .. } => "backup.too-large",
             Self::Store(error) => error.code(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use igain_protocol::time::Timestamp;
@@ -70,6 +70,11 @@ impl Draft {
     fn make(data: &Path, wanted: BTreeSet<(Place, u32)>) -> Result<Self, Error> {
         let name = data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let above = data.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).ok();
+        if device(data).is_some_and(|there| device(&above) != Some(there)) {
+            // What is put together beside it could not be moved there.
+            return Err(Error::Mounted(data.to_owned()));
+        }
         let folder = above.join(format!("{name}.restoring"));
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Err(Error::Draft(folder)),

@@ -141,6 +141,11 @@ fn row(peer: &RecoveryPeer) -> [String; 3] {
         Heard::Asked => format!("it has seen more, and is asked{since}"),
         Heard::Unable => format!("it has seen more, and its program is too old to give it back{since}"),
         Heard::Done => "it has given back what it holds".to_owned(),
+        Heard::Refused => {
+            format!(
+                "some of what it gave back cannot be taken in: of a later version, or signed with a key of before{since}"
+            )
+        }
         Heard::Waived => "it has seen more; an administrator has it served without".to_owned(),
     };
     [peer.bureau.to_string(), heard, if peer.served { "yes".into() } else { "no".into() }]

@@ -49,6 +49,20 @@ pub struct ReclaimRow {
     /// The place behind which it is asked next.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub after: Vec<u8>,
+    /// What came and cannot be taken in.
+    #[n(4)]
+    pub refused: u64,
+}
+
+/// Entries of the audit log whose deeds are to be done again: the books have forgotten them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct RedoRow {
+    /// The first.
+    #[n(0)]
+    pub from: u64,
+    /// The last.
+    #[n(1)]
+    pub upto: u64,
 }
 
 /// How giving back stands.
@@ -67,6 +81,9 @@ pub enum Stand {
     /// An administrator has it served without.
     #[n(3)]
     Waived,
+    /// It has given back what it holds, and some of it cannot be taken in: of a later version, or signed with a key of before.
+    #[n(4)]
+    Refused,
 }
 
 impl Stand {
@@ -88,6 +105,22 @@ impl Ledger {
     /// Notes that this bureau was put back.
     pub fn put_recovery(&self, batch: &mut Batch, row: &RecoveryRow) {
         batch.put(table::META, *b"recovery", encode(row));
+    }
+
+    /// What is to be done again; none mostly.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn redo(&self) -> Result<Option<RedoRow>, Error> {
+        self.row("meta", table::META, b"redo")
+    }
+
+    /// Notes what is to be done again, until it is done.
+    pub fn put_redo(&self, batch: &mut Batch, row: Option<&RedoRow>) {
+        match row {
+            Some(row) => batch.put(table::META, *b"redo", encode(row)),
+            None => batch.delete(table::META, *b"redo"),
+        }
     }
 
     /// Forgets all of it, since it was dealt with.
@@ -130,7 +163,8 @@ impl Ledger {
         batch.put(table::RECLAIMS, *peer.as_bytes(), encode(row));
     }
 
-    /// The last version of a record of this bureau's own that is known whole, where a later one was given back in part.
+    /// The last version of a record of this bureau's own that is known whole, where a later one was given back in part; empty where
+    /// none is.
     ///
     /// # Errors
     /// Where the store cannot be read.

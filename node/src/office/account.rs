@@ -10,6 +10,7 @@ use igain_protocol::time::Timestamp;
 use super::turn::Committed;
 use super::{Error, Office, Why};
 use crate::audit::{Entry, Summary};
+use crate::ledger::RedoRow;
 use crate::people::PersonName;
 
 /// Who acts.
@@ -164,12 +165,14 @@ impl Office {
                  done again; policy, files and records are for you to look at: `igain recovery show`, `igain audit list`"
             );
             let deed = Deed::new(Actor::Node, "store.put-back").with("commits-missing", missing);
-            let noted = self.inner.memory.noted.load(Ordering::Acquire);
-            self.note_put_back(deed.with("last-account", last.entry.at))?;
-            let again = self.redo(noted, last.seq)?;
-            tracing::warn!(again, "withdrawals and revocations that the audit log tells of were done again");
+            let from = self.inner.memory.noted.load(Ordering::Acquire) + 1;
+            let redo = RedoRow { from, upto: last.seq };
+            self.note_put_back(deed.with("last-account", last.entry.at), Some(redo))?;
         }
-        Ok(())
+        match self.ledger().redo()? {
+            Some(redo) => self.redo(redo),
+            None => Ok(()),
+        }
     }
 
     /// Notes the end of the audit log in the books, where accounts of what writes nothing came since the last commit.

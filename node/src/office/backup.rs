@@ -61,6 +61,6 @@ impl Office {
     pub fn note_restored(&self, particulars: &[(&str, String)]) -> Result<(), Error> {
         let deed = Deed::new(Actor::Node, "store.restored");
         let deed = particulars.iter().fold(deed, |deed, (name, value)| deed.with(name, value));
-        self.note_put_back(deed)
+        self.note_put_back(deed, None)
     }
 }

@@ -138,6 +138,11 @@ impl Office {
         self.inner.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has a bureau spend something on which nothing is written; it is kept with the next that is.
+    pub(super) fn spend_unwritten(&self, bureau: BureauId, cost: Cost) {
+        self.budgets().spend(bureau, cost, self.now());
+    }
+
     /// Has a bureau spend something, which is kept with what it was spent on.
     pub(super) fn spend(&self, batch: &mut Batch, bureau: BureauId, cost: Cost) {
         let row = self.budgets().spend(bureau, cost, self.now());

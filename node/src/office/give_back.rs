@@ -1,6 +1,9 @@
 //! Giving a bureau back what this one holds of its own: it was put back to a backup, and has forgotten.
 //!
-//! What it has signed is no secret to it. Nothing is kept of how far it has come: it names the place of the next page.
+//! What it has signed is no secret to it; what else is held here is, and how much of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{MutexGuard, PoisonError};
 
 use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
@@ -11,7 +14,7 @@ use igain_protocol::sync::{Given, Reclaim};
 use igain_protocol::vocabulary::GroupSet;
 
 use super::memory::read;
-use super::{Actor, Deed, Error, Office};
+use super::{Actor, Cost, Deed, Error, Office};
 use crate::ledger::{self, ClassIndex, Op, RecordKey};
 
 /// Bytes of items in one answer, so that they fit a parcel.
@@ -20,6 +23,12 @@ const ROOM: usize = PARCEL_LIMIT - 1_024;
 /// Runs of logs, or rows, that one answer looks at.
 const RUNS: usize = 64;
 const ROWS: usize = 2_048;
+
+/// Places that are remembered for each bureau: more than it passes before it notes one.
+const REMEMBERED: usize = 32;
+
+/// What it costs a bureau, in changes, to begin.
+const BEGIN: u64 = 10;
 
 /// What is gone through, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,39 +39,6 @@ enum Place {
     Records(ClassIndex, u64),
     /// Ends of records, after one.
     Ends(Option<RecordKey>),
-}
-
-impl Place {
-    fn to_bytes(self) -> Vec<u8> {
-        match self {
-            Self::Letters(after) => [&[0][..], &after.to_be_bytes()].concat(),
-            Self::Records(class, seq) => [&[1][..], &class.to_be_bytes(), &seq.to_be_bytes()].concat(),
-            Self::Ends(None) => vec![2],
-            Self::Ends(Some(key)) => [&[2][..], key.id.as_bytes(), key.owner.as_bytes()].concat(),
-        }
-    }
-
-    /// The place that was named; the first where that is none of this bureau's.
-    fn from_bytes(bytes: &[u8], owner: impl Fn(&[u8]) -> Option<BureauId>) -> Self {
-        let place = || match bytes.split_first()? {
-            (0, after) => Some(Self::Letters(u32::from_be_bytes(after.try_into().ok()?))),
-            (1, rest) => {
-                let (class, seq) = rest.split_at_checked(4)?;
-                Some(Self::Records(
-                    u32::from_be_bytes(class.try_into().ok()?),
-                    u64::from_be_bytes(seq.try_into().ok()?),
-                ))
-            }
-            (2, []) => Some(Self::Ends(None)),
-            (2, key) => {
-                let (id, of) = key.split_at_checked(16)?;
-                let id = RecordId::from_bytes(id.try_into().ok()?);
-                Some(Self::Ends(Some(RecordKey { id, owner: owner(of)? })))
-            }
-            _ => None,
-        };
-        place().unwrap_or(Self::Letters(0))
-    }
 }
 
 /// What goes into one answer.
@@ -85,25 +61,45 @@ impl Giving {
     }
 }
 
+/// Places behind pages that a bureau was given, by the numbers under which it knows them: the places themselves tell of what is none
+/// of its business.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    last: u64,
+    behind: VecDeque<(u64, Place)>,
+}
+
+impl Pages {
+    /// The place that a bureau names; none where it begins, or that is forgotten.
+    fn place(&self, named: &[u8]) -> Option<Place> {
+        let named = u64::from_be_bytes(named.try_into().ok()?);
+        self.behind.iter().find(|(number, _)| *number == named).map(|(_, place)| *place)
+    }
+
+    /// The number of a place.
+    fn note(&mut self, place: Place) -> [u8; 8] {
+        self.last += 1;
+        self.behind.push_back((self.last, place));
+        if self.behind.len() > REMEMBERED {
+            self.behind.pop_front();
+        }
+        self.last.to_be_bytes()
+    }
+}
+
 impl Office {
-    /// What a bureau asks for of its own, as the items of a parcel. What leaves with it is accounted for.
+    /// What a bureau asks for of its own, as the items of a parcel. What leaves with it is accounted for, and it costs that bureau.
     ///
     /// # Errors
-    /// Where the books cannot be read, or the account cannot be written.
+    /// Where it has asked for more than it may, the books cannot be read, or the account cannot be written.
     pub fn give_back(&self, owner: BureauId, asked: &Reclaim) -> Result<Vec<Vec<u8>>, Error> {
-        let mut giving = Giving::default();
-        if asked.want.is_empty() {
-            let first = asked.after.is_empty();
-            let next = self.page_of(owner, &asked.after, &mut giving)?;
-            if let Some(next) = next {
-                giving.items.push(codec::encode(&Given::Next(next.to_bytes())));
-            }
-            if first {
-                tracing::warn!(bureau = %owner, "a bureau was put back to a backup, and is given back what it has signed");
-                self.account(Deed::new(Actor::Bureau(owner), "reclaim.begin").peer(owner))?;
-            }
-            return Ok(giving.items);
+        if self.holds_up(owner, true).is_some() {
+            return Err(Error::Interrupted);
         }
+        if asked.want.is_empty() {
+            return self.page_of(owner, &asked.after);
+        }
+        let mut giving = Giving::default();
         for id in &asked.want {
             if let Some(given) = self.held_for(RecordKey { id: *id, owner })?
                 && !giving.take(&given)
@@ -111,6 +107,7 @@ impl Office {
                 break;
             }
         }
+        self.spend_unwritten(owner, Cost { commits: 1, changes: 1, ..Cost::default() });
         if !giving.items.is_empty() {
             let deed = Deed::new(Actor::Bureau(owner), "reclaim.give").peer(owner);
             self.account(deed.with("records", giving.items.len()))?;
@@ -118,14 +115,32 @@ impl Office {
         Ok(giving.items)
     }
 
-    /// Fills a page. The place behind it, unless it is the last.
-    fn page_of(&self, owner: BureauId, after: &[u8], giving: &mut Giving) -> Result<Option<Place>, Error> {
-        let place = Place::from_bytes(after, |bytes| BureauId::from_bytes(bytes.try_into().ok()?).ok());
-        Ok(match place {
-            Place::Letters(after) => Some(self.letters_of(owner, after, giving)?),
-            Place::Records(class, seq) => Some(self.heads_of(owner, class, seq, giving)?),
-            Place::Ends(after) => self.ends_of(owner, after, giving)?.map(|last| Place::Ends(Some(last))),
-        })
+    /// The page behind a place. Empty ones are passed over, since they would tell how much there is of others.
+    fn page_of(&self, owner: BureauId, after: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        let known = self.pages().get(&owner).and_then(|pages| pages.place(after));
+        if known.is_none() {
+            tracing::warn!(bureau = %owner, "a bureau says that it was put back to a backup, and is given back what it has signed");
+            self.spend_unwritten(owner, Cost { changes: BEGIN, ..Cost::default() });
+            self.account(Deed::new(Actor::Bureau(owner), "reclaim.begin").peer(owner))?;
+        }
+        let (mut giving, mut place) = (Giving::default(), Some(known.unwrap_or(Place::Letters(0))));
+        while let Some(from) = place.filter(|_| giving.items.is_empty()) {
+            self.spend_unwritten(owner, Cost { changes: 1, ..Cost::default() });
+            place = match from {
+                Place::Letters(after) => Some(self.letters_of(owner, after, &mut giving)?),
+                Place::Records(class, seq) => Some(self.heads_of(owner, class, seq, &mut giving)?),
+                Place::Ends(after) => self.ends_of(owner, after, &mut giving)?.map(|last| Place::Ends(Some(last))),
+            };
+        }
+        if let Some(place) = place {
+            let number = self.pages().entry(owner).or_default().note(place);
+            giving.items.push(codec::encode(&Given::Next(number.to_vec())));
+        }
+        Ok(giving.items)
+    }
+
+    fn pages(&self) -> MutexGuard<'_, BTreeMap<BureauId, Pages>> {
+        self.inner.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn letters_of(&self, owner: BureauId, after: u32, giving: &mut Giving) -> Result<Place, Error> {

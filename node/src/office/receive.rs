@@ -240,8 +240,8 @@ impl<'a> Intake<'a> {
                 }
                 for entry in entries {
                     self.cost.bytes += entry.wire_len() as u64;
-                    match entry {
-                        Entry::Letter(_) => self.cost.changes += 1,
+                    match &entry {
+                        Entry::Letter(letter) => self.cost.changes += 1 + letter.bytes.len() as u64 / 1_024,
                         _ => self.cost.records += 1,
                     }
                     self.entry(entry, to.generation, &mut verdicts)?;
@@ -364,6 +364,11 @@ impl<'a> Intake<'a> {
         if later && before.is_none_or(|before| before.generation == came.generation) {
             self.refuse(Some(key.id), header.revision, "record.stale");
             return Ok(());
+        }
+        if held.as_ref().and_then(|held| held.revision) == Some(header.revision) {
+            // It comes again, since a feed begins anew: that is nobody's waste.
+            self.cost.records = self.cost.records.saturating_sub(1);
+            self.cost.bytes = self.cost.bytes.saturating_sub(record.as_bytes().len() as u64);
         }
         self.forget_newer(key.id);
         self.find_by(key, held.as_ref(), identifiers);
@@ -513,7 +518,8 @@ impl<'a> Intake<'a> {
             self.turn.takes_back();
         }
         self.received.refused = self.refused.len();
-        self.cost.changes += self.refused.len().min(REFUSALS_TOLD) as u64;
+        // A label is kept in memory, also while nothing is asked of it.
+        self.cost.changes += self.refused.len().min(REFUSALS_TOLD) as u64 + self.turn.opened();
         self.office().spend(&mut self.turn.batch, self.provider, self.cost);
         let untold = self.refused.len().saturating_sub(REFUSALS_TOLD);
         for deed in self.refused.drain(..).take(REFUSALS_TOLD) {

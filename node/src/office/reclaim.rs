@@ -9,7 +9,8 @@ use std::collections::HashSet;
 
 use igain_protocol::bureau::card::SignedCard;
 use igain_protocol::bureau::{BureauId, KeyId, VerifyingKey};
-use igain_protocol::feed::{Cursors, Letter};
+use igain_protocol::caf::{SignedAcceptance, SignedCharter};
+use igain_protocol::feed::{Cursors, Letter, LetterKind};
 use igain_protocol::record::{self, Content, Record, RecordId, Tombstone, Unverified};
 use igain_protocol::sync::{Given, Hello, Reclaim, Violation, WANT_LIMIT};
 use igain_protocol::vocabulary::GroupSet;
@@ -20,6 +21,9 @@ use crate::ledger::{Op, ReclaimRow, RecordKey, RecordRow, RecoveryRow, Stand, St
 
 /// Pages that one exchange asks for: a peer that names another without end breaks off there.
 const PAGES: usize = 1 << 16;
+
+/// What it costs, in changes, to say that this bureau was put back, whether or not it was.
+const CLAIM: u64 = 10;
 
 /// Pages after which it is noted how far a peer has come.
 const NOTED: usize = 16;
@@ -34,6 +38,8 @@ pub struct Reclaiming {
     /// The place behind the page, once it came; none behind the last.
     next: Option<Option<Vec<u8>>>,
     pages: usize,
+    /// What came and cannot be taken in.
+    refused: u64,
 }
 
 /// What came of an answer.
@@ -55,6 +61,10 @@ struct Told {
     given: HashSet<RecordId>,
     /// The place behind the page.
     next: Option<Vec<u8>>,
+    /// This bureau's card, as it is known there.
+    card: Option<Vec<u8>>,
+    /// What came and cannot be taken in.
+    refused: u64,
 }
 
 /// A record of this bureau's own that somebody gave back.
@@ -73,12 +83,13 @@ impl Office {
         let stand = if hello.gives_back() { Stand::Asked } else { Stand::Unable };
         match known.filter(|row| row.shown == shown) {
             Some(row) if row.stand.serves() => return Ok(true),
-            Some(row) if row.stand == stand => return Ok(false),
+            Some(row) if row.stand == stand || row.stand == Stand::Refused => return Ok(false),
             _ => {}
         }
         let mut turn = self.turn()?;
-        let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new() };
-        self.spend(&mut turn.batch, peer, Cost { commits: 1, changes: 1, ..Cost::default() });
+        let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new(), refused: 0 };
+        // Whoever says so again and again has soon spent what it may.
+        self.spend(&mut turn.batch, peer, Cost { commits: 1, changes: CLAIM, ..Cost::default() });
         self.ledger().put_reclaim(&mut turn.batch, peer, &row);
         turn.account(Deed::new(Actor::Bureau(peer), "reclaim.ask").peer(peer).with("able", hello.gives_back()));
         turn.commit_now()?;
@@ -95,10 +106,11 @@ impl Office {
         let begin = |row: ReclaimRow| Reclaiming {
             office: self.clone(),
             peer,
-            after: row.after,
+            after: row.after.clone(),
             want: Vec::new(),
             next: None,
             pages: 0,
+            refused: row.refused,
         };
         Ok(row.map(begin))
     }
@@ -125,9 +137,14 @@ impl Office {
         if !record.is_redacted() {
             return Ok(record);
         }
-        let former = self.ledger().former(key)?.map(|bytes| record::trusted(&bytes)).transpose()?;
-        let filled = record.filled(former.as_ref(), GroupSet::EMPTY);
+        let filled = record.filled(self.former(key)?.as_ref(), GroupSet::EMPTY);
         Ok(record::sign(&filled, &self.secrets().salt, &self.secrets().signing)?)
+    }
+
+    /// The last version of a record of this bureau's own that is known whole, where a later one is known in part.
+    fn former(&self, key: RecordKey) -> Result<Option<Record>, Error> {
+        let bytes = self.ledger().former(key)?.filter(|bytes| !bytes.is_empty());
+        Ok(bytes.map(|bytes| record::trusted(&bytes)).transpose()?)
     }
 
     /// This bureau's present key, for what is said to be signed by it.
@@ -138,6 +155,8 @@ impl Office {
 
     /// Takes what a peer gave back, and looks up what it told of.
     fn take_back(&self, peer: BureauId, given: Vec<Given>) -> Result<Told, Error> {
+        self.active_peer(peer)?;
+        self.spend_unwritten(peer, Cost { commits: 1, ..Cost::default() });
         let (mut came, mut told) = (Came::default(), Told::default());
         let (mut records, mut granted, mut ends, mut letters) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for given in given {
@@ -160,10 +179,10 @@ impl Office {
                         Err(_) => came.refused += 1,
                     }
                 }
-                Given::Letter(letter) => letters.push(letter),
-                Given::Card(bytes) => self.compare_card(peer, &bytes),
+                Given::Letter(letter) if self.is_own(&letter) => letters.push(letter),
+                Given::Card(bytes) => told.card = Some(bytes),
                 Given::Next(place) => told.next = Some(place),
-                Given::Held(..) | Given::Ended(_) | Given::Other => {}
+                Given::Held(..) | Given::Ended(_) | Given::Letter(_) | Given::Other => {}
             }
         }
         let verdicts = record::verify_batch(records, |owner, kid| self.present_key(owner, kid));
@@ -179,12 +198,26 @@ impl Office {
         }
         if !(back.is_empty() && ends.is_empty() && letters.is_empty()) {
             let mut turn = self.turn()?;
-            self.spend(&mut turn.batch, peer, Cost { commits: 1, ..Cost::default() });
+            // It may have been revoked meanwhile.
+            turn.active_peer(peer)?;
+            let changes = letters.len() as u64;
+            self.spend(&mut turn.batch, peer, Cost { commits: 1, changes, ..Cost::default() });
             turn.take_back_all(peer, back, ends, &letters, &mut came)?;
             turn.note_recovery(peer, came)?;
             turn.commit_now()?;
         }
+        told.refused = came.refused;
         Ok(told)
+    }
+
+    /// Whether a letter is a charter or an answer of this bureau's own.
+    fn is_own(&self, letter: &Letter) -> bool {
+        let signer = match letter.kind {
+            LetterKind::Charter => SignedCharter::claims(&letter.bytes),
+            LetterKind::Acceptance => SignedAcceptance::claims(&letter.bytes),
+            LetterKind::Receipt | LetterKind::Other(_) => return false,
+        };
+        signer.is_ok_and(|(bureau, _)| bureau == self.me())
     }
 
     /// Whether a revision of a record is not known here, or not whole.
@@ -194,7 +227,8 @@ impl Office {
             return Ok(false);
         }
         let Some(row) = self.ledger().record(key)? else { return Ok(true) };
-        let known = row.record()?;
+        // One that cannot be read is as good as none.
+        let Ok(known) = row.record() else { return Ok(true) };
         let known_revision = known.header().revision;
         Ok(revision > known_revision || (revision == known_revision && known.is_redacted()))
     }
@@ -242,12 +276,17 @@ impl Reclaiming {
             }
             self.pages += 1;
             let told = self.office.take_back(self.peer, given)?;
+            self.refused += told.refused;
+            if let Some(card) = told.card.filter(|_| self.pages == 1) {
+                self.office.compare_card(self.peer, &card);
+            }
             if self.pages > PAGES || told.next.as_ref() == Some(&self.after) {
                 return Err(Error::Violation(Violation::Endless));
             }
             (self.want, self.next) = (told.lacking, Some(told.next));
         } else {
-            let given = self.office.take_back(self.peer, given)?.given;
+            let Told { given, refused, .. } = self.office.take_back(self.peer, given)?;
+            self.refused += refused;
             // What it does not give when it could, it does not hold any more.
             let none = given.is_disjoint(&asked);
             self.want.retain(|id| !(given.contains(id) || none && asked.contains(id)));
@@ -266,10 +305,13 @@ impl Reclaiming {
         let mut turn = office.turn()?;
         let Some(row) = office.ledger().reclaim(peer)?.filter(|row| row.stand == Stand::Asked) else { return Ok(()) };
         let row = match next {
-            Some(after) => ReclaimRow { after: after.clone(), ..row },
+            Some(after) => ReclaimRow { after: after.clone(), refused: self.refused, ..row },
             None => {
-                turn.account(Deed::new(Actor::Bureau(peer), "reclaim.done").peer(peer));
-                ReclaimRow { stand: Stand::Done, after: Vec::new(), ..row }
+                // What cannot be taken in would be purged where it is held, once that is served.
+                let stand = if self.refused == 0 { Stand::Done } else { Stand::Refused };
+                let deed = Deed::new(Actor::Bureau(peer), "reclaim.done").peer(peer);
+                turn.account(deed.with("refused", self.refused));
+                ReclaimRow { stand, after: Vec::new(), refused: self.refused, ..row }
             }
         };
         office.ledger().put_reclaim(&mut turn.batch, peer, &row);
@@ -317,7 +359,7 @@ impl Turn<'_> {
     }
 
     /// Ends a record of this bureau's own by its own word of before. Whether that is new.
-    fn end_own(&mut self, id: RecordId, signed: Vec<u8>) -> Result<bool, Error> {
+    pub(super) fn end_own(&mut self, id: RecordId, signed: Vec<u8>) -> Result<bool, Error> {
         let (ledger, key) = (self.office().ledger(), RecordKey { id, owner: self.office().me() });
         let known = ledger.tombstone(key)?;
         if known.as_ref().is_some_and(|known| known.signed.is_some()) {
@@ -345,8 +387,11 @@ impl Turn<'_> {
             return Ok(None);
         }
         let before = ledger.record(key)?;
-        let known = before.as_ref().map(RecordRow::record).transpose()?;
-        let former = || Ok::<_, Error>(ledger.former(key)?.map(|bytes| record::trusted(&bytes)).transpose()?);
+        // One that cannot be read gives way.
+        let known = before.as_ref().and_then(|row| row.record().ok());
+        let recovery = ledger.recovery()?;
+        let since = before.as_ref().zip(recovery).is_some_and(|(row, recovery)| row.place.stored >= recovery.noticed);
+        let former = || self.office().former(key);
         let (copy, earlier) = match known {
             Some(known) if known.header().revision > revision => return Ok(None),
             Some(known) if known.version()? == record.version()? => {
@@ -356,7 +401,7 @@ impl Turn<'_> {
                 }
             }
             // What was written here since this bureau was put back is its last word.
-            Some(known) if known.header().modified > record.header().modified => {
+            Some(known) if !known.is_redacted() && (since || known.header().modified > record.header().modified) => {
                 self.follow_up(key, &known, revision, before)?;
                 return Ok(None);
             }
@@ -366,8 +411,9 @@ impl Turn<'_> {
         let whole = copy.completed(earlier.as_ref(), granted, &secrets.salt, &secrets.signing);
         let is_whole = whole.is_some();
         self.put_returned(whole.unwrap_or(copy), before);
-        if let Some(earlier) = earlier.filter(|_| !is_whole) {
-            ledger.put_former(&mut self.batch, key, earlier.as_bytes());
+        if !is_whole {
+            let earlier = earlier.map(|earlier| earlier.as_bytes().to_vec());
+            ledger.put_former(&mut self.batch, key, &earlier.unwrap_or_default());
         }
         Ok(Some(is_whole))
     }
@@ -381,7 +427,6 @@ impl Turn<'_> {
         before: Option<RecordRow>,
     ) -> Result<(), Error> {
         let secrets = self.office().secrets();
-        let known = self.office().own_whole(key, known.clone())?;
         let content = Content { revision: revision.saturating_add(1), ..known.filled(None, GroupSet::ALL) };
         let record = record::sign(&content, &secrets.salt, &secrets.signing)?;
         self.account(Deed::new(Actor::Node, "reclaim.fork").record(key.id).with("revision", content.revision));

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use igain_protocol::bureau::BureauId;
-use igain_protocol::record::RecordId;
+use igain_protocol::record::{RecordId, Tombstone};
 use igain_protocol::time::Timestamp;
 use igain_protocol::vocabulary::Reason;
 
 use super::{Actor, Deed, Error, Office};
 use crate::audit::Filter;
-use crate::ledger::{DRAFTS, Deliveries, RecordKey, RecordRow, RecoveryRow, RevokedFor, Stand};
+use crate::ledger::{DRAFTS, Deliveries, RecordRow, RecoveryRow, RedoRow, RevokedFor, Stand};
 
 /// Records, or entries of the audit log, that are read together.
 const PAGE: usize = 1_024;
@@ -74,34 +74,31 @@ impl Office {
         Ok(Recovery { noticed, peers, partly, untold, some_untold })
     }
 
-    /// The records of this bureau's own that no bureau was sent that was heard, and one that was not may have.
+    /// The records of this bureau's own that a bureau was sent, or may have, that was not heard: it alone may know that they were
+    /// withdrawn.
     fn untold(&self, peers: &[(BureauId, Heard)], limit: usize) -> Result<(u64, Vec<RecordId>), Error> {
-        let (heard, absent): (Vec<_>, Vec<_>) = peers.iter().partition(|(_, heard)| heard.is_all());
-        if absent.is_empty() {
-            return Ok(Default::default());
-        }
-        let mut heard: Vec<Deliveries> = heard.into_iter().map(|(bureau, _)| Deliveries::new(bureau)).collect();
-        let mut sent: Vec<Deliveries> = absent.iter().map(|(bureau, _)| Deliveries::new(*bureau)).collect();
-        let granted: Vec<_> = absent.iter().map(|(bureau, _)| self.granted(*bureau)).collect::<Result<_, _>>()?;
+        let absent: Vec<BureauId> =
+            peers.iter().filter(|(_, heard)| !heard.is_all()).map(|(bureau, _)| *bureau).collect();
+        let granted: Vec<_> = absent.iter().map(|bureau| self.granted(*bureau)).collect::<Result<_, _>>()?;
+        let mut sent: Vec<Deliveries> = absent.into_iter().map(Deliveries::new).collect();
         let mut may_have = |row: &RecordRow| -> Result<bool, Error> {
-            let place = &row.place;
-            let was_sent = |to: &mut Vec<Deliveries>| -> Result<bool, Error> {
-                for one in to {
-                    if one.contains(self.ledger(), place.number)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            };
-            if place.class == DRAFTS || !row.is_live(self.now().day()) || was_sent(&mut heard)? {
+            if row.place.class == DRAFTS || !row.is_live(self.now().day()) {
                 return Ok(false);
             }
-            Ok(granted.iter().any(|granted| !granted.groups(place.class).is_empty()) || was_sent(&mut sent)?)
+            if granted.iter().any(|granted| !granted.groups(row.place.class).is_empty()) {
+                return Ok(true);
+            }
+            for one in &mut sent {
+                if one.contains(self.ledger(), row.place.number)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         };
         let (mut count, mut some, mut after) = (0, Vec::new(), None);
-        loop {
+        while !granted.is_empty() {
             let page = self.ledger().records(after, PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok((count, some)) };
+            let Some((last, _)) = page.last() else { break };
             after = Some(*last);
             for (key, row) in page.iter().filter(|(key, _)| key.owner == self.me()) {
                 if may_have(row)? {
@@ -110,6 +107,12 @@ impl Office {
                 }
             }
         }
+        Ok((count, some))
+    }
+
+    /// Whether the books say that this bureau was put back, and nobody has closed the case; not where they cannot be read.
+    pub(super) fn was_put_back(&self) -> bool {
+        self.ledger().recovery().is_ok_and(|row| row.is_some())
     }
 
     /// Closes the case: what was lost was dealt with.
@@ -124,71 +127,92 @@ impl Office {
         turn.commit_now()
     }
 
-    /// Notes that this bureau was put back, as its books or a restore say, where that is not noted yet.
+    /// Notes that this bureau was put back, as its books, its peers or a restore say, where that is not noted yet; and what is to be
+    /// done again.
     ///
     /// # Errors
     /// Where it cannot be accounted for or written.
-    pub fn note_put_back(&self, deed: Deed) -> Result<(), Error> {
+    pub fn note_put_back(&self, deed: Deed, redo: Option<RedoRow>) -> Result<(), Error> {
         let mut turn = self.turn()?;
+        turn.takes_back();
         turn.account(deed);
         if self.ledger().recovery()?.is_none() {
             let row = RecoveryRow { noticed: turn.now(), by: None, records: 0, partly: 0, ended: 0, letters: 0 };
             self.ledger().put_recovery(&mut turn.batch, &row);
         }
+        if redo.is_some() {
+            self.ledger().put_redo(&mut turn.batch, redo.as_ref());
+        }
         turn.commit_now()
     }
 
-    /// Does again what the audit log tells of after entry `after` and up to `upto`, and the books have forgotten: withdrawals and revocations,
-    /// for what they take back must not live again. How many.
+    /// Does again what the audit log tells of and the books have forgotten: revocations and withdrawals, for what they take back
+    /// must not live again. What is broken off goes on at the next start.
     ///
     /// # Errors
     /// Where the log cannot be read, or the books cannot be written.
-    pub(super) fn redo(&self, after: u64, upto: u64) -> Result<usize, Error> {
-        let (mut done, mut next) = (0, after + 1);
-        let mut revoked: BTreeMap<BureauId, Option<RevokedFor>> = BTreeMap::new();
-        loop {
+    pub(super) fn redo(&self, redo: RedoRow) -> Result<(), Error> {
+        let (mut revoked, mut withdrawn) = (BTreeMap::new(), BTreeMap::new());
+        let mut next = redo.from;
+        while next <= redo.upto {
             let page = self.audit().list(next, PAGE, &Filter::default())?;
-            let Some(last) = page.last().filter(|_| next <= upto) else { break };
+            let Some(last) = page.last() else { break };
             next = last.seq + 1;
-            for entry in page.iter().filter(|numbered| numbered.seq <= upto).map(|numbered| &numbered.entry) {
+            for entry in page.iter().filter(|numbered| numbered.seq <= redo.upto).map(|numbered| &numbered.entry) {
                 let detail =
                     |name: &str| entry.detail.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
                 let peer = entry.peer.as_deref().and_then(|peer| peer.parse::<BureauId>().ok());
-                match entry.action.as_str() {
-                    "record.withdraw" => {
+                match (entry.action.as_str(), peer) {
+                    ("record.withdraw", _) => {
                         let id = entry.object.as_deref().and_then(|object| object.strip_prefix("record:"));
                         let id = id.and_then(|id| id.parse::<RecordId>().ok());
                         let reason = detail("reason").and_then(|reason| reason.parse::<Reason>().ok());
-                        if let (Some(id), Some(reason)) = (id, reason) {
-                            done += usize::from(self.withdraw_again(id, reason)?);
-                        }
+                        withdrawn.extend(id.map(|id| (id, reason.unwrap_or(Reason::Withdrawn))));
                     }
-                    "peer.revoke" => {
+                    ("peer.revoke", Some(peer)) => {
                         let why = detail("why").and_then(RevokedFor::named).unwrap_or(RevokedFor::Compromised);
-                        revoked.extend(peer.map(|peer| (peer, Some(why))));
+                        revoked.insert(peer, why);
                     }
-                    "peer.reinstate" | "peer.enrol" if detail("refused").is_none() => {
-                        revoked.extend(peer.map(|peer| (peer, None)));
-                    }
+                    // One that was enrolled anew has another key since, which the books do not know: theirs stays revoked.
+                    ("peer.reinstate", Some(peer)) => drop(revoked.remove(&peer)),
                     _ => {}
                 }
             }
         }
+        let mut again = 0;
         for (bureau, why) in revoked {
-            if let Some(why) = why
-                && self.peer(bureau).is_ok_and(|peer| peer.revoked.is_none())
-            {
-                self.revoke(Actor::Node, bureau, why)?;
-                done += 1;
+            match self.peer(bureau) {
+                Ok(peer) if peer.revoked_for() < Some(why) => {
+                    self.revoke(Actor::Node, bureau, why)?;
+                    again += 1;
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    tracing::error!(%bureau, "the audit log tells that a bureau was revoked that the books do not know")
+                }
             }
         }
-        Ok(done)
+        for (id, reason) in withdrawn {
+            again += usize::from(self.withdraw_again(id, reason)?);
+        }
+        let mut turn = self.turn()?;
+        turn.takes_back();
+        self.ledger().put_redo(&mut turn.batch, None);
+        turn.commit_now()?;
+        tracing::warn!(again, "withdrawals and revocations that the audit log tells of were done again");
+        Ok(())
     }
 
+    /// Withdraws a record also where the books do not have it: others may.
     fn withdraw_again(&self, id: RecordId, reason: Reason) -> Result<bool, Error> {
-        match self.ledger().has_record(RecordKey { id, owner: self.me() })? {
-            true => self.withdraw(Actor::Node, id, reason).map(|()| true),
-            false => Ok(false),
+        let signed = Tombstone::new(id, self.me(), self.now(), reason).sign(&self.secrets().signing);
+        let mut turn = self.turn()?;
+        turn.takes_back();
+        if !turn.end_own(id, signed)? {
+            return Ok(false);
         }
+        turn.account(Deed::new(Actor::Node, "record.withdraw").record(id).with("reason", reason).with("again", true));
+        turn.commit_now()?;
+        Ok(true)
     }
 }

@@ -184,7 +184,10 @@ impl Served {
     /// # Errors
     /// Where the books cannot be read or written.
     pub fn answer(self: &Arc<Self>, pull: Pull, mirror: [u8; 16]) -> Result<Serving, Error> {
-        if self.office.renews(self.peer, false) {
+        // What it asks for waits once it has spent what it may, and before it has given back what it holds of this bureau's own.
+        let held_up = self.office.holds_up(self.peer, true).is_some();
+        let owed = held_up || (self.office.peer(self.peer)?.revoked.is_none() && self.is_owed(&pull)?);
+        if !owed && self.office.renews(self.peer, false) {
             self.renew(FeedKind::Records, 0)?;
         }
         self.repeat_known()?;
@@ -193,16 +196,13 @@ impl Served {
         let (hello, revoked) = (self.office.hello(self.peer), self.office.peer(self.peer)?.revoked_for());
         // One that left verifies what takes back what it has by the newest card.
         let card = self.office.card_for(&pull.hello).filter(|_| revoked != Some(RevokedFor::Compromised));
-        let owed = revoked.is_none() && self.is_owed(&pull)?;
-        // What it asks for waits, once it has spent what it may.
-        let held_up = self.office.holds_up(self.peer, true).is_some();
         let mut state = self.state()?;
         let granted = self.office.granted(self.peer)?;
         let letters = self.office.ledger().letter_head(self.peer)?;
         let effects = match revoked {
             // It is asked what it ends, and told nothing.
             Some(RevokedFor::Compromised) => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
-            None if owed || held_up => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
+            _ if owed => vec![ProviderEffect::End(End { more: false, mirrored: quiet, hello })],
             _ => state.provider.handle(ProviderInput::Pull { pull, mirror, hello }),
         };
         let renewed = state.renewed;
@@ -244,7 +244,11 @@ impl Served {
     /// Where the books cannot be read or written.
     pub fn reclaims(&self, pull: &Pull) -> Result<Option<Reclaiming>, Error> {
         let revoked = self.office.peer(self.peer)?.revoked.is_some();
-        if revoked || !self.is_owed(pull)? { Ok(None) } else { self.office.reclaim(self.peer) }
+        if revoked || self.office.holds_up(self.peer, true).is_some() || !self.is_owed(pull)? {
+            Ok(None)
+        } else {
+            self.office.reclaim(self.peer)
+        }
     }
 
     /// An exchange begins, whose pulls have serials of their own.

@@ -68,6 +68,8 @@ pub(super) struct Turn<'a> {
     heads: BTreeMap<ClassIndex, u64>,
     /// How many numbers of the log this turn has given.
     given: u64,
+    /// How many logs it has begun.
+    opened: u64,
     shares: Vec<(ClassIndex, Arc<Shares>)>,
     regranted: BTreeSet<BureauId>,
     counts: BTreeMap<ClassIndex, i64>,
@@ -205,6 +207,7 @@ impl Office {
             runs: BTreeMap::new(),
             heads: BTreeMap::new(),
             given: 0,
+            opened: 0,
             shares: Vec::new(),
             regranted: BTreeSet::new(),
             counts: BTreeMap::new(),
@@ -249,6 +252,11 @@ impl<'a> Turn<'a> {
     pub(super) fn account(&mut self, deed: Deed) {
         let entry = self.office.entry(deed);
         self.accounts.push(entry);
+    }
+
+    /// How many logs were begun.
+    pub(super) const fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// How many deeds are to be accounted for with this turn.
@@ -326,6 +334,7 @@ impl<'a> Turn<'a> {
 
     /// Begins a log.
     pub(super) fn open_class(&mut self, row: ClassRow) -> ClassIndex {
+        self.opened += 1;
         let begun = self.classes.last_key_value().map_or(0, |(last, _)| last + 1);
         let class = read(&self.office.inner.memory.classes).next().max(begun);
         self.office.ledger().put_next_class(&mut self.batch, class + 1);

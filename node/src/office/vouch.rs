@@ -53,7 +53,8 @@ impl Office {
                 "a bureau keeps a commitment to this one's audit log that the log does not fit: entries of before are missing, or the \
                  log was put back to a backup. See `igain audit verify`"
             );
-            self.note_put_back(Deed::new(Actor::Bureau(peer), "audit.put-back").peer(peer).with("commitment", kept.at))?;
+            let deed = Deed::new(Actor::Bureau(peer), "audit.put-back").peer(peer);
+            self.note_put_back(deed.with("commitment", kept.at), None)?;
         }
         Ok(false)
     }

@@ -8,6 +8,7 @@ use igain_protocol::sync::{Given, Message, Reclaim, Returned, Violation};
 use super::link::Link;
 use super::serve::seal;
 use super::{Replication, blocking};
+use crate::ledger::RevokedFor;
 use crate::network::Exchange;
 use crate::office::{Error, Office, Reclaiming};
 
@@ -17,8 +18,19 @@ impl Replication {
         &self,
         link: &Link,
         exchange: &mut Exchange,
-        mut reclaiming: Reclaiming,
+        reclaiming: Reclaiming,
     ) -> Result<(), Error> {
+        // One at a time, and not beyond a change of what the peer may have, such as its revocation.
+        let _serving = link.serving.lock().await;
+        let mut void = link.void.subscribe();
+        tokio::select! {
+            biased;
+            _ = void.changed() => Err(Error::Interrupted),
+            done = self.ask_back(link, exchange, reclaiming) => done,
+        }
+    }
+
+    async fn ask_back(&self, link: &Link, exchange: &mut Exchange, mut reclaiming: Reclaiming) -> Result<(), Error> {
         while let Some(ask) = reclaiming.ask() {
             exchange.send(&Message::Reclaim(ask).encode()).await?;
             let sealed = loop {
@@ -41,10 +53,13 @@ impl Replication {
     }
 }
 
-/// What a provider asks back, sealed for it. One whose keys are compromised gets nothing.
+/// What a provider asks back, sealed for it. One whose keys are compromised has asked for nothing that it may have.
 pub(super) fn give_back(office: &Office, link: &Link, asked: &Reclaim) -> Result<Message, Error> {
     let to = link.bureau;
-    let items = if link.bond.revoked.is_none() { office.give_back(to, asked)? } else { Vec::new() };
+    if link.bond.revoked == Some(RevokedFor::Compromised) {
+        return Err(Error::Violation(Violation::Unasked));
+    }
+    let items = office.give_back(to, asked)?;
     Ok(Message::Returned(Returned { sealed: seal(office, to, items)? }))
 }
 

@@ -270,8 +270,10 @@ impl Up {
             }
             Wire::Reclaim(nth, asked) => {
                 let compromised = office.peer(from)?.revoked_for() == Some(RevokedFor::Compromised);
-                let items = if compromised { Vec::new() } else { office.give_back(from, &asked)? };
-                return Ok(vec![Wire::Returned(nth, items)]);
+                if compromised {
+                    return Ok(Vec::new());
+                }
+                return Ok(vec![Wire::Returned(nth, office.give_back(from, &asked)?)]);
             }
             Wire::Returned((serial, nth), items) => {
                 let asked = |(pull, asked, _): &mut (Pull, u64, _)| (pull.serial, *asked) == (serial, nth);

@@ -25,13 +25,16 @@ use outlet::Outlet;
 /// Pieces that wait for a caller who is slow to take them; the reading of files then waits too.
 const PIECES: usize = 4;
 
+/// Archives that were sent and may still be said to be stored.
+const SENT: usize = 8;
+
 /// The backups of this run. Clones share it.
 #[derive(Clone)]
 pub(super) struct Backups {
     /// One at a time: each holds files that should be gone, and the disk is one.
     turn: Arc<Semaphore>,
-    /// The last that was sent, until it is said to be stored.
-    sent: Arc<Mutex<Option<Sent>>>,
+    /// The last of each set that was sent, until it is said to be stored.
+    sent: Arc<Mutex<Vec<Sent>>>,
 }
 
 /// An archive that was sent.
@@ -118,21 +121,25 @@ fn prepare(office: &Office, config: &Config, actor: Actor, wanted: NewBackup) ->
 /// Seals and sends the archive. What is cut off is cut off for the caller, too: the answer then has no end.
 fn send(app: &App, prepared: Prepared, mut outlet: Outlet, turn: OwnedSemaphorePermit) {
     let Prepared { planned: Planned { contents, before, salts, .. }, recipients, set, answer } = prepared;
-    // What was sent before is stored by now, or never will be said to be.
-    *locked(&app.backups.sent) = None;
     match contents.write(&recipients, &mut outlet) {
         Ok(written) => {
             let bytes = outlet.bytes();
             let note = Note::of(&written, &salts, before.as_ref(), bytes);
-            *locked(&app.backups.sent) = Some(Sent { id: answer.id, set, bytes, note });
+            let mut sent = locked(&app.backups.sent);
+            // Another of its set takes its place; of other sets, few are ever waited for.
+            sent.retain(|sent| sent.set != set);
+            let over = (sent.len() + 1).saturating_sub(SENT);
+            sent.drain(..over);
+            sent.push(Sent { id: answer.id, set, bytes, note });
+            drop(sent);
             outlet.end();
         }
         Err(error) => {
             tracing::warn!(%error, "a backup could not be sent to its end");
+            drop(turn);
             outlet.fail(&error);
         }
     }
-    drop(turn);
 }
 
 pub(super) async fn stored(
@@ -148,7 +155,8 @@ pub(super) async fn stored(
     let (office, config) = (app.office().clone(), app.config().clone());
     super::blocking(move || {
         let mut sent = locked(&backups.sent);
-        let found = sent.take_if(|sent| sent.id == stored.id).ok_or_else(unknown)?;
+        let nth = sent.iter().position(|sent| sent.id == stored.id).ok_or_else(unknown)?;
+        let found = sent.remove(nth);
         if found.bytes != stored.bytes {
             let detail = format!("{} bytes were sent, and {} stored. Make another backup", found.bytes, stored.bytes);
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "backup.cut", detail));

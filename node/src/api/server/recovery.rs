@@ -63,6 +63,7 @@ fn peer((bureau, heard): (BureauId, office::Heard)) -> RecoveryPeer {
                 Stand::Asked => Heard::Asked,
                 Stand::Unable => Heard::Unable,
                 Stand::Done => Heard::Done,
+                Stand::Refused => Heard::Refused,
                 Stand::Waived => Heard::Waived,
             };
             (heard, Some(Text(since)), stand.serves())

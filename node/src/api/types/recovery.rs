@@ -66,6 +66,8 @@ pub enum Heard {
     Unable,
     /// It has given back what it holds.
     Done,
+    /// It has given back what it holds, and some of it cannot be taken in.
+    Refused,
     /// It is served without, since an administrator says so.
     Waived,
 }

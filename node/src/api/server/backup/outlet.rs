@@ -1,7 +1,7 @@
 //! Where the bytes of an archive leave: in pieces, as fast as the caller takes them.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use tokio::runtime::Handle;
@@ -16,6 +16,9 @@ const PIECE: usize = 256 << 10;
 /// How long a caller may take nothing: meanwhile files stay on the disk that should be gone.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Bytes in a second that a caller takes at least, for the same reason.
+const SLOWEST: u64 = 64 << 10;
+
 /// The writing end of an answer.
 pub(super) struct Outlet {
     app: App,
@@ -23,11 +26,12 @@ pub(super) struct Outlet {
     to: mpsc::Sender<io::Result<Bytes>>,
     piece: Vec<u8>,
     bytes: u64,
+    begun: Instant,
 }
 
 impl Outlet {
     pub(super) fn new(app: &App, runtime: Handle, to: mpsc::Sender<io::Result<Bytes>>) -> Self {
-        Self { app: app.clone(), runtime, to, piece: Vec::with_capacity(PIECE), bytes: 0 }
+        Self { app: app.clone(), runtime, to, piece: Vec::with_capacity(PIECE), bytes: 0, begun: Instant::now() }
     }
 
     /// How many bytes went through it.
@@ -41,16 +45,22 @@ impl Outlet {
         let _ = self.send();
     }
 
-    /// Cuts the answer off.
+    /// Cuts the answer off, once the caller takes what waits for it: nothing else waits for that.
     pub(super) fn fail(self, error: &Error) {
-        let cut = io::Error::other(error.to_string());
-        // Whoever went away knows.
-        let _ = self.runtime.block_on(self.to.send(Err(cut)));
+        let (to, cut) = (self.to, io::Error::other(error.to_string()));
+        self.runtime.spawn(async move {
+            // Whoever went away knows.
+            let _ = to.send(Err(cut)).await;
+        });
     }
 
     fn send(&mut self) -> io::Result<()> {
         if self.app.is_stopping() {
             return Err(io::Error::other("the node stops"));
+        }
+        let slowest = PATIENCE + Duration::from_secs(self.bytes / SLOWEST);
+        if self.begun.elapsed() > slowest {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the caller takes less than 64 KiB a second"));
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
         if piece.is_empty() {
