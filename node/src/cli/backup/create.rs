@@ -34,7 +34,7 @@ Examples:
   igain backup create /mnt/backup --to-keys /etc/igain/recovery.keys --full
   igain backup create --set offsite --to-keys recovery.keys \\
     --pipe 'ssh vault \"cat > $IGAIN_BACKUP.part && mv $IGAIN_BACKUP.part $IGAIN_BACKUP\"'")]
-pub(super) struct Create {
+pub(in crate::cli) struct Create {
     /// The folder that it is written to
     #[arg(required_unless_present = "pipe", conflicts_with = "pipe")]
     folder: Option<PathBuf>,

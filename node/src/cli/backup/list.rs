@@ -20,7 +20,7 @@ This goes by names and lengths, and needs no identity and no daemon; `igain back
 
 Example:
   igain backup list /mnt/backup")]
-pub(super) struct List {
+pub(in crate::cli) struct List {
     /// The folder
     folder: PathBuf,
 }

@@ -22,7 +22,7 @@ somebody to look at before they are used. The node says at its first start that 
 Examples:
   igain backup restore --identity recovery.key --from /mnt/backup --data /var/lib/igain/data
   igain backup restore --identity recovery.key --from full.age --from monday.age --data data")]
-pub(super) struct Restore {
+pub(in crate::cli) struct Restore {
     /// A folder of archives, or an archive; can be given several times
     #[arg(long, required = true, value_name = "FOLDER")]
     from: Vec<PathBuf>,

@@ -22,7 +22,7 @@ on a machine where the recovery identity may be.
 Examples:
   igain backup verify --identity recovery.key /mnt/backup
   igain backup verify --identity recovery.key full.age monday.age tuesday.age")]
-pub(super) struct Verify {
+pub(in crate::cli) struct Verify {
     /// A folder of archives, or archives
     #[arg(required = true, value_name = "FOLDER")]
     from: Vec<PathBuf>,
