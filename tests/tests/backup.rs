@@ -178,7 +178,7 @@ fn all_ids(bureau: &Bureau) -> Vec<String> {
 fn a_full_backup_and_two_that_follow_it_restore_each_of_their_moments() {
     let bureau = Bureau::init("KE");
     // What is withdrawn is merged away soon, while backups are made.
-    bureau.configure(|text| text.replace("[retention]", "[retention]\nerase_within_s = 1"));
+    bureau.configure(|text| text.replace("[retention]", "[retention]\nerase_within_s = 60"));
     let mut place = Place::with(bureau);
     place.bureau.run();
     let first: Vec<String> = (0..5).map(|number| place.add(number)).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use igain_protocol::time::Timestamp;
 
-use super::head::{BEGIN, Head, Kind, Part};
+use super::head::{Head, Kind, Part};
 use super::read::Reader;
 use super::write::Archive;
 use super::*;
@@ -168,7 +168,7 @@ fn hostile_heads_are_refused() {
     let bytes = Archive::begin(Vec::new(), &endless).unwrap().finish().unwrap();
     assert!(read_plain(&bytes).is_err());
     for length in [0, 1, 1 << 24, (1 << 24) + 1, u32::MAX] {
-        let bytes = [&BEGIN[..], &length.to_be_bytes(), &[0xff; 100]].concat();
+        let bytes = [&head::BEGIN[..], &length.to_be_bytes(), &[0xff; 100]].concat();
         assert!(read_plain(&bytes).is_err(), "{length}");
     }
     assert!(matches!(read_plain(b"PK\x03\x04 something else"), Err(Fault::Foreign(_))));
