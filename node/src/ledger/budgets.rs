@@ -24,6 +24,9 @@ pub struct BudgetRow {
     /// Charters, answers, receipts, cards, feeds that began anew, and what of it was refused.
     #[n(3)]
     pub changes: u64,
+    /// When it spent last, in milliseconds: should the time go back, all of these go back with it.
+    #[n(4)]
+    pub at_ms: u64,
 }
 
 impl Ledger {

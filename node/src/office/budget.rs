@@ -77,6 +77,8 @@ impl Budgets {
 
     fn spend(&mut self, bureau: BureauId, cost: Cost, now: Timestamp) -> BudgetRow {
         let row = self.of.entry(bureau).or_default();
+        *row = aligned(*row, now);
+        row.at_ms = now.as_ms();
         let now = now_us(now);
         let allowed = &self.allowance;
         for (free, cost, a_day) in [
@@ -86,7 +88,7 @@ impl Budgets {
             (&mut row.changes, cost.changes, allowed.changes),
         ] {
             if cost > 0 {
-                *free = later(*free, now).saturating_add(took_us(cost, a_day));
+                *free = (*free).max(now).saturating_add(took_us(cost, a_day));
             }
         }
         *row
@@ -94,11 +96,11 @@ impl Budgets {
 
     /// The time, in microseconds, that what was spent beyond what may be spent at once takes to be given back.
     fn waits_us(&self, bureau: BureauId, now: Timestamp, serving: bool) -> u64 {
-        let Some(row) = self.of.get(&bureau) else { return 0 };
+        let Some(row) = self.of.get(&bureau).map(|row| aligned(*row, now)) else { return 0 };
         let now = now_us(now);
         let measures =
             if serving { [row.commits, row.changes, 0, 0] } else { [row.records, row.bytes, row.commits, row.changes] };
-        let beyond = measures.map(|free| later(free, now).saturating_sub(now).saturating_sub(AT_ONCE_DAYS * DAY_US));
+        let beyond = measures.map(|free| free.saturating_sub(now).saturating_sub(AT_ONCE_DAYS * DAY_US));
         beyond.into_iter().max().unwrap_or_default()
     }
 }
@@ -112,10 +114,10 @@ impl Office {
     /// How a bureau stands to its budget.
     pub fn budget(&self, bureau: BureauId) -> Budget {
         let (now, budgets) = (self.now(), self.budgets());
-        let row = budgets.of.get(&bureau).copied().unwrap_or_default();
+        let row = aligned(budgets.of.get(&bureau).copied().unwrap_or_default(), now);
         let allowance = budgets.allowance;
         let spent = |free: u64, a_day: u64| {
-            let us = later(free, now_us(now)).saturating_sub(now_us(now));
+            let us = free.saturating_sub(now_us(now));
             u64::try_from(u128::from(us) * u128::from(a_day) / u128::from(DAY_US)).unwrap_or(u64::MAX)
         };
         let spent = Cost {
@@ -154,9 +156,17 @@ fn now_us(now: Timestamp) -> u64 {
     now.as_ms().saturating_mul(1_000)
 }
 
-/// When all is given back of what was spent: never long after what may be spent at once, should the time have gone back.
-fn later(free: u64, now: u64) -> u64 {
-    free.clamp(now, now.saturating_add((AT_ONCE_DAYS + 1) * DAY_US))
+/// What was spent, as of now: where the time has gone back, as much is spent as was.
+fn aligned(row: BudgetRow, now: Timestamp) -> BudgetRow {
+    let back = row.at_ms.saturating_sub(now.as_ms()).saturating_mul(1_000);
+    let shifted = |free: u64| free.saturating_sub(back);
+    BudgetRow {
+        records: shifted(row.records),
+        bytes: shifted(row.bytes),
+        commits: shifted(row.commits),
+        changes: shifted(row.changes),
+        at_ms: row.at_ms.min(now.as_ms()),
+    }
 }
 
 /// How long it takes until a cost is given back.
@@ -212,8 +222,9 @@ mod tests {
     fn a_time_that_goes_back_keeps_nobody_waiting_for_years() {
         let mut budgets = Budgets::default();
         budgets.spend(ke(), records(1), NOON.plus_ms(10_000 * 24 * HOUR_MS));
-        assert_eq!(budgets.waits_us(ke(), NOON, false), DAY_US);
-        budgets.spend(ke(), Cost { bytes: u64::MAX, ..Cost::default() }, NOON);
-        assert_eq!(budgets.waits_us(ke(), NOON, false), DAY_US);
+        assert_eq!(budgets.waits_us(ke(), NOON, false), 0);
+        budgets.spend(ke(), records(4 * 2_000_000), NOON);
+        assert_eq!(budgets.waits_us(ke(), NOON, false) / 1_000_000, 86_400, "what was spent then is spent still");
+        assert_eq!(budgets.waits_us(ke(), Timestamp::from_ms(NOON.as_ms() - HOUR_MS), false) / 1_000_000, 86_400);
     }
 }

@@ -5,7 +5,7 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 52] = [
+const COMMANDS: [&str; 55] = [
     "init",
     "run",
     "status",
@@ -56,6 +56,9 @@ const COMMANDS: [&str; 52] = [
     "clock accept",
     "clock reset",
     "clock show",
+    "recovery show",
+    "recovery serve",
+    "recovery close",
     "completions",
     "help",
 ];
