@@ -57,12 +57,39 @@ impl Trio {
     /// # Panics
     /// Where it does not open.
     pub fn restore(&mut self, at: usize) {
+        self.open(at, "backup");
+    }
+
+    /// Puts the books alone in the place of what the office has.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub fn restore_books(&mut self, at: usize) {
+        let folder = |name: &str| self.folders[at].path().join(name);
+        for part in ["audit", "search"] {
+            std::fs::remove_dir_all(folder("backup").join(part)).expect("a folder");
+        }
+        copy(&folder("live").join("audit"), &folder("backup").join("audit"));
+        self.open(at, "backup");
+    }
+
+    /// Has an office that was put back start again.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub fn start_again(&mut self, at: usize) {
+        let folder = |name: &str| self.folders[at].path().join(name);
+        copy(&folder("backup"), &folder("again"));
+        self.open(at, "again");
+    }
+
+    fn open(&mut self, at: usize, folder: &str) {
         let now = self.offices[at].now();
         let other = tempfile::tempdir().expect("a folder");
         // What was opened before goes away with the offices that know it.
         self.offices[at] = office("ZZ", 9, other.path());
-        let backup = self.folders[at].path().join("backup");
-        self.offices[at] = open(NAMES[at].0, NAMES[at].1, &backup, now).expect("an office");
+        let folder = self.folders[at].path().join(folder);
+        self.offices[at] = open(NAMES[at].0, NAMES[at].1, &folder, now).expect("an office");
         self.folders.push(other);
     }
 

@@ -11,11 +11,12 @@
 use std::path::Path;
 
 use igain_node::audit::{self, Filter};
+use igain_node::ledger::{RecordKey, RedoRow, RevokedFor};
 use igain_node::office::{Actor, Error, Office};
 use igain_protocol::label::Label;
 use igain_protocol::record::Value;
 use igain_protocol::time::Timestamp;
-use igain_protocol::vocabulary::{Kind, Purpose, Tlp};
+use igain_protocol::vocabulary::{Kind, Purpose, Reason, Tlp};
 use igain_tests::bureau::{copy, draft, open};
 use igain_tests::daemon::Bureau;
 use igain_tests::trio::Trio;
@@ -206,4 +207,43 @@ fn l14_what_peers_keep_tells_of_books_and_log_that_were_put_back_together() {
     assert!(ke.ledger().recovery().unwrap().is_some());
     let filter = Filter { action: Some("audit.put-back".into()), ..Filter::default() };
     assert_eq!(ke.audit().list(1, 10, &filter).unwrap().len(), 1, "told once");
+}
+
+/// What the log tells of withdrawals and revocations is done again where the books alone are put back, also where a start was cut
+/// short, and where the books have never heard of the record. Seen to fail when the last entry alone decides whether it is due.
+#[test]
+fn l8_withdrawals_and_revocations_are_done_again_from_the_log() {
+    let mut all = Trio::new("");
+    let (fr, br) = (all.offices[1].me(), all.offices[2].me());
+    let old = add(all.ke(), "old");
+    all.copy(0);
+    all.wait(60_000);
+    let new = add(all.ke(), "new");
+    for id in [old, new] {
+        all.ke().withdraw(Actor::Node, id, Reason::ALL[0]).unwrap();
+    }
+    all.ke().revoke(Actor::Node, fr, RevokedFor::Compromised).unwrap();
+    all.ke().revoke(Actor::Node, br, RevokedFor::Left).unwrap();
+    let print = all.ke().peer(br).unwrap().card().signing.fingerprint().to_string();
+    all.ke().reinstate(Actor::Node, br, &print).unwrap();
+    // Of today's folder, the audit log stays.
+    all.restore_books(0);
+    let check = |ke: &Office| {
+        let ended = |id| {
+            ke.ledger().tombstone(RecordKey { id, owner: ke.me() }).unwrap().is_some_and(|row| row.signed.is_some())
+        };
+        assert!(ended(old) && ended(new));
+        assert_eq!(ke.peer(fr).unwrap().revoked_for(), Some(RevokedFor::Compromised));
+        assert_eq!(ke.peer(br).unwrap().revoked_for(), None, "it was reinstated since");
+        assert!(ke.ledger().redo().unwrap().is_none());
+        assert!(ke.ledger().recovery().unwrap().is_some());
+    };
+    check(all.ke());
+    // As if the machine had stopped before the last of it.
+    let mut batch = all.ke().ledger().store().begin();
+    all.ke().ledger().put_redo(&mut batch, Some(&RedoRow { from: 1, upto: all.ke().audit().last() }));
+    all.ke().ledger().delete_tombstone(&mut batch, RecordKey { id: new, owner: all.ke().me() });
+    all.ke().ledger().commit(batch).unwrap();
+    all.start_again(0);
+    check(all.ke());
 }

@@ -9,7 +9,6 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::{Letter, LetterKind};
 use igain_protocol::parcel::PARCEL_LIMIT;
-use igain_protocol::record::RecordId;
 use igain_protocol::sync::{Given, Reclaim};
 use igain_protocol::vocabulary::GroupSet;
 
