@@ -6,6 +6,7 @@
 mod asking;
 mod giving;
 mod late;
+mod siege;
 mod spending;
 
 use std::time::{Duration, SystemTime};
@@ -63,7 +64,8 @@ struct Siege {
     /// The keys of the hostile bureau.
     keys: Keys,
     network: Network,
-    incoming: Incoming,
+    /// What KE opens; none once something answers it by itself.
+    incoming: Option<Incoming>,
     runtime: Runtime,
 }
 
@@ -90,7 +92,7 @@ impl Siege {
         let armor = ke.json(&["card", "export"])["armor"].as_str().expect("a card").to_owned();
         let card = SignedCard::from_armor(&armor).expect("a card").card().clone();
         network.set_allowed(vec![(PeerKey::from_bytes(*card.transport.as_bytes()), card.addresses.clone())]);
-        Self { ke, card, keys, network, incoming, runtime }
+        Self { ke, card, keys, network, incoming: Some(incoming), runtime }
     }
 
     fn ke_key(&self) -> PeerKey {

@@ -18,7 +18,7 @@ use super::super::{audited, particular};
 use super::{HOSTILE, STALL, Siege, now};
 
 pub(super) const END: Message = Message::End(End { more: false, mirrored: true, hello: Hello::ours(u64::MAX) });
-const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::ours(u64::MAX) });
+pub(super) const MORE: Message = Message::End(End { more: true, mirrored: true, hello: Hello::ours(u64::MAX) });
 
 /// After this, KE has asked for all that it wants for now.
 const QUIET: Duration = Duration::from_millis(400);
@@ -81,7 +81,8 @@ impl Siege {
             let _ = hint.recv().await;
         }
         loop {
-            let mut exchange = self.incoming.recv().await.expect("the network runs");
+            let mut exchange =
+                self.incoming.as_mut().expect("nobody else answers").recv().await.expect("the network runs");
             if let Ok(Some(frame)) = exchange.recv().await
                 && matches!(Message::decode(&frame), Ok(Message::Pull(_)))
             {
