@@ -9,6 +9,7 @@ use igain_protocol::bureau::BureauId;
 use igain_protocol::codec;
 use igain_protocol::feed::{Letter, LetterKind};
 use igain_protocol::parcel::PARCEL_LIMIT;
+use igain_protocol::record::RecordId;
 use igain_protocol::sync::{Given, Reclaim};
 use igain_protocol::vocabulary::GroupSet;
 
@@ -36,6 +37,8 @@ enum Place {
     Letters(u32),
     /// Its records, behind an entry of a class.
     Records(ClassIndex, u64),
+    /// Its records that cannot be read here, after one.
+    Newer(Option<RecordId>),
     /// Ends of records, after one.
     Ends(Option<RecordKey>),
 }
@@ -128,6 +131,7 @@ impl Office {
             place = match from {
                 Place::Letters(after) => Some(self.letters_of(owner, after, &mut giving)?),
                 Place::Records(class, seq) => Some(self.heads_of(owner, class, seq, &mut giving)?),
+                Place::Newer(after) => Some(self.newer_of(owner, after, &mut giving)?),
                 Place::Ends(after) => self.ends_of(owner, after, &mut giving)?.map(|last| Place::Ends(Some(last))),
             };
         }
@@ -201,7 +205,19 @@ impl Office {
             }
             after = 0;
         }
-        Ok(Place::Ends(None))
+        Ok(Place::Newer(None))
+    }
+
+    fn newer_of(&self, owner: BureauId, after: Option<RecordId>, giving: &mut Giving) -> Result<Place, Error> {
+        let (mut after, rows) = (after, self.ledger().newer_of(owner, after, ROWS)?);
+        let all = rows.len() < ROWS;
+        for (id, row) in rows {
+            if !giving.take(&Given::Held(id, row.revision)) {
+                return Ok(Place::Newer(after));
+            }
+            after = Some(id);
+        }
+        Ok(if all { Place::Ends(None) } else { Place::Newer(after) })
     }
 
     fn ends_of(
@@ -227,7 +243,10 @@ impl Office {
         if let Some(signed) = self.ledger().tombstone(key)?.and_then(|row| row.signed) {
             return Ok(Some(Given::Withdrawal(signed)));
         }
-        let Some(row) = self.ledger().record(key)? else { return Ok(None) };
+        let Some(row) = self.ledger().record(key)? else {
+            let newer = self.ledger().newer(key)?;
+            return Ok(newer.map(|row| Given::Record(row.groups, row.bytes)));
+        };
         let classes = read(&self.inner.memory.classes);
         let class = classes.row(row.place.class).filter(|class| !class.ending);
         let groups = class.and_then(|class| class.came).map_or(GroupSet::EMPTY, |came| came.groups);
