@@ -254,6 +254,7 @@ impl Office {
         };
         let office = Self { inner: Arc::new(inner) };
         office.check_account()?;
+        office.ask_again()?;
         Ok(office)
     }
 

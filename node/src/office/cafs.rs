@@ -407,10 +407,7 @@ impl Turn<'_> {
     /// The serial of a document that follows another: greater than that, and no less than the time, so that none is given
     /// twice although a backup was put in place.
     fn next_serial(&self, last: Option<u64>) -> u64 {
-        // One that was put back may be far behind, and what it decides since must not be.
-        let put_back = self.office().was_put_back();
-        let now = if put_back { self.clock().later() } else { self.now() };
-        now.as_ms().max(last.map_or(0, |last| last.saturating_add(1)))
+        self.office().dated().as_ms().max(last.map_or(0, |last| last.saturating_add(1)))
     }
 
     /// Posts a letter to those of the bureaus that may take part.

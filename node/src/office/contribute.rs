@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, Record, RecordId, Value};
-use igain_protocol::time::Day;
+use igain_protocol::time::{Day, Timestamp};
 use igain_protocol::vocabulary::{Group, GroupSet};
 
 use super::turn::{Committed, Turn};
@@ -157,9 +157,9 @@ impl Office {
     }
 
     fn prepare_part(&self, drafts: Vec<Draft>) -> Result<Prepared, Error> {
-        let mut prepared = Prepared::default();
+        let (mut prepared, now) = (Prepared::default(), self.dated());
         for draft in drafts {
-            match self.version(draft) {
+            match self.version(draft, now) {
                 Ok((outcome, version)) => {
                     let nth = prepared.outcomes.len();
                     prepared.outcomes.push(outcome);
@@ -172,8 +172,7 @@ impl Office {
         Ok(prepared)
     }
 
-    fn version(&self, draft: Draft) -> Result<(Outcome, Option<Version>), Error> {
-        let now = self.now();
+    fn version(&self, draft: Draft, now: Timestamp) -> Result<(Outcome, Option<Version>), Error> {
         let draft = Draft { fields: Content::arranged(draft.label.kind, draft.fields), ..draft };
         let id = match draft.id {
             Some(id) => id,
@@ -184,7 +183,7 @@ impl Office {
             return Err(Error::Ended);
         }
         let before = self.ledger().record(key)?;
-        if before.as_ref().is_some_and(|row| !row.is_live(now.day())) {
+        if before.as_ref().is_some_and(|row| !row.is_live(self.now().day())) {
             // It is there until the time of grace has passed, and does not come back in it.
             return Err(Error::Ended);
         }

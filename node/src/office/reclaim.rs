@@ -97,6 +97,24 @@ impl Office {
         Ok(false)
     }
 
+    /// Has those be asked again of whom something came that could not be taken in: this may be a later build, or have another key.
+    ///
+    /// # Errors
+    /// Where the books cannot be read or written.
+    pub(super) fn ask_again(&self) -> Result<(), Error> {
+        let refused = self.ledger().reclaims()?.into_iter().filter(|(_, row)| row.stand == Stand::Refused);
+        let refused: Vec<_> = refused.collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let mut turn = self.turn()?;
+        for (peer, row) in refused {
+            let row = ReclaimRow { stand: Stand::Asked, after: Vec::new(), refused: 0, ..row };
+            self.ledger().put_reclaim(&mut turn.batch, peer, &row);
+        }
+        turn.commit_now()
+    }
+
     /// Begins, or goes on, to ask a peer; none where it is not asked, or has given back all.
     ///
     /// # Errors
@@ -179,7 +197,7 @@ impl Office {
                         Err(_) => came.refused += 1,
                     }
                 }
-                Given::Letter(letter) if self.is_own(&letter) => letters.push(letter),
+                Given::Letter(letter) if self.is_newer_of_own(&letter) => letters.push(letter),
                 Given::Card(bytes) => told.card = Some(bytes),
                 Given::Next(place) => told.next = Some(place),
                 Given::Held(..) | Given::Ended(_) | Given::Letter(_) | Given::Other => {}
@@ -210,14 +228,22 @@ impl Office {
         Ok(told)
     }
 
-    /// Whether a letter is a charter or an answer of this bureau's own.
-    fn is_own(&self, letter: &Letter) -> bool {
-        let signer = match letter.kind {
-            LetterKind::Charter => SignedCharter::claims(&letter.bytes),
-            LetterKind::Acceptance => SignedAcceptance::claims(&letter.bytes),
-            LetterKind::Receipt | LetterKind::Other(_) => return false,
-        };
-        signer.is_ok_and(|(bureau, _)| bureau == self.me())
+    /// Whether a letter is a charter or an answer of this bureau's own that says to be newer than what is known, or cannot be read.
+    fn is_newer_of_own(&self, letter: &Letter) -> bool {
+        let known = |id| self.caf(id).ok();
+        match letter.kind {
+            LetterKind::Charter => SignedCharter::trusted(&letter.bytes).map_or(true, |signed| {
+                let charter = signed.charter();
+                let before = known(charter.id).map(|caf| caf.charter().serial);
+                charter.manager == self.me() && Some(charter.serial) > before
+            }),
+            LetterKind::Acceptance => SignedAcceptance::trusted(&letter.bytes).map_or(true, |signed| {
+                let answer = signed.acceptance();
+                let before = known(answer.caf).and_then(|caf| caf.acceptance_of(self.me()).map(|answer| answer.serial));
+                answer.bureau == self.me() && Some(answer.serial) > before
+            }),
+            LetterKind::Receipt | LetterKind::Other(_) => false,
+        }
     }
 
     /// Whether a revision of a record is not known here, or not whole.
@@ -389,8 +415,6 @@ impl Turn<'_> {
         let before = ledger.record(key)?;
         // One that cannot be read gives way.
         let known = before.as_ref().and_then(|row| row.record().ok());
-        let recovery = ledger.recovery()?;
-        let since = before.as_ref().zip(recovery).is_some_and(|(row, recovery)| row.place.stored >= recovery.noticed);
         let former = || self.office().former(key);
         let (copy, earlier) = match known {
             Some(known) if known.header().revision > revision => return Ok(None),
@@ -401,7 +425,7 @@ impl Turn<'_> {
                 }
             }
             // What was written here since this bureau was put back is its last word.
-            Some(known) if !known.is_redacted() && (since || known.header().modified > record.header().modified) => {
+            Some(known) if !known.is_redacted() && known.header().modified > record.header().modified => {
                 self.follow_up(key, &known, revision, before)?;
                 return Ok(None);
             }

@@ -110,9 +110,11 @@ impl Office {
         Ok((count, some))
     }
 
-    /// Whether the books say that this bureau was put back, and nobody has closed the case; not where they cannot be read.
-    pub(super) fn was_put_back(&self) -> bool {
-        self.ledger().recovery().is_ok_and(|row| row.is_some())
+    /// The time that what is decided now bears. Where this bureau was put back, its own may be far behind, and what it decides since
+    /// must not be taken for older than what it has forgotten.
+    pub(super) fn dated(&self) -> Timestamp {
+        let put_back = self.ledger().recovery().is_ok_and(|row| row.is_some());
+        if put_back { self.clock().later() } else { self.now() }
     }
 
     /// Closes the case: what was lost was dealt with.
