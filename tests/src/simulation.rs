@@ -140,6 +140,7 @@ impl Federation {
                 self.bureaus[at].append(ids, prepared);
             }
             let up = self.bureaus[at].up.as_mut().ok_or("it is down")?;
+            up.waive().map_err(said)?;
             up.office.purge_ending().map_err(said)?;
             up.office.expire().map_err(said)?;
             up.office.sweep(0).map_err(said)?;

@@ -94,7 +94,7 @@ static SERIALS: AtomicU64 = AtomicU64::new(1);
 pub fn carry(from: &Office, to: &Office) -> Received {
     let cursors = to.ledger().cursors(from.me()).expect("the books");
     let mut wire = Wire::resume(from, to.me(), cursors);
-    give_back(to, &mut wire);
+    wire.give_back(to, wire.cursors());
     let changes = wire.pull(from).changes;
     let received = to.receive(from.me(), changes).expect("the books");
     to.align().expect("the books");
@@ -120,22 +120,12 @@ pub fn carry_without_giving(from: &Office, to: &Office) -> Vec<Change> {
 pub fn reclaim_with(provider: &Office, holder: &Office, gives: impl Fn(usize) -> Vec<Given>) {
     let cursors = holder.ledger().cursors(provider.me()).expect("the books");
     let mut wire = Wire::resume(provider, holder.me(), cursors);
-    let mut reclaiming = wire.reclaims().expect("it asks");
+    let mut reclaiming = wire.reclaims(cursors).expect("it asks");
     for nth in 0.. {
         if reclaiming.ask().is_none() {
             return;
         }
         reclaiming.take(gives(nth)).expect("the books");
-    }
-}
-
-/// Has an office give a provider back what it asks for, if it does.
-fn give_back(holder: &Office, wire: &mut Wire) {
-    let Some(mut reclaiming) = wire.reclaims() else { return };
-    while let Some(ask) = reclaiming.ask() {
-        let items = holder.give_back(wire.served.office().me(), &ask).expect("the books");
-        let given = items.iter().map(|item| codec::decode(item).expect("an item")).collect();
-        reclaiming.take(given).expect("the books");
     }
 }
 
@@ -230,9 +220,22 @@ impl Wire {
         *self.subscriber.cursors()
     }
 
-    /// What the provider asks for before it answers the next pull.
-    fn reclaims(&mut self) -> Option<Reclaiming> {
-        let pull = self.next_pull(self.cursors());
+    /// Has an office that shows these cursors give the provider back what it asks for, if it does.
+    ///
+    /// # Panics
+    /// Where one of them cannot read or write its books.
+    pub fn give_back(&mut self, holder: &Office, cursors: Cursors) {
+        let Some(mut reclaiming) = self.reclaims(cursors) else { return };
+        while let Some(ask) = reclaiming.ask() {
+            let items = holder.give_back(self.served.office().me(), &ask).expect("the books");
+            let given = items.iter().map(|item| codec::decode(item).expect("an item")).collect();
+            reclaiming.take(given).expect("the books");
+        }
+    }
+
+    /// What the provider asks for before it answers a pull that shows these cursors.
+    fn reclaims(&mut self, cursors: Cursors) -> Option<Reclaiming> {
+        let pull = self.next_pull(cursors);
         self.served.reclaims(&pull).expect("the books")
     }
 

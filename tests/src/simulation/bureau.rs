@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use igain_node::audit::AuditLog;
 use igain_node::clock::Clock;
 use igain_node::keystore::Keys;
-use igain_node::ledger::{Ledger, RevokedFor};
+use igain_node::ledger::{Ledger, RevokedFor, Stand};
 use igain_node::office::{
     Actor, Bond, Deed, Error, Examined, Grant, Grants, Office, Parts, Prepared, Reclaiming, Secrets, Served, Serving,
     Step, Subscription,
@@ -353,6 +353,17 @@ impl Up {
             self.forget(provider);
         }
         taken.map(|_| true)
+    }
+
+    /// Has those be served of whom something came back that cannot be taken in, since a key was replaced meanwhile: as an
+    /// administrator does who has looked at it.
+    pub(super) fn waive(&self) -> Result<(), Error> {
+        for (peer, row) in self.office.ledger().reclaims()? {
+            if row.stand == Stand::Refused {
+                self.office.waive_reclaim(Actor::Node, peer)?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends all answers under way.

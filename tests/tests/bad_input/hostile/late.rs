@@ -70,7 +70,7 @@ fn l1_nothing_leaves_that_policy_took_back_once_apply_has_returned() {
         let delivery = loop {
             let first = tokio::time::timeout(PATIENCE, exchange.recv()).await.expect("in time").expect("a frame");
             match Message::decode(&first.expect("a frame")).expect("a message") {
-                Message::Clock(_) => {}
+                Message::Clock(_) | Message::Heads(_) => {}
                 Message::Delivery(delivery) => break delivery,
                 other => panic!("not a parcel: {other:?}"),
             }
