@@ -184,6 +184,6 @@ fn render_summary(summary: &AuditSummary, page: &mut Page) {
         ("signed up to entry", summary.checkpointed.to_string()),
         ("head", summary.head.clone().unwrap_or_default()),
         ("first bad entry", summary.broken_at.map(|seq| seq.to_string()).unwrap_or_default()),
-        ("fits what peers keep", summary.vouched.iter().map(vouched).collect::<Vec<_>>().join("\n")),
+        ("kept by peers", summary.vouched.iter().map(vouched).collect::<Vec<_>>().join("\n")),
     ]);
 }
