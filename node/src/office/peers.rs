@@ -364,7 +364,7 @@ impl Turn<'_> {
             breaks += 1;
             // What another key has answered, and opened, says nothing of this one.
             self.forget_answers(bureau);
-            self.begin_anew(bureau);
+            self.begin_with_another_key(bureau);
         }
         let number = self.number_of(bureau);
         let known = known.filter(|known| known.revoked.is_none());

@@ -47,7 +47,7 @@ impl Office {
         turn.account(Deed::new(actor, "peer.reinstate").peer(bureau).with("why", why.as_str()));
         peer.revoked = None;
         turn.put_standing_of(peer);
-        turn.begin_anew(bureau);
+        turn.begin_anew(bureau)?;
         turn.repost(bureau)?;
         turn.commit_now()?;
         self.peer(bureau)
@@ -119,8 +119,19 @@ impl Turn<'_> {
         self.standing().peers.insert(bureau, peer);
     }
 
-    /// Has all that a bureau shares come anew: nobody knows what came of its feeds.
-    pub(super) fn begin_anew(&mut self, bureau: BureauId) {
+    /// Has all that a bureau shares come anew: nobody knows what came of its feeds. Their generations stay, since what came in them is
+    /// here still: a bureau that was put back meanwhile sees by them that it has forgotten.
+    fn begin_anew(&mut self, bureau: BureauId) -> Result<(), Error> {
+        let known = self.office().ledger().cursors(bureau)?;
+        for feed in FeedKind::ALL {
+            let cursor = Cursor { generation: known.of(feed).generation, ..Cursor::default() };
+            self.office().ledger().put_cursor(&mut self.batch, bureau, feed, cursor);
+        }
+        Ok(())
+    }
+
+    /// The same of one that comes with another key and may have lost all.
+    pub(super) fn begin_with_another_key(&mut self, bureau: BureauId) {
         for feed in FeedKind::ALL {
             self.office().ledger().put_cursor(&mut self.batch, bureau, feed, Cursor::default());
         }
