@@ -80,6 +80,20 @@ pub struct Cursor {
     pub at: Position,
 }
 
+impl Cursor {
+    /// Where a subscriber begins anew that had come to this place: its head is none that a place has, so that its provider sends all
+    /// of the feed again, and sees by the rest whether it has forgotten some of it.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { at: Position { head: [0; 16], ..self.at }, ..self }
+    }
+
+    /// Whether it is such a one.
+    pub fn is_anew(&self) -> bool {
+        self.at.seq > 0 && self.at.head == [0; 16]
+    }
+}
+
 /// How far a peer has come in both feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Cursors {

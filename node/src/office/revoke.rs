@@ -119,13 +119,12 @@ impl Turn<'_> {
         self.standing().peers.insert(bureau, peer);
     }
 
-    /// Has all that a bureau shares come anew: nobody knows what came of its feeds. Their generations stay, since what came in them is
-    /// here still: a bureau that was put back meanwhile sees by them that it has forgotten.
+    /// Has all that a bureau shares come anew: nobody knows what came of its feeds. It is told how far they had come, since what came is
+    /// here still: if it was put back meanwhile, it sees by that that it has forgotten.
     fn begin_anew(&mut self, bureau: BureauId) -> Result<(), Error> {
         let known = self.office().ledger().cursors(bureau)?;
         for feed in FeedKind::ALL {
-            let cursor = Cursor { generation: known.of(feed).generation, ..Cursor::default() };
-            self.office().ledger().put_cursor(&mut self.batch, bureau, feed, cursor);
+            self.office().ledger().put_cursor(&mut self.batch, bureau, feed, known.of(feed).anew());
         }
         Ok(())
     }

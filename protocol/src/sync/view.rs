@@ -83,6 +83,10 @@ impl Feed {
         if cursor.generation != self.generation {
             return cursor.generation > self.generation && cursor.generation <= LAST_GENERATION;
         }
+        let known = self.passed.iter().chain(&self.acked).chain(&self.sent).map(|mark| mark.at.seq);
+        if cursor.is_anew() {
+            return self.generation > 0 && cursor.at.seq > known.max().unwrap_or_default();
+        }
         let oldest = self.passed.iter().chain(&self.acked).chain(&self.sent).map(|mark| mark.at.seq).min();
         let known = cursor.at == Position::default() || self.mark(cursor.generation, cursor.at).is_some();
         self.generation > 0 && !known && cursor.at.seq > oldest.unwrap_or_default()
@@ -103,6 +107,9 @@ impl Feed {
             return Confirmed::Lost;
         }
         if cursor.generation > LAST_GENERATION {
+            return Confirmed::Lost;
+        }
+        if cursor.generation == self.generation && cursor.is_anew() {
             return Confirmed::Lost;
         }
         if cursor.generation != self.generation {
@@ -245,6 +252,9 @@ mod tests {
         (1..=1_000).for_each(|seq| long.note_sent(mark(seq)));
         assert!(!long.is_ahead(shown(5, 3)));
         assert!(long.is_ahead(shown(5, 1_001)));
+        // Who begins anew says how far it had come.
+        assert_eq!((feed.is_ahead(shown(5, 4).anew()), feed.is_ahead(shown(5, 5).anew())), (false, true));
+        assert_eq!(feed.clone().confirm(shown(5, 2).anew()), Confirmed::Lost);
         assert!(!Feed::default().is_ahead(Cursor::default()));
         assert!(Feed::default().is_ahead(shown(1, 0)));
     }
