@@ -65,13 +65,18 @@ impl Giving {
 
 /// Places behind pages that a bureau was given, by the numbers under which it knows them: the places themselves tell of what is none
 /// of its business.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pages {
     last: u64,
     behind: VecDeque<(u64, Place)>,
 }
 
 impl Pages {
+    /// Numbers that none had before a restart: they follow the time, of which a page takes more than a millisecond.
+    fn begun(at_ms: u64) -> Self {
+        Self { last: at_ms, behind: VecDeque::new() }
+    }
+
     /// The place that a bureau names; none where it begins, or that is forgotten.
     fn place(&self, named: &[u8]) -> Option<Place> {
         let named = u64::from_be_bytes(named.try_into().ok()?);
@@ -136,7 +141,8 @@ impl Office {
             };
         }
         if let Some(place) = place {
-            let number = self.pages().entry(owner).or_default().note(place);
+            let begun = self.now().as_ms();
+            let number = self.pages().entry(owner).or_insert_with(|| Pages::begun(begun)).note(place);
             giving.items.push(codec::encode(&Given::Next(number.to_vec())));
         }
         Ok(giving.items)
