@@ -40,7 +40,7 @@ pub use log::{LogEntry, LogRun, Op, RUN};
 pub use newer::NewerRow;
 pub use peers::PeerRow;
 pub use receipts::ReceiptRow;
-pub use records::{Place, RecordKey, RecordRow};
+pub use records::{Here, Place, RecordKey, RecordRow};
 pub use recovery::{ReclaimRow, RecoveryRow, RedoRow, Stand};
 pub use retention::Due;
 pub use sealed::{SealedKey, SealedRow};
@@ -89,6 +89,7 @@ mod table {
     pub(super) const FORMER: Table = Table(59);
     pub(super) const BUDGETS: Table = Table(60);
     pub(super) const COMMITMENTS: Table = Table(61);
+    pub(super) const HEARD: Table = Table(62);
 }
 
 /// Why a table cannot be read or written.

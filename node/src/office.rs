@@ -195,6 +195,8 @@ struct Inner {
     search: Option<Search>,
     clock: Clock,
     entropy: Entropy,
+    /// How often the node has started with these books.
+    life: u64,
     /// Shared with commits on their way to the disk: they change it when they are visible.
     memory: Arc<Memory>,
     /// Held by whoever writes.
@@ -233,8 +235,10 @@ impl Office {
         let card = card::load(&parts.ledger)?;
         // The first turn reads the logs again, as after a write that failed.
         let classes = classes::Classes::load(parts.me, &parts.ledger)?;
+        let life = parts.ledger.life()?.saturating_add(1);
         let inner = Inner {
             me: parts.me,
+            life,
             secrets: parts.secrets,
             ledger: parts.ledger,
             audit: parts.audit,
@@ -286,6 +290,10 @@ impl Office {
     /// What goes with every write: the time, so that a clock that jumps is noticed, and when exchanges ended well.
     fn put_passing(&self, batch: &mut Batch) {
         self.ledger().put_clock(batch, &self.clock().mark());
+        self.ledger().put_life(batch, self.inner.life);
+        for bureau in self.inner.memory.take_heard() {
+            self.ledger().put_heard(batch, bureau, self.inner.life);
+        }
         for (bureau, at) in self.inner.memory.take_synced() {
             self.ledger().put_synced(batch, bureau, at);
         }

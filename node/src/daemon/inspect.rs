@@ -47,35 +47,12 @@ pub fn audit(config: &Config, keys: &Keys) -> Result<AuditSummary, Error> {
 /// # Errors
 /// Where the folder cannot be read, or the node runs.
 pub fn store(config: &Config, keys: &Keys) -> Result<StoreReport, Error> {
-    let damaged = |error: store::Error| StoreReport {
-        intact: false,
-        files: 0,
-        commits: 0,
-        operations: 0,
-        values: 0,
-        keys: 0,
-        rebuild: false,
-        index_bytes: 0,
-        findings: vec![error.to_string()],
-        mended: Vec::new(),
-    };
-    let store = match open(config, keys) {
-        Err(Error::Store(error @ store::Error::Damaged { .. })) => return Ok(damaged(error)),
-        opened => opened?,
-    };
-    let report = store.verify()?;
-    Ok(StoreReport {
-        intact: report.findings.is_empty(),
-        files: report.files,
-        commits: report.commits,
-        operations: report.operations,
-        values: report.values,
-        keys: report.keys,
-        rebuild: report.rebuild,
-        index_bytes: 0,
-        findings: report.findings,
-        mended: Vec::new(),
-    })
+    match open(config, keys) {
+        Err(Error::Store(error @ store::Error::Damaged { .. })) => {
+            Ok(store::Report { findings: vec![error.to_string()], ..store::Report::default() }.into())
+        }
+        opened => Ok(opened?.verify()?.into()),
+    }
 }
 
 /// Opens the books, as a start does.

@@ -23,6 +23,19 @@ impl Ledger {
         batch.put(table::META, *b"high-water", encode(mark));
     }
 
+    /// How often the node has started with these books, as far as it wrote since; zero in new ones.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn life(&self) -> Result<u64, Error> {
+        self.number(b"life")
+    }
+
+    /// Notes how often.
+    pub fn put_life(&self, batch: &mut Batch, life: u64) {
+        batch.put(table::META, *b"life", encode(&life));
+    }
+
     /// The end of the audit log that the last accounted commit rests on; none in books of before that was noted.
     ///
     /// # Errors

@@ -45,6 +45,21 @@ pub struct Place {
     /// Where revisions in the class changed some groups of fields alone.
     #[n(6)]
     pub changes: Option<Changes>,
+    /// That this revision was written here; none where it came from another bureau, or is of a build of before.
+    #[n(7)]
+    pub here: Option<Here>,
+}
+
+/// When a version of this bureau's own was written, by what tells it from one that was forgotten: see
+/// `office::reclaim`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Here {
+    /// The number of the start since which it was.
+    #[n(0)]
+    pub life: u64,
+    /// What the system's clock said, where that was doubted, and ahead of what was explained.
+    #[n(1)]
+    pub later: Option<Timestamp>,
 }
 
 /// The entries that changed something of a record since it came into its class, the newest first, each with the groups
@@ -205,8 +220,16 @@ mod tests {
     #[test]
     fn a_record_stands_where_something_that_is_shown_changed() {
         let (core, narrative, source) = (set(&[Group::Core]), set(&[Group::Narrative]), set(&[Group::Source]));
-        let place =
-            Place { class: 1, seq: 5, since: 5, number: 5, stored: Timestamp::from_ms(0), until: None, changes: None };
+        let place = Place {
+            class: 1,
+            seq: 5,
+            since: 5,
+            number: 5,
+            stored: Timestamp::from_ms(0),
+            until: None,
+            changes: None,
+            here: None,
+        };
         assert_eq!(place.seq_for(core), 5);
         let after = |place: &Place, seq, groups| Place { seq, changes: place.changed_by(seq, groups), ..place.clone() };
         let one = after(&place, 7, narrative);

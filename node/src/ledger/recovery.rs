@@ -137,6 +137,20 @@ impl Ledger {
         Ok(())
     }
 
+    /// The last start since which a bureau showed a place that was sent: it had seen nothing that was forgotten by then; zero where it
+    /// never did.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn heard(&self, peer: BureauId) -> Result<u64, Error> {
+        Ok(self.row("heard", table::HEARD, peer.as_bytes())?.unwrap_or_default())
+    }
+
+    /// Notes it.
+    pub fn put_heard(&self, batch: &mut Batch, peer: BureauId, life: u64) {
+        batch.put(table::HEARD, *peer.as_bytes(), encode(&life));
+    }
+
     /// How far each bureau that showed a place that was never sent has given back.
     ///
     /// # Errors

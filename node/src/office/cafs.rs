@@ -407,7 +407,7 @@ impl Turn<'_> {
     /// The serial of a document that follows another: greater than that, and no less than the time, so that none is given
     /// twice although a backup was put in place.
     fn next_serial(&self, last: Option<u64>) -> u64 {
-        self.office().dated().as_ms().max(last.map_or(0, |last| last.saturating_add(1)))
+        self.clock().later().as_ms().max(last.map_or(0, |last| last.saturating_add(1)))
     }
 
     /// Posts a letter to those of the bureaus that may take part.

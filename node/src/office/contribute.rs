@@ -5,12 +5,13 @@ use std::num::NonZeroUsize;
 
 use igain_protocol::label::Label;
 use igain_protocol::record::{self, Content, Record, RecordId, Value};
-use igain_protocol::time::{Day, Timestamp};
+use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Group, GroupSet};
 
 use super::turn::{Committed, Turn};
 use super::{Actor, Deed, Error, Office, index};
-use crate::ledger::{DRAFTS, Op, Place, RecordKey, RecordRow};
+use crate::clock::SLACK_MS;
+use crate::ledger::{DRAFTS, Here, Op, Place, RecordKey, RecordRow};
 
 /// What somebody wants to contribute: a new record, or a new version of one.
 #[derive(Debug, Clone)]
@@ -157,9 +158,9 @@ impl Office {
     }
 
     fn prepare_part(&self, drafts: Vec<Draft>) -> Result<Prepared, Error> {
-        let (mut prepared, now) = (Prepared::default(), self.dated());
+        let mut prepared = Prepared::default();
         for draft in drafts {
-            match self.version(draft, now) {
+            match self.version(draft) {
                 Ok((outcome, version)) => {
                     let nth = prepared.outcomes.len();
                     prepared.outcomes.push(outcome);
@@ -172,7 +173,8 @@ impl Office {
         Ok(prepared)
     }
 
-    fn version(&self, draft: Draft, now: Timestamp) -> Result<(Outcome, Option<Version>), Error> {
+    fn version(&self, draft: Draft) -> Result<(Outcome, Option<Version>), Error> {
+        let now = self.now();
         let draft = Draft { fields: Content::arranged(draft.label.kind, draft.fields), ..draft };
         let id = match draft.id {
             Some(id) => id,
@@ -183,7 +185,7 @@ impl Office {
             return Err(Error::Ended);
         }
         let before = self.ledger().record(key)?;
-        if before.as_ref().is_some_and(|row| !row.is_live(self.now().day())) {
+        if before.as_ref().is_some_and(|row| !row.is_live(now.day())) {
             // It is there until the time of grace has passed, and does not come back in it.
             return Err(Error::Ended);
         }
@@ -265,7 +267,8 @@ impl Office {
         // Those of one label follow each other in the log, so that reading it seldom jumps.
         let mut versions: Vec<&Version> = prepared.versions.iter().collect();
         versions.sort_by_key(|version| &version.record.header().label);
-        versions.into_iter().for_each(|version| turn.put_version(version));
+        let here = Some(turn.here());
+        versions.into_iter().for_each(|version| turn.put_version(version, here));
         Ok(Contribution { outcomes: prepared.outcomes, committed: turn.commit()? })
     }
 
@@ -297,14 +300,21 @@ impl Office {
 }
 
 impl Turn<'_> {
-    /// Puts a version of this bureau's own that came back in the place of the one known.
-    pub(super) fn put_returned(&mut self, record: Record, before: Option<RecordRow>) {
+    /// Puts a version of this bureau's own that came back in the place of the one known, or one that was written `here` again behind it.
+    pub(super) fn put_returned(&mut self, record: Record, before: Option<RecordRow>, here: Option<Here>) {
         let identifiers = index::identifiers(&self.office().secrets().identifier, &record);
         let shareable = record.header().check_shareable().is_ok();
-        self.put_version(&Version { record, shareable, before, changed: GroupSet::ALL, identifiers, nth: 0 });
+        let version = Version { record, shareable, before, changed: GroupSet::ALL, identifiers, nth: 0 };
+        self.put_version(&version, here);
     }
 
-    fn put_version(&mut self, version: &Version) {
+    /// What tells that something is written here, and since which start.
+    pub(super) fn here(&self) -> Here {
+        let later = Some(self.clock().later()).filter(|later| later.ms_since(self.now()) > SLACK_MS);
+        Here { life: self.office().inner.life, later }
+    }
+
+    fn put_version(&mut self, version: &Version, here: Option<Here>) {
         let (ledger, header) = (self.office().ledger(), version.record.header());
         let key = RecordKey { id: header.id, owner: self.office().me() };
         let class = if version.shareable { self.own_class(&header.label) } else { DRAFTS };
@@ -329,7 +339,7 @@ impl Turn<'_> {
         }
         let since = stays.map_or(seq, |place| place.since);
         let changes = stays.filter(|_| class != DRAFTS).and_then(|place| place.changed_by(seq, version.changed));
-        let place = Place { class, seq, since, number, stored: self.now(), until: header.retain_until, changes };
+        let place = Place { class, seq, since, number, stored: self.now(), until: header.retain_until, changes, here };
         self.put_record(key, &place, version.record.as_bytes());
         if let Some(old) = version.before.as_ref().and_then(|row| row.record().ok()) {
             if old.is_redacted() {

@@ -29,8 +29,8 @@ pub(super) struct Memory {
     pub(super) card: RwLock<Option<Arc<SignedCard>>>,
     /// When exchanges ended well, and is not in the books yet.
     synced: Mutex<BTreeMap<BureauId, Timestamp>>,
-    /// Bureaus that asked since the start, and have seen nothing that is not known here.
-    heard: Mutex<BTreeSet<BureauId>>,
+    /// Bureaus that asked since the start, and have seen nothing that is not known here; and whether that is in the books.
+    heard: Mutex<BTreeMap<BureauId, bool>>,
     /// What is known of commitments to audit logs since the start.
     commitments: Mutex<BTreeMap<BureauId, Committed>>,
     pub(super) board: Board,
@@ -160,12 +160,20 @@ impl Memory {
 
     /// Notes that a bureau asked, and has seen nothing that is not known here.
     pub(super) fn note_heard(&self, bureau: BureauId) {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(bureau);
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).entry(bureau).or_default();
     }
 
     /// Those that did since the start.
     pub(super) fn heard(&self) -> BTreeSet<BureauId> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Those of which it is not in the books yet.
+    pub(super) fn take_heard(&self) -> Vec<BureauId> {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let new =
+            heard.iter_mut().filter_map(|(bureau, written)| (!std::mem::replace(written, true)).then_some(*bureau));
+        new.collect()
     }
 
     fn committed<T>(&self, peer: BureauId, what: impl FnOnce(&mut Committed) -> T) -> T {

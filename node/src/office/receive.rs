@@ -380,7 +380,7 @@ impl<'a> Intake<'a> {
         }
         let (seq, number) = self.turn.push(class, Op::Put, key.id, None);
         let until = header.retain_until;
-        let place = Place { class, seq, since: seq, number, stored: self.turn.now(), until, changes: None };
+        let place = Place { class, seq, since: seq, number, stored: self.turn.now(), until, changes: None, here: None };
         self.turn.put_record(key, &place, record.as_bytes());
         if !known {
             // One that expired here, and was given a later date by its owner in time.

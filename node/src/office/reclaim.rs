@@ -366,7 +366,7 @@ impl Turn<'_> {
         }
         for back in back {
             if !ended.contains(&back.record.header().id)
-                && let Some(whole) = self.put_back_own(back)?
+                && let Some(whole) = self.put_back_own(peer, back)?
             {
                 came.records += 1;
                 came.partly += u64::from(!whole);
@@ -403,7 +403,7 @@ impl Turn<'_> {
     }
 
     /// Puts a version of a record of this bureau's own back; whether it is whole, and none where it says nothing new.
-    fn put_back_own(&mut self, back: Back) -> Result<Option<bool>, Error> {
+    fn put_back_own(&mut self, peer: BureauId, back: Back) -> Result<Option<bool>, Error> {
         let Back { record, granted } = back;
         let (ledger, secrets) = (self.office().ledger(), self.office().secrets());
         let key = RecordKey { id: record.header().id, owner: self.office().me() };
@@ -424,8 +424,7 @@ impl Turn<'_> {
                     _ => return Ok(None),
                 }
             }
-            // What was written here since this bureau was put back is its last word.
-            Some(known) if !known.is_redacted() && known.header().modified > record.header().modified => {
+            Some(known) if self.is_since(peer, before.as_ref(), &known, &record)? => {
                 self.follow_up(key, &known, revision, before)?;
                 return Ok(None);
             }
@@ -434,12 +433,25 @@ impl Turn<'_> {
         };
         let whole = copy.completed(earlier.as_ref(), granted, &secrets.salt, &secrets.signing);
         let is_whole = whole.is_some();
-        self.put_returned(whole.unwrap_or(copy), before);
+        self.put_returned(whole.unwrap_or(copy), before, None);
         if !is_whole {
             let earlier = earlier.map(|earlier| earlier.as_bytes().to_vec());
             ledger.put_former(&mut self.batch, key, &earlier.unwrap_or_default());
         }
         Ok(Some(is_whole))
+    }
+
+    /// Whether a version was written here since this bureau was put back: it is its last word then, whatever others have of a
+    /// life that it has forgotten.
+    ///
+    /// What was written since this start is, for a bureau is put back before it starts. What was written while this peer had seen
+    /// nothing that is forgotten is not. Between the two, times decide.
+    fn is_since(&self, peer: BureauId, row: Option<&RecordRow>, known: &Record, given: &Record) -> Result<bool, Error> {
+        // None of what others gave back was written here.
+        let Some(here) = row.and_then(|row| row.place.here) else { return Ok(false) };
+        let (heard, life) = (self.office().ledger().heard(peer)?, self.office().inner.life);
+        let written = here.later.max(Some(known.header().modified));
+        Ok(here.life > heard && (here.life == life || written > Some(given.header().modified)))
     }
 
     /// Signs a version again, as the one that follows a revision that others have.
@@ -454,7 +466,8 @@ impl Turn<'_> {
         let content = Content { revision: revision.saturating_add(1), ..known.filled(None, GroupSet::ALL) };
         let record = record::sign(&content, &secrets.salt, &secrets.signing)?;
         self.account(Deed::new(Actor::Node, "reclaim.fork").record(key.id).with("revision", content.revision));
-        self.put_returned(record, before);
+        let here = before.as_ref().and_then(|row| row.place.here);
+        self.put_returned(record, before, here);
         Ok(())
     }
 

@@ -110,13 +110,6 @@ impl Office {
         Ok((count, some))
     }
 
-    /// The time that what is decided now bears. Where this bureau was put back, its own may be far behind, and what it decides since
-    /// must not be taken for older than what it has forgotten.
-    pub(super) fn dated(&self) -> Timestamp {
-        let put_back = self.ledger().recovery().is_ok_and(|row| row.is_some());
-        if put_back { self.clock().later() } else { self.now() }
-    }
-
     /// Closes the case: what was lost was dealt with.
     ///
     /// # Errors

@@ -119,7 +119,8 @@ fn l8_a_record_that_cannot_be_read_holds_up_no_other_that_is_due() {
     let came = Came { generation: 1, groups: GroupSet::ALL, aside: None };
     let class = turn.received_class(from, &Label::new(Kind::Phone, Tlp::Green), came);
     for nth in 1..=3 {
-        let place = Place { class, seq: 1, since: 1, number: 1, stored: NOW, until: Some(today), changes: None };
+        let place =
+            Place { class, seq: 1, since: 1, number: 1, stored: NOW, until: Some(today), changes: None, here: None };
         turn.put_record(key(nth), &place, b"no record");
         turn.count(class, 1);
         turn.retain(today, key(nth));

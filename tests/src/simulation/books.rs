@@ -18,28 +18,20 @@ struct Told {
     ever: Vec<Option<u64>>,
     /// It was withdrawn at a time that was forgotten, and others may know.
     may_end: bool,
-    /// Versions of it were forgotten.
-    forgotten: bool,
 }
 
 /// All records of a bureau, by what was told of them.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     told: BTreeMap<RecordId, Told>,
-    /// Its clock was wrong for a while: of two versions of one record, one of which it has forgotten, nobody knows which was the later.
-    pub(super) skewed: bool,
 }
 
 impl Books {
     /// A version, or an end, was acknowledged.
     pub(super) fn acknowledged(&mut self, id: RecordId, text: Option<u64>) {
-        let unsure = self.skewed;
         let told = self.told.entry(id).or_default();
         told.ever.push(text);
-        told.last = text;
-        if !(unsure && told.forgotten) {
-            told.perhaps = Vec::new();
-        }
+        (told.last, told.perhaps) = (text, Vec::new());
     }
 
     /// A write failed: it may be there or not.
@@ -53,7 +45,6 @@ impl Books {
     pub(super) fn put_back(&mut self) {
         for told in self.told.values_mut() {
             told.may_end |= told.ever.contains(&None);
-            told.forgotten = true;
             told.perhaps = told.ever.clone();
             told.perhaps.push(None);
         }

@@ -158,7 +158,6 @@ impl Bureau {
     /// Has its system's clock be wrong by so much.
     pub(super) fn set_skew(&mut self, skew: i64, now: Timestamp) {
         self.skew = skew;
-        self.books.skewed |= skew != 0;
         let system = self.system_time(now);
         self.up.iter().for_each(|up| up.office.clock().set_system(system));
     }

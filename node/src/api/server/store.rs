@@ -12,27 +12,20 @@ pub(super) async fn verify(State(app): State<App>) -> Result<Json<StoreReport>, 
     let (office, search) = (app.office().clone(), app.parts.search.clone());
     blocking(move || {
         let report = office.ledger().store().verify().map_err(office::Error::from)?;
-        let mut findings = report.findings;
-        let index_bytes = search.verify().unwrap_or_else(|error| {
-            findings.push(error.to_string());
-            0
-        });
+        let mut report = StoreReport::from(report);
+        match search.verify() {
+            Ok(bytes) => report.index_bytes = bytes,
+            Err(error) => {
+                report.findings.push(error.to_string());
+                report.intact = false;
+            }
+        }
         let mended = office.mend_logs()?.into_iter().map(|hole| {
             let office::Hole { class, after, last } = hole;
             format!("log {class} lacked entries after {after}, up to {last}; all that was sent from it is sent anew")
         });
-        Ok(Json(StoreReport {
-            intact: findings.is_empty(),
-            mended: mended.collect(),
-            files: report.files,
-            commits: report.commits,
-            operations: report.operations,
-            values: report.values,
-            keys: report.keys,
-            rebuild: report.rebuild,
-            index_bytes,
-            findings,
-        }))
+        report.mended = mended.collect();
+        Ok(Json(report))
     })
     .await
 }

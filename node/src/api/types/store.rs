@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Report;
+
 /// What verifying the store found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreReport {
@@ -26,4 +28,22 @@ pub struct StoreReport {
     /// What was wrong, and has been mended by this call.
     #[serde(default)]
     pub mended: Vec<String>,
+}
+
+impl From<Report> for StoreReport {
+    /// What reading the books has found; of the name index nothing.
+    fn from(report: Report) -> Self {
+        Self {
+            intact: report.findings.is_empty(),
+            files: report.files,
+            commits: report.commits,
+            operations: report.operations,
+            values: report.values,
+            keys: report.keys,
+            rebuild: report.rebuild,
+            index_bytes: 0,
+            findings: report.findings,
+            mended: Vec::new(),
+        }
+    }
 }
