@@ -93,21 +93,38 @@ impl Policy {
     /// Reads and checks a policy file.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), and where the file cannot be read, is too large or is not UTF-8.
+    /// As [`of_bytes`](Self::of_bytes), and where the file cannot be read.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let source = Source { file: &name, text: "" };
+        let unreadable = |error| {
+            let source = Source { file: &name, text: "" };
+            source.problem(0, format!("cannot be read: {error}"), "Check its name and permissions.")
+        };
+        Self::of_bytes(&Self::read(path).map_err(unreadable)?, &name)
+    }
+
+    /// What a policy file says, as far as one may be long, and a byte more.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let limit = u64::try_from(TEXT_LIMIT).unwrap_or(u64::MAX).saturating_add(1);
-        let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-        read.map_err(|error| source.problem(0, format!("cannot be read: {error}"), "Check its name and permissions."))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-            let valid = String::from_utf8_lossy(valid);
-            let source = Source { file: &name, text: &valid };
+        std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Checks what a policy file says.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and where it is too long or not UTF-8.
+    pub fn of_bytes(bytes: &[u8], name: &str) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let valid = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let source = Source { file: name, text: &valid };
             source.problem(valid.len(), "this is not UTF-8 text", "Save the file as UTF-8.")
         });
-        Self::parse(&text?, &name)
+        Self::parse(text?, name)
     }
 
     /// The file's name, as it was given.

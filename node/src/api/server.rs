@@ -63,6 +63,7 @@ pub struct App {
     backups: Backups,
     importing: Arc<Semaphore>,
     refusals: Refusals,
+    policy_file: policy::LastFile,
     stopping: Arc<AtomicBool>,
 }
 
@@ -91,6 +92,7 @@ impl App {
             backups: Backups::default(),
             importing: Arc::new(Semaphore::new(IMPORTS)),
             refusals: Refusals::default(),
+            policy_file: policy::LastFile::default(),
             stopping: Arc::default(),
         }
     }

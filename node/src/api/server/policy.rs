@@ -1,6 +1,8 @@
 //! Planning, applying, showing and explaining policy.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
@@ -92,21 +94,47 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How the file stands to the policy in force.
-fn beside(path: &Path, policy: &policy::Policy) -> (PolicyFileState, Option<String>) {
-    let is_empty = |policy: &policy::Policy| policy.rules().all(|rule| rule.author == policy::Author::Baseline);
-    let nothing = is_empty(policy);
-    if std::fs::read_to_string(path).is_ok_and(|text| text == policy.text()) {
-        return (if nothing { PolicyFileState::Empty } else { PolicyFileState::InForce }, None);
+/// What was found in the policy file last: it is checked again only once it says something else.
+#[derive(Clone, Default)]
+pub(super) struct LastFile(Arc<Mutex<Option<(Vec<u8>, Verdict)>>>);
+
+/// Whether a policy has no rule of the administrator's, or what is wrong with it.
+type Verdict = Result<bool, String>;
+
+impl LastFile {
+    /// How the file stands to the policy in force.
+    fn beside(&self, path: &Path, policy: &policy::Policy) -> (PolicyFileState, Option<String>) {
+        let nothing = is_empty(policy);
+        let bytes = match policy::Policy::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return (if nothing { PolicyFileState::Empty } else { PolicyFileState::Absent }, None);
+            }
+            Err(error) => return (PolicyFileState::Refused, Some(format!("{}: {error}", path.display()))),
+        };
+        if bytes == policy.text().as_bytes() {
+            return (if nothing { PolicyFileState::Empty } else { PolicyFileState::InForce }, None);
+        }
+        match self.judge(bytes, &path.display().to_string()) {
+            Ok(true) if nothing => (PolicyFileState::Empty, None),
+            Ok(_) => (PolicyFileState::Differs, None),
+            Err(why) => (PolicyFileState::Refused, Some(why)),
+        }
     }
-    if !path.exists() {
-        return (if nothing { PolicyFileState::Empty } else { PolicyFileState::Absent }, None);
+
+    fn judge(&self, bytes: Vec<u8>, name: &str) -> Verdict {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, verdict)) = last.as_ref().filter(|(known, _)| *known == bytes) {
+            return verdict.clone();
+        }
+        let file = policy::Policy::of_bytes(&bytes, name);
+        let verdict = file.map(|file| is_empty(&file)).map_err(|error| error.to_string());
+        last.insert((bytes, verdict)).1.clone()
     }
-    match policy::Policy::load(path) {
-        Ok(file) if nothing && is_empty(&file) => (PolicyFileState::Empty, None),
-        Ok(_) => (PolicyFileState::Differs, None),
-        Err(error) => (PolicyFileState::Refused, Some(error.to_string())),
-    }
+}
+
+fn is_empty(policy: &policy::Policy) -> bool {
+    policy.rules().all(|rule| rule.author == policy::Author::Baseline)
 }
 
 impl App {
@@ -115,9 +143,9 @@ impl App {
     /// # Errors
     /// None: what is wrong with the file is what it answers.
     pub async fn policy_file(&self) -> Result<PolicyFile, Problem> {
-        let (policy, path) = (self.office().policy(), self.config().policy.clone());
+        let (policy, path, last) = (self.office().policy(), self.config().policy.clone(), self.policy_file.clone());
         blocking(move || {
-            let (state, why) = beside(&path, &policy);
+            let (state, why) = last.beside(&path, &policy);
             Ok(PolicyFile { path: path.display().to_string(), state, why })
         })
         .await
