@@ -1,11 +1,12 @@
 //! A federation of many bureaus in one thread: virtual time, one seed. The offices are the real ones, with their books,
 //! audit logs, policies, files and charters, on disks in memory that fill up, fail and tear; the network delays, loses,
-//! duplicates, reorders and partitions. Between any two steps, also of one answer, and between preparing and appending,
+//! duplicates, reorders and partitions. One member keeps to no rule, and another may be lost for good. Between any two steps, also of one answer, and between preparing and appending,
 //! anything else may happen. Only signing and sealing of parcels, and sockets, are left out.
 
 mod books;
 mod bureau;
 mod deeds;
+mod hostile;
 mod random;
 mod tomorrow;
 mod truth;
@@ -22,6 +23,7 @@ use igain_protocol::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use bureau::{Bureau, Wire};
+use hostile::Hostile;
 pub use random::Random;
 use tomorrow::Tomorrow;
 
@@ -29,11 +31,17 @@ use crate::bureau::{NOON, card};
 
 const TICK_MS: u64 = 10;
 
+/// The bureaus that are no real ones, by their numbers after the last of those.
+const TOMORROW: usize = 0;
+const HOSTILE: usize = 1;
+
 /// One federation.
 pub struct Federation {
     bureaus: Vec<Bureau>,
     /// One more, of a version to come; the others are of the version before, to it.
     tomorrow: Tomorrow,
+    /// One more that keeps to no rule, until all is calm.
+    hostile: Hostile,
     random: Random,
     now: Timestamp,
     /// Under way, by the time of arrival and a number that tells equal times apart.
@@ -61,9 +69,9 @@ impl Federation {
         for bureau in &mut bureaus {
             bureau.start(NOON).expect("an empty disk");
         }
-        let tomorrow = Tomorrow::new();
+        let (tomorrow, hostile) = (Tomorrow::new(), Hostile::new());
         let mut cards: Vec<_> = bureaus.iter().map(|bureau| card(bureau.id, &bureau.keys, &[])).collect();
-        cards.push(tomorrow.card());
+        cards.extend([tomorrow.card(), hostile.card()]);
         for bureau in &mut bureaus {
             let up = bureau.up.as_mut().expect("it runs");
             for card in cards.iter().filter(|card| card.card().bureau != bureau.id) {
@@ -74,6 +82,7 @@ impl Federation {
         Self {
             bureaus,
             tomorrow,
+            hostile,
             random: Random::new(seed),
             now: NOON,
             wires: BTreeMap::new(),
@@ -104,7 +113,7 @@ impl Federation {
         const ROUNDS: usize = 60;
         self.calm = true;
         self.cut.clear();
-        for at in 0..self.bureaus.len() {
+        for at in self.there() {
             self.bureaus[at].disk.heal();
             self.bureaus[at].set_skew(0, self.now);
             if !self.bureaus[at].works() {
@@ -134,7 +143,7 @@ impl Federation {
     /// Everybody does what is to be done, and asks everybody else.
     fn round(&mut self) -> Result<(), String> {
         let said = |error: igain_node::office::Error| error.to_string();
-        for at in 0..self.bureaus.len() {
+        for at in self.there() {
             let up = self.bureaus[at].up.as_mut().ok_or("it is down")?;
             for (ids, prepared) in up.prepared.drain(..).collect::<Vec<_>>() {
                 self.bureaus[at].append(ids, prepared);
@@ -145,8 +154,7 @@ impl Federation {
             up.office.expire().map_err(said)?;
             up.office.sweep(0).map_err(said)?;
             while up.heed().map_err(said)? {}
-            // The one of tomorrow is the last.
-            for from in (0..=self.bureaus.len()).filter(|from| *from != at) {
+            for from in self.there().into_iter().chain([self.bureaus.len() + TOMORROW]).filter(|from| *from != at) {
                 self.pull(at, from);
             }
         }
@@ -154,7 +162,7 @@ impl Federation {
         while idle < 2 {
             self.tick();
             let mut busy = !self.wires.is_empty();
-            for at in 0..self.bureaus.len() {
+            for at in self.there() {
                 let up = self.bureaus[at].up.as_mut().ok_or("it is down")?;
                 while up.take_in(false).map_err(said)? {}
                 while up.heed().map_err(said)? {}
@@ -213,7 +221,8 @@ impl Federation {
 
     /// One step of the answer that a bureau gives to a peer.
     fn step(&mut self, at: usize, peer: BureauId) {
-        let to = self.bureaus.iter().position(|bureau| bureau.id == peer);
+        let hostile = || (peer == self.hostile.id).then_some(self.bureaus.len() + HOSTILE);
+        let to = self.bureaus.iter().position(|bureau| bureau.id == peer).or_else(hostile);
         let step = self.bureaus[at].up.as_mut().map(|up| up.step(peer));
         let wire = self.told("step", at, step).flatten();
         if let (Some(to), Some(wire)) = (to, wire) {
@@ -256,20 +265,33 @@ impl Federation {
                 continue;
             }
             self.note(from, to, &wire);
-            if to == self.bureaus.len() {
-                let answer = self.tomorrow.take(self.bureaus[from].id, wire, self.now);
-                self.send(to, from, answer);
-                continue;
-            }
             let sender = self.id(from);
-            let taken = self.bureaus[to].up.as_mut().map(|up| up.take(sender, wire));
-            let answer = self.told("take", to, taken);
-            self.send(to, from, answer.unwrap_or_default());
+            let answer = match to.checked_sub(self.bureaus.len()) {
+                Some(TOMORROW) => self.tomorrow.take(sender, wire, self.now),
+                Some(_) if self.calm => Vec::new(),
+                Some(_) => self.hostile.take(sender, wire, &mut self.random, self.now),
+                None => {
+                    let taken = self.bureaus[to].up.as_mut().map(|up| up.take(sender, wire));
+                    // What one says that keeps to no rule may be refused at any time.
+                    let taken = taken.filter(|taken| sender != self.hostile.id || taken.is_ok());
+                    self.told("take", to, taken).unwrap_or_default()
+                }
+            };
+            self.send(to, from, answer);
         }
     }
 
     fn id(&self, at: usize) -> BureauId {
-        self.bureaus.get(at).map_or(self.tomorrow.id, |bureau| bureau.id)
+        match at.checked_sub(self.bureaus.len()) {
+            None => self.bureaus[at].id,
+            Some(TOMORROW) => self.tomorrow.id,
+            Some(_) => self.hostile.id,
+        }
+    }
+
+    /// Those that are not lost for good.
+    fn there(&self) -> Vec<usize> {
+        (0..self.bureaus.len()).filter(|at| !self.bureaus[*at].is_lost).collect()
     }
 
     fn set_time(&mut self, now: Timestamp) {

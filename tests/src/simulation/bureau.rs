@@ -22,6 +22,7 @@ use igain_protocol::sync::{ClockMessage, Message, Pull, Reclaim, Subscriber, Sub
 use igain_protocol::time::{Day, Timestamp};
 
 use super::books::Books;
+use super::hostile;
 use super::random::Random;
 use crate::bureau::keys;
 
@@ -57,6 +58,8 @@ pub(super) struct Bureau {
     /// A copy of its disk, as somebody made one of the whole machine.
     backup: Option<Disk>,
     was_put_back: bool,
+    /// It is down for good.
+    pub(super) is_lost: bool,
 }
 
 /// A bureau that runs.
@@ -103,6 +106,7 @@ impl Bureau {
             cards: 1,
             backup: None,
             was_put_back: false,
+            is_lost: false,
         }
     }
 
@@ -181,6 +185,11 @@ impl Bureau {
     /// The copy is of no use any more: other keys opened it.
     pub(super) fn forget_backup(&mut self) {
         self.backup = None;
+    }
+
+    /// It is lost, with all that it has.
+    pub(super) fn lose(&mut self) {
+        (self.up, self.is_lost) = (None, true);
     }
 
     /// The machine stops.
@@ -293,7 +302,11 @@ impl Up {
             Wire::Message(Message::Heads(heads)) => {
                 // L14: whatever a crash takes, the log holds what was committed to.
                 let fits = office.hear_heads(from, &heads)?;
-                assert!(fits || self.was_put_back, "{} does not hold what {from} keeps of its log", office.me());
+                assert!(
+                    fits || self.was_put_back || hostile::is(from),
+                    "{} does not hold what {from} keeps of its log",
+                    office.me()
+                );
                 return Ok(Vec::new());
             }
             Wire::Message(_) => return Ok(Vec::new()),

@@ -13,7 +13,7 @@ use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Kind, Reason, SubjectCategory, Tlp};
 
 use super::bureau::{Bureau, Up};
-use super::{Federation, Random};
+use super::{Federation, HOSTILE, Random, TOMORROW};
 use crate::bureau::{GRADING, card, new_file};
 
 const DAY_MS: u64 = 86_400_000;
@@ -88,9 +88,10 @@ impl Up {
 impl Federation {
     /// One thing happens.
     pub(super) fn happen(&mut self) {
-        let count = self.bureaus.len() as u64;
-        let at = self.random.below(count) as usize;
-        let other = (at + 1 + self.random.below(count - 1) as usize) % self.bureaus.len();
+        let there = self.there();
+        let nth = self.random.below(there.len() as u64) as usize;
+        let at = there[nth];
+        let other = there[(nth + 1 + self.random.below(there.len() as u64 - 1) as usize) % there.len()];
         match self.random.below(1_000) {
             0..250 => self.contribute(at),
             250..320 => self.revise(at),
@@ -129,7 +130,7 @@ impl Federation {
                     self.tomorrow.say(&mut self.random, self.now);
                 }
             }
-            640..660 => self.pull(at, self.bureaus.len()),
+            640..660 => self.pull(at, self.bureaus.len() + TOMORROW),
             660..670 => {
                 let merged = self.bureaus[at].up.as_mut().map(|up| up.office.ledger().store().merge());
                 drop(merged);
@@ -143,7 +144,21 @@ impl Federation {
                     self.rise(at).expect("it starts from a backup");
                 }
             }
+            679 => self.lose(at),
+            680..700 => self.pull(at, self.bureaus.len() + HOSTILE),
+            700..730 => {
+                let wires = self.hostile.strike(&mut self.random, self.now);
+                self.send(self.bureaus.len() + HOSTILE, at, wires);
+            }
             _ => self.pull(at, other),
+        }
+    }
+
+    /// A bureau is lost for good, if none was and no file is managed by it: what its members know of it may differ then.
+    fn lose(&mut self, at: usize) {
+        let one_is = self.there().len() < self.bureaus.len();
+        if !one_is && !self.cafs.values().any(|manager| *manager == at) {
+            self.bureaus[at].lose();
         }
     }
 
@@ -233,7 +248,7 @@ impl Federation {
     }
 
     fn apply_policy(&mut self, at: usize) {
-        let ids: Vec<_> = self.bureaus.iter().map(|bureau| bureau.id).collect();
+        let ids: Vec<_> = self.bureaus.iter().map(|bureau| bureau.id).chain([self.hostile.id]).collect();
         let text = policy(&mut self.random, &ids);
         if let Some(up) = self.bureaus[at].up.as_mut() {
             // One that fails leaves the one in force.
