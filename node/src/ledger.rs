@@ -5,6 +5,7 @@
 
 mod budgets;
 mod cafs;
+mod carried;
 mod classes;
 mod commitments;
 mod cursors;
@@ -90,6 +91,7 @@ mod table {
     pub(super) const BUDGETS: Table = Table(60);
     pub(super) const COMMITMENTS: Table = Table(61);
     pub(super) const HEARD: Table = Table(62);
+    pub(super) const CARRIED: Table = Table(63);
 }
 
 /// Why a table cannot be read or written.

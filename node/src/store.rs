@@ -38,9 +38,7 @@ pub use crypt::StoreKey;
 pub use disk::Disk;
 pub use error::Error;
 pub use merge::Merged;
-#[cfg(test)]
-pub(crate) use pipeline::Promise;
-pub use pipeline::{Pending, Told, With};
+pub use pipeline::{Pending, Told};
 pub use replay::{Each, Position};
 pub use snapshot::Snapshot;
 pub use verify::Report;
@@ -183,16 +181,15 @@ impl Store {
     /// # Errors
     /// Where the batch is too large, [`Error::Superseded`], or the store no longer writes.
     pub fn submit(&self, batch: Batch) -> Result<Pending, Error> {
-        self.submit_with(batch, With::default())
+        self.state().pipeline()?.submit(batch, None)
     }
 
-    /// As [`Store::submit`], with what must be durable before, and with whom to tell. Where this fails, `told` is
-    /// dropped without having been called.
+    /// As [`Store::submit`], with whom to tell. Where this fails, `told` is dropped without having been called.
     ///
     /// # Errors
     /// As for [`Store::submit`].
-    pub fn submit_with(&self, batch: Batch, with: With) -> Result<Pending, Error> {
-        self.state().pipeline()?.submit(batch, with)
+    pub fn submit_told(&self, batch: Batch, told: Told) -> Result<Pending, Error> {
+        self.state().pipeline()?.submit(batch, Some(told))
     }
 
     /// Waits until every batch that was submitted before is durable or refused. A full disk does not keep it from that.

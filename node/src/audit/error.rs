@@ -62,6 +62,11 @@ pub struct Broken {
 }
 
 impl Error {
+    /// Whether there is no room for it.
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Full { .. }))
+    }
+
     /// A stable name for scripts and metrics: the store's own where that failed, so that a full disk is one everywhere.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -24,8 +24,13 @@ pub fn audit(config: &Config, keys: &Keys) -> Result<AuditSummary, Error> {
         Ok(log) => log,
         Err(error) => return Ok(AuditSummary::judged(0, Err(error))?),
     };
+    // As a start does.
+    match log.take_up(ledger.carried()?) {
+        Err(error) if !error.is_full() => return Err(error.into()),
+        _ => {}
+    }
     let noted = ledger.account()?;
-    let held = || noted.map_or(Ok(()), |end| log.check_holds(&end));
+    let held = || noted.map_or(Ok(()), |end| log.check_reaches(&end));
     let verified = log.verify().and_then(|summary| held().map(|()| summary));
     let summary = AuditSummary::judged(log.last(), verified)?;
     let here = ledger.store().position().commit();

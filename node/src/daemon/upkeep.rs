@@ -210,6 +210,7 @@ impl Rounds {
     }
 
     fn checkpoint(&self) -> Result<(), Error> {
+        self.office.audit().settle()?;
         Ok(self.office.audit().checkpoint(self.office.now())?)
     }
 

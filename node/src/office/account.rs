@@ -9,7 +9,7 @@ use igain_protocol::time::Timestamp;
 
 use super::turn::Committed;
 use super::{Error, Office, Why};
-use crate::audit::{Entry, Summary};
+use crate::audit::{self, Carrier, Entry, Stored, Summary};
 use crate::ledger::RedoRow;
 use crate::people::PersonName;
 
@@ -140,20 +140,27 @@ impl Office {
     /// # Errors
     /// What is wrong with it, or where it or the books cannot be read.
     pub fn verify_account(&self) -> Result<Summary, Error> {
+        // First what the books rest on: more may come meanwhile.
         let noted = self.ledger().account()?;
+        if let Err(error) = self.audit().settle() {
+            tracing::error!(%error, "the audit log could not be written");
+        }
         let summary = self.audit().verify()?;
-        noted.map_or(Ok(()), |end| self.audit().check_holds(&end))?;
+        noted.map_or(Ok(()), |end| self.audit().check_reaches(&end))?;
         Ok(summary)
     }
 
-    /// Sees that books and audit log belong together: whichever ends before what the other rests on was put back, or cut.
+    /// Has the audit log take up what the books carry, and sees that the two belong together: whichever ends before what the other rests on was put back, or cut.
     /// Of books that were, this makes an account, since what they have forgotten others may know.
     ///
     /// # Errors
     /// Where it is the log that ends too soon, or cannot be read or written.
     pub(super) fn check_account(&self) -> Result<(), Error> {
+        let carried = self.ledger().carried()?;
+        self.desk().carrier = Carrier::of(&carried);
+        self.take_up(carried)?;
         if let Some(end) = self.ledger().account()? {
-            self.audit().check_holds(&end)?;
+            self.audit().check_reaches(&end)?;
             self.inner.memory.noted.store(end.seq, Ordering::Release);
         }
         let here = self.ledger().store().position().commit();
@@ -167,11 +174,24 @@ impl Office {
             let deed = Deed::new(Actor::Node, "store.put-back").with("commits-missing", missing);
             let from = self.inner.memory.noted.load(Ordering::Acquire) + 1;
             let redo = RedoRow { from, upto: last.seq };
-            self.note_put_back(deed.with("last-account", last.entry.at), Some(redo))?;
+            self.note_put_back(deed.with("last-account", last.entry.at), None, Some(redo))?;
         }
         match self.ledger().redo()? {
             Some(redo) => self.redo(redo),
             None => Ok(()),
+        }
+    }
+
+    /// On a full disk the log may have the room that the books keep; where that is not enough, the entries stay under way.
+    fn take_up(&self, carried: Vec<Stored>) -> Result<(), Error> {
+        let again = |error: audit::Error| {
+            self.ledger().store().give_up_reserve();
+            tracing::warn!(%error, "the audit log lacks entries that the books carry");
+            self.audit().settle()
+        };
+        match self.audit().take_up(carried).or_else(|error| if error.is_full() { again(error) } else { Err(error) }) {
+            Err(error) if error.is_full() => Ok(()),
+            taken => Ok(taken?),
         }
     }
 

@@ -33,7 +33,11 @@ impl Office {
         // All that was committed is visible once it is this turn, and nothing is committed until it ends.
         let turn = self.turn()?;
         let books = self.ledger().store().snapshot()?;
-        // After the books, which may rest on the log's last entries. Entries that write nothing may come meanwhile: they
+        if let Err(error) = self.audit().settle() {
+            // What the log lacks, the books carry.
+            tracing::warn!(%error, "the audit log could not be written");
+        }
+        // After the books, which rest on the log's last entries or carry them. Entries that write nothing may come meanwhile: they
         // tell of no commit that the books do not have.
         let (checkpoint, audit) = self.audit().snapshot()?;
         let at = turn.now();
@@ -61,6 +65,6 @@ impl Office {
     pub fn note_restored(&self, particulars: &[(&str, String)]) -> Result<(), Error> {
         let deed = Deed::new(Actor::Node, "store.restored");
         let deed = particulars.iter().fold(deed, |deed, (name, value)| deed.with(name, value));
-        self.note_put_back(deed, None)
+        self.note_put_back(deed, None, None)
     }
 }

@@ -127,12 +127,12 @@ impl Office {
     ///
     /// # Errors
     /// Where it cannot be accounted for or written.
-    pub fn note_put_back(&self, deed: Deed, redo: Option<RedoRow>) -> Result<(), Error> {
+    pub fn note_put_back(&self, deed: Deed, by: Option<BureauId>, redo: Option<RedoRow>) -> Result<(), Error> {
         let mut turn = self.turn()?;
         turn.takes_back();
         turn.account(deed);
         if self.ledger().recovery()?.is_none() {
-            let row = RecoveryRow { noticed: turn.now(), by: None, records: 0, partly: 0, ended: 0, letters: 0 };
+            let row = RecoveryRow { noticed: turn.now(), by, records: 0, partly: 0, ended: 0, letters: 0 };
             self.ledger().put_recovery(&mut turn.batch, &row);
         }
         if redo.is_some() {
@@ -142,7 +142,7 @@ impl Office {
     }
 
     /// Does again what the audit log tells of and the books have forgotten: revocations and withdrawals, for what they take back
-    /// must not live again. What is broken off goes on at the next start.
+    /// must not live again. What gives something is for people to do again. What is broken off goes on at the next start.
     ///
     /// # Errors
     /// Where the log cannot be read, or the books cannot be written.
@@ -168,8 +168,8 @@ impl Office {
                         let why = detail("why").and_then(RevokedFor::named).unwrap_or(RevokedFor::Compromised);
                         revoked.insert(peer, why);
                     }
-                    // One that was enrolled anew has another key since, which the books do not know: theirs stays revoked.
-                    ("peer.reinstate", Some(peer)) => drop(revoked.remove(&peer)),
+                    // One that was enrolled anew has another key since, which the books do not know: theirs stays revoked. So does
+                    // one that was reinstated: the log may tell of what was refused.
                     _ => {}
                 }
             }

@@ -1,8 +1,8 @@
 //! A turn: the one way to write to the books.
 //!
 //! Whoever writes takes a turn, decides on what stands while nobody else can change it, says what is to be accounted
-//! for, and commits. A commit consumes the turn. Its account is durable before it is written; what it changes in memory
-//! is seen, and told as news, once it is durable and visible. Nothing is ever written that builds on a write that
+//! for, and commits. A commit consumes the turn. The books carry its account until the audit log has it, so both are synced
+//! at the same time; what it changes in memory is seen, and told as news, once it is durable and visible. Nothing is ever written that builds on a write that
 //! failed: the store refuses it by its epoch, and the next turn reads memory from the books again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,12 +20,12 @@ use super::memory::{Published, Standing, read, write};
 use super::news::News;
 use super::touched::Touched;
 use super::{Deed, Error, Office};
-use crate::audit::{self, End};
+use crate::audit::{self, Carrier, End};
 use crate::clock::Clock;
 use crate::ledger::{
     Came, ClassIndex, ClassRow, Extent, LetterRow, LogEntry, Op, Place, RecordKey, Shares, SharesRow, TombstoneRow,
 };
-use crate::store::{Batch, Epoch, Pending, With};
+use crate::store::{Batch, Epoch, Pending};
 
 /// How often who waits until all that was committed is visible lets others write meanwhile; then they wait too.
 const YIELDS: usize = 8;
@@ -46,6 +46,7 @@ pub(super) struct Desk {
     touched: Touched,
     /// The last entry of the audit log that a turn had noted.
     noted: u64,
+    pub(super) carrier: Carrier,
     /// The last turn that changed records of another bureau.
     received: BTreeMap<BureauId, u64>,
 }
@@ -121,15 +122,15 @@ impl Committed {
     }
 
     fn outcome(&self) -> Result<(), Error> {
-        if let Some(account) = &self.account {
-            account.wait().map_err(|error| Error::Audit(error.into()))?;
+        let written = self.pending.as_ref().map(Pending::wait).transpose()?;
+        match self.account.as_ref().map(Pending::wait) {
+            None => return Ok(()),
+            Some(Ok(_)) => {}
+            // The books have the account, and nothing more is accounted for before the log has it too.
+            Some(Err(error)) if written.is_some() => tracing::error!(%error, "the audit log could not be written"),
+            Some(Err(error)) => return Err(Error::Audit(error.into())),
         }
-        if let Some(pending) = &self.pending {
-            pending.wait()?;
-        }
-        if self.account.is_some()
-            && let Err(error) = self.office.audit().checkpoint_if_due(self.office.now())
-        {
+        if let Err(error) = self.office.audit().checkpoint_if_due(self.office.now()) {
             // What was done stays done; the next checkpoint vouches for it as well.
             tracing::error!(%error, "the audit log could not be checkpointed");
         }
@@ -176,7 +177,7 @@ impl Office {
         self.begin(desk)
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.inner.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,6 +191,7 @@ impl Office {
             desk.receipts.clear();
             desk.last = None;
             desk.noted = 0;
+            desk.carrier = Carrier::of(&self.ledger().carried()?);
             desk.touched.forget_after(self.inner.memory.visible());
             // Had another write failed meanwhile, the batch would be refused.
             desk.epoch = batch.epoch();
@@ -626,8 +628,10 @@ impl<'a> Turn<'a> {
                 memory.publish(published);
             }
         };
-        let with = With { after: account.iter().cloned().collect(), told: Some(Box::new(told)) };
-        let pending = self.office.ledger().store().submit_with(batch, with)?;
+        if account.is_some() {
+            self.office.ledger().put_carried(&mut batch, self.desk.carrier.load(self.office.audit()));
+        }
+        let pending = self.office.ledger().store().submit_told(batch, Box::new(told))?;
         self.desk.last = Some(pending.clone());
         Ok(Committed { office: self.office.clone(), account, pending: Some(pending), takes_back: self.takes_back })
     }

@@ -54,7 +54,7 @@ impl Office {
                  log was put back to a backup. See `igain audit verify`"
             );
             let deed = Deed::new(Actor::Bureau(peer), "audit.put-back").peer(peer);
-            self.note_put_back(deed.with("commitment", kept.at), None)?;
+            self.note_put_back(deed.with("commitment", kept.at), Some(peer), None)?;
         }
         Ok(false)
     }

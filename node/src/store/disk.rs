@@ -72,6 +72,16 @@ impl Disk {
         self.faults.iter().for_each(|faults| faults.add(fault));
     }
 
+    /// Has whoever writes wait until it [goes on](Self::go_on): not for stores without threads.
+    pub fn hold(&self) {
+        self.faults.iter().for_each(|faults| faults.hold(true));
+    }
+
+    /// What waits is written, or fails.
+    pub fn go_on(&self) {
+        self.faults.iter().for_each(|faults| faults.hold(false));
+    }
+
     /// Leaves room for so many bytes more; what is freed adds to it.
     pub fn leave_room(&self, bytes: u64) {
         self.faults.iter().for_each(|faults| faults.leave_room(Some(bytes)));

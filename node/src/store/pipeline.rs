@@ -21,9 +21,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use inline::Inline;
-pub(crate) use pending::Promise;
-pub use pending::{Pending, Told, With};
-use queue::{Job, Patience, Shared};
+use pending::Promise;
+pub use pending::{Pending, Told};
+use queue::{Job, Shared};
 pub(crate) use write::Writer;
 
 use super::Error;
@@ -101,13 +101,10 @@ impl Pipeline {
     }
 
     /// Queues a batch. Waits while the queue is full.
-    pub(crate) fn submit(&self, batch: Batch, with: With) -> Result<Pending, Error> {
+    pub(crate) fn submit(&self, batch: Batch, told: Option<Told>) -> Result<Pending, Error> {
         batch.check()?;
-        let With { mut after, told } = with;
-        // A commit of this store that was queued before is written before, or both are refused.
-        after.retain(|pending| !pending.is_of(self.shared.number));
-        let pending = self.shared.submit(batch, after, || Promise::new(self.shared.number, told))?;
-        self.drive(Patience::None);
+        let pending = self.shared.submit(batch, told)?;
+        self.drive();
         Ok(pending)
     }
 
@@ -127,16 +124,16 @@ impl Pipeline {
     }
 
     fn reach(&self, job: impl FnOnce(Promise) -> Job) -> Result<u64, Error> {
-        let (promise, reached) = Promise::new(self.shared.number, None);
+        let (promise, reached) = Promise::new(None);
         self.shared.push(job(promise))?;
-        self.drive(Patience::Held);
+        self.drive();
         reached.wait()
     }
 
     /// Without threads, the caller writes.
-    fn drive(&self, patience: Patience) {
+    fn drive(&self) {
         if let Runs::Inline(inline) = &self.runs {
-            inline.drive(&self.shared, patience);
+            inline.drive(&self.shared);
         }
     }
 
@@ -183,7 +180,7 @@ fn write_all(shared: &Shared, mut writer: Writer, publisher: &Publisher, to_sync
             let _ = to_sync.send(step);
         }
     };
-    while let Some(group) = shared.next_group(Patience::Forever) {
+    while let Some(group) = shared.await_group() {
         writer.write(shared, group, &mut hand_on);
     }
     writer.finish(shared);

@@ -1,7 +1,7 @@
 //! What is to go wrong, and when.
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::super::pipeline::locked;
 
@@ -58,13 +58,17 @@ impl Trouble {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Plan>);
+pub(super) struct Faults {
+    plan: Mutex<Plan>,
+    goes_on: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct Plan {
     faults: Vec<Fault>,
     room: Option<u64>,
     steps: u64,
+    held: bool,
 }
 
 impl Plan {
@@ -87,39 +91,48 @@ impl Plan {
 impl Faults {
     /// None, after so many steps.
     pub(super) fn after(steps: u64) -> Self {
-        Self(Mutex::new(Plan { steps, ..Plan::default() }))
+        Self { plan: Mutex::new(Plan { steps, ..Plan::default() }), ..Self::default() }
     }
 
     pub(super) fn add(&self, fault: Fault) {
-        locked(&self.0).faults.push(fault);
+        locked(&self.plan).faults.push(fault);
     }
 
     pub(super) fn leave_room(&self, room: Option<u64>) {
-        locked(&self.0).room = room;
+        locked(&self.plan).room = room;
+    }
+
+    /// Has writes wait, or go on.
+    pub(super) fn hold(&self, held: bool) {
+        locked(&self.plan).held = held;
+        self.goes_on.notify_all();
     }
 
     pub(super) fn room(&self) -> Option<u64> {
-        locked(&self.0).room
+        locked(&self.plan).room
     }
 
     pub(super) fn heal(&self) {
-        let mut plan = locked(&self.0);
+        let mut plan = locked(&self.plan);
         plan.faults.clear();
         plan.room = None;
     }
 
     pub(super) fn steps(&self) -> u64 {
-        locked(&self.0).steps
+        locked(&self.plan).steps
     }
 
     /// A step other than a write.
     pub(super) fn step(&self, step: Step) -> io::Result<()> {
-        locked(&self.0).meets(step).map_or(Ok(()), |fault| Err(fault.trouble.error()))
+        locked(&self.plan).meets(step).map_or(Ok(()), |fault| Err(fault.trouble.error()))
     }
 
     /// A write of so many bytes, which lets the file grow by so many: how many bytes are written, and what is said.
     pub(super) fn write(&self, bytes: usize, grows: u64) -> (usize, io::Result<()>) {
-        let mut plan = locked(&self.0);
+        let mut plan = locked(&self.plan);
+        while plan.held {
+            plan = self.goes_on.wait(plan).unwrap_or_else(PoisonError::into_inner);
+        }
         let met = plan.meets(Step::Write);
         let part = met.map_or(bytes, |fault| bytes * usize::from(fault.torn) / 256);
         let short = usize::try_from(grows.saturating_sub(plan.room.unwrap_or(u64::MAX))).unwrap_or(bytes);
@@ -134,7 +147,7 @@ impl Faults {
 
     /// So many bytes were freed.
     pub(super) fn freed(&self, bytes: u64) {
-        let mut plan = locked(&self.0);
+        let mut plan = locked(&self.plan);
         plan.room = plan.room.map(|room| room.saturating_add(bytes));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::thread::{self, ThreadId};
 
-use super::queue::{Patience, Shared};
+use super::queue::Shared;
 use super::write::Writer;
 use super::{Publish, locked, publish};
 
@@ -24,9 +24,9 @@ impl Inline {
     }
 
     /// Writes, syncs and publishes what waits.
-    pub(super) fn drive(&self, shared: &Shared, patience: Patience) {
+    pub(super) fn drive(&self, shared: &Shared) {
         self.alone(|ends| {
-            while let Some(group) = shared.next_group(patience) {
+            while let Some(group) = shared.next_group() {
                 let mut steps = Vec::new();
                 ends.writer.write(shared, group, &mut |step| steps.push(step));
                 publish::publish(shared, steps, &mut ends.publish);
@@ -36,7 +36,7 @@ impl Inline {
 
     /// Writes what waits and ends the file.
     pub(super) fn close(&self, shared: &Shared) {
-        self.drive(shared, Patience::Held);
+        self.drive(shared);
         self.alone(|ends| ends.writer.finish(shared));
     }
 

@@ -1,4 +1,4 @@
-//! A commit on its way: what waits for it, what hears of it, and what it waits for itself.
+//! A commit on its way: what waits for it, and what hears of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,16 +9,6 @@ use super::{Error, locked};
 /// commits, by the thread that publishes: the commit is visible then, and nobody who waits for it was woken yet. It may
 /// read the store and must not wait for a write to it.
 pub type Told = Box<dyn FnOnce(&Result<u64, Error>) + Send>;
-
-/// What a batch is handed over with.
-#[derive(Default)]
-pub struct With {
-    /// Commits of another store that must be durable before this batch is written. Where one of them was refused, so is
-    /// this batch. Commits of the same store need not be named: what was submitted before is written before.
-    pub after: Vec<Pending>,
-    /// Hears what becomes of the batch.
-    pub told: Option<Told>,
-}
 
 /// A commit on its way. Clones wait for the same commit; dropping them does not stop it.
 #[derive(Debug, Clone)]
@@ -44,16 +34,10 @@ impl Pending {
     pub(crate) fn outcome(&self) -> Option<Result<u64, Error>> {
         locked(&self.0.outcome).clone()
     }
-
-    /// Whether it is a commit of the pipeline with this number.
-    pub(super) fn is_of(&self, pipeline: u64) -> bool {
-        self.0.pipeline == pipeline
-    }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ticket {
-    pipeline: u64,
     outcome: Mutex<Option<Result<u64, Error>>>,
     changed: Condvar,
 }
@@ -65,16 +49,10 @@ pub(crate) struct Promise {
 }
 
 impl Promise {
-    /// A promise of the pipeline with this number, and what waits for it.
-    pub(crate) fn new(pipeline: u64, told: Option<Told>) -> (Self, Pending) {
-        let ticket = Arc::new(Ticket { pipeline, outcome: Mutex::default(), changed: Condvar::new() });
+    /// A promise, and what waits for it.
+    pub(crate) fn new(told: Option<Told>) -> (Self, Pending) {
+        let ticket = Arc::new(Ticket::default());
         (Self { ticket: Arc::clone(&ticket), told }, Pending(ticket))
-    }
-
-    /// A promise that no store made, for tests that hold one back.
-    #[cfg(test)]
-    pub(crate) fn alone() -> (Self, Pending) {
-        Self::new(0, None)
     }
 
     /// Tells the outcome.

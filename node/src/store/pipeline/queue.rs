@@ -1,10 +1,10 @@
 //! What waits to be written, in the order of the submits, and what all parts of a pipeline share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::pending::{Pending, Promise};
+use super::pending::{Pending, Promise, Told};
 use super::{Error, locked};
 use crate::store::batch::{Batch, Epoch};
 
@@ -15,28 +15,10 @@ const QUEUE_BATCHES: usize = 4_096;
 /// Bytes that are written as one group: enough to make the sync cheap, little enough to keep it short.
 const GROUP_BYTES: usize = 4 << 20;
 
-/// Numbers pipelines, so that each knows its own commits.
-static PIPELINES: AtomicU64 = AtomicU64::new(1);
-
 /// A batch that waits to be written.
 pub(super) struct Waiting {
     pub(super) batch: Batch,
-    /// Commits of other stores that must be durable first.
-    pub(super) after: Vec<Pending>,
     pub(super) promise: Promise,
-}
-
-impl Waiting {
-    /// The first commit of another store that is neither durable nor refused yet.
-    fn held_by(&self) -> Option<&Pending> {
-        self.after.iter().find(|pending| pending.outcome().is_none())
-    }
-
-    /// Whether it may be written in this epoch, now that all that it waits for is known.
-    pub(super) fn check(&self, epoch: Epoch) -> Result<(), Error> {
-        self.after.iter().try_for_each(|pending| pending.wait().map(drop))?;
-        self.batch.check_epoch(epoch)
-    }
 }
 
 pub(super) enum Job {
@@ -48,13 +30,6 @@ pub(super) enum Job {
 }
 
 impl Job {
-    fn held_by(&self) -> Option<&Pending> {
-        match self {
-            Self::Commit(waiting) => waiting.held_by(),
-            Self::Seal(_) | Self::Settle(_) => None,
-        }
-    }
-
     fn bytes(&self) -> usize {
         match self {
             Self::Commit(waiting) => waiting.batch.bytes(),
@@ -73,28 +48,8 @@ pub(super) struct Queue {
     pub(super) epoch: Epoch,
 }
 
-/// For what a writer waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// For more to write, until the pipeline is closed.
-    Forever,
-    /// For what the next batch must follow, not for more batches.
-    Held,
-    /// For nothing.
-    None,
-}
-
-/// Jobs that are written together.
-pub(super) struct Group {
-    pub(super) jobs: Vec<Job>,
-    /// The epoch in which they were taken.
-    pub(super) epoch: Epoch,
-}
-
 /// What the threads of a pipeline and all its callers share.
 pub(super) struct Shared {
-    /// The number of this pipeline.
-    pub(super) number: u64,
     queue: Mutex<Queue>,
     filled: Condvar,
     drained: Condvar,
@@ -109,7 +64,6 @@ impl Shared {
     /// Continues after commit `seq`.
     pub(super) fn new(seq: u64) -> Self {
         Self {
-            number: PIPELINES.fetch_add(1, Ordering::Relaxed),
             queue: Mutex::default(),
             filled: Condvar::new(),
             drained: Condvar::new(),
@@ -129,18 +83,13 @@ impl Shared {
     }
 
     /// Queues a batch. Waits while the queue is full.
-    pub(super) fn submit(
-        &self,
-        batch: Batch,
-        after: Vec<Pending>,
-        promise: impl FnOnce() -> (Promise, Pending),
-    ) -> Result<Pending, Error> {
+    pub(super) fn submit(&self, batch: Batch, told: Option<Told>) -> Result<Pending, Error> {
         let mut queue = self.room(batch.bytes())?;
         batch.check_epoch(queue.epoch)?;
         // Made only now: from here on its outcome is told.
-        let (promise, pending) = promise();
+        let (promise, pending) = Promise::new(told);
         queue.bytes += batch.bytes();
-        queue.jobs.push_back(Job::Commit(Waiting { batch, after, promise }));
+        queue.jobs.push_back(Job::Commit(Waiting { batch, promise }));
         self.filled.notify_one();
         Ok(pending)
     }
@@ -165,31 +114,33 @@ impl Shared {
         if queue.closed { Err(Error::Closed) } else { Ok(queue) }
     }
 
-    /// The next group; none when the pipeline is closed and drained, or this would have to wait for longer than the
-    /// caller wants to. A batch that must follow one that is not durable yet begins a group of its own.
-    pub(super) fn next_group(&self, patience: Patience) -> Option<Group> {
+    /// What is written together next, if anything waits.
+    pub(super) fn next_group(&self) -> Option<Vec<Job>> {
+        self.take_group(self.queue())
+    }
+
+    /// The same, once something waits; none when the pipeline is closed and drained.
+    pub(super) fn await_group(&self) -> Option<Vec<Job>> {
         let mut queue = self.queue();
-        loop {
-            let held = match queue.jobs.front() {
-                None if queue.closed || patience != Patience::Forever => return None,
-                None => {
-                    queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                    continue;
-                }
-                Some(job) => job.held_by().filter(|_| self.stopped().is_ok()).cloned(),
-            };
-            let Some(held) = held else { break };
-            if patience == Patience::None {
-                return None;
-            }
-            drop(queue);
-            // What became of it is looked at when the batch is written.
-            let _ = held.wait();
-            queue = self.queue();
+        while queue.jobs.is_empty() && !queue.closed {
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let group = take_group(&mut queue);
+        self.take_group(queue)
+    }
+
+    fn take_group(&self, mut queue: MutexGuard<'_, Queue>) -> Option<Vec<Job>> {
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        while let Some(job) = queue.jobs.pop_front() {
+            bytes += job.bytes();
+            let is_last = matches!(job, Job::Seal(_) | Job::Settle(_));
+            jobs.push(job);
+            if is_last || bytes >= GROUP_BYTES {
+                break;
+            }
+        }
+        queue.bytes = queue.bytes.saturating_sub(bytes);
         self.drained.notify_all();
-        Some(group)
+        (!jobs.is_empty()).then_some(jobs)
     }
 
     /// Something could not be written: all that waits may build on it. Raises the epoch and empties the queue as one.
@@ -217,20 +168,4 @@ impl Shared {
         self.filled.notify_all();
         self.drained.notify_all();
     }
-}
-
-fn take_group(queue: &mut Queue) -> Group {
-    let (mut jobs, mut bytes) = (Vec::new(), 0);
-    while queue.jobs.front().is_some_and(|job| jobs.is_empty() || job.held_by().is_none())
-        && let Some(job) = queue.jobs.pop_front()
-    {
-        bytes += job.bytes();
-        let is_last = matches!(job, Job::Seal(_) | Job::Settle(_));
-        jobs.push(job);
-        if is_last || bytes >= GROUP_BYTES {
-            break;
-        }
-    }
-    queue.bytes = queue.bytes.saturating_sub(bytes);
-    Group { jobs, epoch: queue.epoch }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pending::Promise;
-use super::queue::{Group, Job, Shared};
+use super::queue::{Job, Shared};
 use super::{Error, Step};
 use crate::store::batch::Batch;
 use crate::store::journal::{Appender, Reserve, Written};
@@ -20,34 +20,20 @@ impl Writer {
     }
 
     /// Writes a group, and hands on what is to be synced or told, in order.
-    pub(super) fn write(&mut self, shared: &Shared, group: Group, hand_on: &mut dyn FnMut(Step)) {
-        let (mut batches, mut promises, mut rest) = (Vec::new(), Vec::new(), group.jobs.into_iter());
-        let (mut failed, mut last) = (None, None);
-        for job in rest.by_ref() {
-            let Job::Commit(waiting) = job else {
-                last = Some(job);
-                break;
-            };
-            match shared.stopped().and_then(|()| waiting.check(group.epoch)) {
-                Ok(()) => {
+    pub(super) fn write(&mut self, shared: &Shared, group: Vec<Job>, hand_on: &mut dyn FnMut(Step)) {
+        let (mut batches, mut promises, mut last) = (Vec::new(), Vec::new(), None);
+        for job in group {
+            match job {
+                Job::Commit(waiting) => {
                     batches.push(waiting.batch);
                     promises.push(waiting.promise);
                 }
-                Err(error) => {
-                    failed = Some(Refusal { error, promises: vec![waiting.promise] });
-                    break;
-                }
+                Job::Seal(_) | Job::Settle(_) => last = Some(job),
             }
         }
-        // What came before the first that may not be written is written; if it cannot be, that is why.
-        if let Err(mut refusal) = self.commit(shared, batches, promises, hand_on) {
-            refusal.promises.extend(failed.take().into_iter().flat_map(|later| later.promises));
-            failed = Some(refusal);
-        }
-        match (failed, last) {
-            (Some(refusal), last) => refusal.tell(shared, last.into_iter().chain(rest), hand_on),
-            (None, Some(last)) => self.end(shared, last, hand_on),
-            (None, None) => {}
+        match self.commit(shared, batches, promises, hand_on) {
+            Err(refusal) => refusal.tell(shared, last, hand_on),
+            Ok(()) => last.into_iter().for_each(|last| self.end(shared, last, hand_on)),
         }
     }
 
@@ -60,6 +46,9 @@ impl Writer {
     ) -> Result<(), Refusal> {
         if batches.is_empty() {
             return Ok(());
+        }
+        if let Err(error) = shared.stopped() {
+            return Err(Refusal { error, promises });
         }
         let (written, refused) = self.append(batches);
         if let Some(written) = written {
@@ -135,10 +124,10 @@ struct Refusal {
 }
 
 impl Refusal {
-    /// Refuses these, the rest of their group and all that waits, since it may build on them.
-    fn tell(self, shared: &Shared, rest: impl Iterator<Item = Job>, hand_on: &mut dyn FnMut(Step)) {
+    /// Refuses these, what ends their group and all that waits, since it may build on them.
+    fn tell(self, shared: &Shared, last: Option<Job>, hand_on: &mut dyn FnMut(Step)) {
         let Self { error, promises: mut refused } = self;
-        for job in rest.chain(shared.fail()) {
+        for job in last.into_iter().chain(shared.fail()) {
             match job {
                 Job::Commit(waiting) => refused.push(waiting.promise),
                 Job::Seal(promise) => refused.push(promise),

@@ -1,12 +1,12 @@
 //! A fault at each place where something is written, and then the laws: what was acknowledged is there, and nothing that
 //! built on a failed write.
 //!
-//! A load of batches, some of which wait for the audit log's account of them, is written by an author who numbers the
+//! A load of batches, some of which carry the audit log's account of them, is written by an author who numbers the
 //! rows of a log, as the office does; files are merged, stores closed and opened again, machines stopped. What is there
 //! after a fault and a restart must be what was acknowledged, and perhaps some of what was being written when it
 //! happened, from the first on. Seen to fail when a refusal did not empty the queue, when it did not raise the epoch, when nothing was
-//! waited for, with a failed sync that counted as a full disk, when a refused group was not cut off, when the list could
-//! name a file whose own name was not durable, and when the audit log did not read its end again.
+//! carried, with a failed sync that counted as a full disk, when a refused group was not cut off, when the list could
+//! name a file whose own name was not durable, and when the audit log did not write again what had failed.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use igain_protocol::time::Timestamp;
 
 use super::disk::{Fault, Lost, Trouble};
 use super::*;
-use crate::audit::{self, AuditLog};
+use crate::audit::{self, AuditLog, Carrier, End, Stored};
 
 /// How many random cases there are.
 const CASES: &str = "IGAIN_FAULTS";
@@ -25,6 +25,7 @@ const FROM: &str = "IGAIN_FAULTS_FROM";
 
 const LOG: Table = Table::new(9);
 const HEAD: &[u8] = b"head";
+const CARRIED: Table = Table::new(10);
 
 /// Where a case runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ type State = BTreeMap<Row, Vec<u8>>;
 
 struct Submitted {
     ops: Vec<(Row, Option<Vec<u8>>)>,
-    account: Option<Pending>,
+    account: Option<End>,
     pending: Pending,
 }
 
@@ -51,11 +52,10 @@ struct Life {
     audit: AuditLog,
     submitted: Vec<Submitted>,
     heard: Heard,
+    carrier: Carrier,
     /// What the author knows, and in which epoch.
     head: u64,
     epoch: Epoch,
-    /// A commit of elsewhere that something waits for.
-    held: Option<Promise>,
 }
 
 struct Case {
@@ -76,7 +76,7 @@ fn signing() -> SigningKey {
     SigningKey::from_seed([5; 32])
 }
 
-fn account(number: u64) -> audit::Entry {
+fn account_of(number: u64) -> audit::Entry {
     let at = Timestamp::from_ms(number * 20_000);
     let (actor, action) = ("node".into(), "test".into());
     audit::Entry {
@@ -111,34 +111,24 @@ impl Case {
         let signer: audit::Signer = Box::new(|payload| codec::sign(Typ::AuditCheckpoint, payload, &signing()));
         let (store, _) = Store::open_on(&self.disk, &base.join("store"), &key(), options, &|_| {})?;
         let audit = AuditLog::open_on(&self.disk, &base.join("audit"), &key(), &[signing().verifying_key()], signer)?;
+        let carried = carried(&store)?;
+        let carrier = Carrier::of(&carried);
+        audit.take_up(carried)?;
         let (heard, epoch) = (Heard::default(), store.epoch());
         let head = head_of(&store);
-        Ok(Life { store, audit, submitted: Vec::new(), heard, head, epoch, held: None })
+        Ok(Life { store, audit, submitted: Vec::new(), heard, carrier, head, epoch })
     }
 
     /// Something is done; false once nothing can be written any more.
     fn act(&mut self, life: &mut Life) -> bool {
         match self.random.next(24) {
-            0 => {
-                life.let_go(&mut self.random);
-                drop(life.store.merge());
-            }
-            1 => {
-                life.let_go(&mut self.random);
-                drop(life.store.upkeep());
-            }
-            2 => life.hold(&mut self.random),
-            3 => life.let_go(&mut self.random),
-            4 => drop(life.audit.append(account(life.head))),
+            0 => drop(life.store.merge()),
+            1 => drop(life.store.upkeep()),
+            4 => drop(life.audit.append(account_of(life.head))),
             // Now there is little room, now more.
             6 if self.random.next(4) == 0 => self.disk.leave_room(self.random.next(60_000)),
-            5 => {
-                let last = life.submitted.last().map(|last| last.pending.clone());
-                if life.held.is_none() {
-                    last.map(|pending| pending.wait());
-                }
-            }
-            _ => life.submit(&mut self.random, None),
+            5 => drop(life.submitted.last().map(|last| last.pending.wait())),
+            _ => life.submit(&mut self.random),
         }
         !matches!(life.store.submit(Batch::new()).map(drop), Err(Error::Stopped { .. }))
     }
@@ -150,7 +140,6 @@ impl Case {
                 break;
             }
         }
-        life.let_go(&mut self.random);
         let clean = self.random.next(3) == 0;
         if clean {
             let closed =
@@ -178,22 +167,18 @@ impl Case {
         let numbers: Vec<u64> = heard.iter().filter_map(|(_, outcome)| outcome.clone().ok()).collect();
         assert!(numbers.is_sorted_by(|a, b| a < b), "seed {seed}: {numbers:?}");
         let mut perhaps = Vec::new();
-        let mut accounted = 0;
+        let mut accounts = Vec::new();
         for (batch, (_, outcome)) in submitted.iter().zip(heard) {
             let told = batch.pending.outcome().expect("told");
             assert_eq!(told.is_ok(), outcome.is_ok(), "seed {seed}");
-            let accounted_for = batch.account.as_ref().map(Pending::wait);
             match outcome {
                 Ok(_) => {
                     assert!(perhaps.is_empty(), "seed {seed}: acknowledged after {:?}", heard);
                     apply(&mut self.state, batch);
-                    accounted += u64::from(accounted_for.is_some());
-                    assert!(accounted_for.is_none_or(|account| account.is_ok()), "seed {seed}: not accounted for");
+                    accounts.extend(batch.account);
                 }
                 // It was refused before it was written, or cut off again.
-                Err(Error::Full { .. } | Error::Forgotten) => {}
-                // The account of it, or of one before it, failed.
-                Err(error) if error.to_string().contains("/audit/") => {}
+                Err(Error::Full { .. }) => {}
                 Err(_) => perhaps.push(batch),
             }
         }
@@ -208,10 +193,15 @@ impl Case {
                 )
             };
             apply(&mut self.state, batch);
+            accounts.extend(batch.account);
         }
         let rows: Vec<u64> = found.keys().filter(|(table, _)| *table == LOG).map(|(_, key)| number(key)).collect();
         assert_eq!(rows, (1..=head_of(&life.store)).collect::<Vec<_>>(), "seed {seed}: a hole in the log");
-        assert!(life.audit.last() >= accounted, "seed {seed}: a deed without its account");
+        for end in accounts {
+            life.audit
+                .check_holds(&end)
+                .unwrap_or_else(|error| panic!("seed {seed}: a deed without its account: {error}"));
+        }
         life.audit.verify().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if self.random.next(4) == 0 {
             assert_eq!(life.store.verify().unwrap().findings, Vec::<String>::new(), "seed {seed}");
@@ -244,13 +234,14 @@ impl Case {
 
 impl Life {
     /// The author writes the next row of the log, and changes others.
-    fn submit(&mut self, random: &mut Random, after: Option<Pending>) {
+    fn submit(&mut self, random: &mut Random) {
         if self.epoch != self.store.epoch() {
-            // What was numbered may be gone; what is held back is refused only once it is let go.
-            if self.held.is_some() || self.store.settle().is_err() {
+            // What was numbered may be gone.
+            if self.store.settle().is_err() {
                 return;
             }
             self.epoch = self.store.epoch();
+            self.carrier = Carrier::of(&carried(&self.store).unwrap());
             self.head = head_of(&self.store);
         }
         let mut batch = self.store.begin();
@@ -272,37 +263,20 @@ impl Life {
                 None => batch.delete(table, key),
             }
         }
-        let account = if random.next(2) == 0 {
+        let mut account = None;
+        if random.next(2) == 0 {
             // Without its account, nothing is done.
-            let Ok(account) = self.audit.submit(vec![account(self.head)]) else { return };
-            let account = account.pending;
-            Some(account)
-        } else {
-            None
-        };
-        let after = after.into_iter().chain(account.clone()).collect();
+            let Ok(submitted) = self.audit.submit(vec![account_of(self.head)]) else { return };
+            account = Some(submitted.end);
+            let load = self.carrier.load(&self.audit);
+            load.dropped.iter().for_each(|seq| batch.delete(CARRIED, seq.to_be_bytes()));
+            load.put.iter().for_each(|(seq, entry)| batch.put(CARRIED, seq.to_be_bytes(), entry.to_vec()));
+        }
         let (heard, index) = (Arc::clone(&self.heard), self.submitted.len());
         let told: Told = Box::new(move |outcome| pipeline::locked(&heard).push((index, outcome.clone())));
-        if let Ok(pending) = self.store.submit_with(batch, With { after, told: Some(told) }) {
+        if let Ok(pending) = self.store.submit_told(batch, told) {
             self.head += 1;
             self.submitted.push(Submitted { ops, account, pending });
-        }
-    }
-
-    /// From here on everything waits in the queue.
-    fn hold(&mut self, random: &mut Random) {
-        if self.held.is_none() {
-            let (promise, holding) = Promise::alone();
-            self.submit(random, Some(holding));
-            self.held = Some(promise);
-        }
-    }
-
-    fn let_go(&mut self, random: &mut Random) {
-        if let Some(promise) = self.held.take() {
-            // No store says this of a write, so it tells that nothing was written.
-            promise.keep(&if random.next(4) == 0 { Err(Error::Forgotten) } else { Ok(1) });
-            let _ = self.store.settle();
         }
     }
 }
@@ -314,6 +288,11 @@ fn apply(state: &mut State, batch: &Submitted) {
             None => _ = state.remove(&row),
         }
     }
+}
+
+fn carried(store: &Store) -> Result<Vec<Stored>, Error> {
+    let rows = store.prefix(CARRIED, b"", None, usize::MAX)?;
+    Ok(rows.into_iter().map(|(key, bytes)| (number(&key), bytes.into())).collect())
 }
 
 fn number(bytes: &[u8]) -> u64 {
