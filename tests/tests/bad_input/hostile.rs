@@ -69,6 +69,19 @@ struct Siege {
     runtime: Runtime,
 }
 
+/// Threads that share one processor, so that who is attacked has others, where there are some.
+fn on_one_core() -> Runtime {
+    let this = rustix::thread::sched_getcpu();
+    let held = move || {
+        let mut one = rustix::thread::CpuSet::new();
+        one.set(this);
+        // Where the system does not let it, they take more.
+        let _ = rustix::thread::sched_setaffinity(None, &one);
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().on_thread_start(held).build().expect("a runtime")
+}
+
 impl Siege {
     /// KE with one record that the hostile bureau may have.
     fn lay(seed: u8) -> Self {
@@ -77,7 +90,7 @@ impl Siege {
 
     /// The same before this bureau, which runs.
     fn lay_before(ke: Bureau, seed: u8) -> Self {
-        let runtime = Runtime::new().expect("a runtime");
+        let runtime = on_one_core();
         let keys = keys(seed);
         let listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
         let limits = Limits { outbound_exchanges: 4_096, frames_per_s: 1_000_000, ..Limits::default() };

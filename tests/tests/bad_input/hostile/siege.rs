@@ -23,7 +23,7 @@ const DISK: u64 = 256 << 20;
 const PACE: Duration = Duration::from_millis(100);
 
 fn seconds() -> u64 {
-    std::env::var("IGAIN_SIEGE_S").ok().map_or(20, |text| text.parse().expect("a number of seconds"))
+    std::env::var("IGAIN_SIEGE_S").ok().map_or(60, |text| text.parse().expect("a number of seconds"))
 }
 
 /// What the honest bureau sees: how long each of its records takes to arrive.
