@@ -2,6 +2,7 @@ use igain_protocol::bureau::SigningKey;
 use igain_protocol::codec::{self, Typ};
 
 use super::*;
+use crate::store::Batch;
 use crate::store::disk::{Fault, Step, Trouble};
 
 fn key() -> SigningKey {
