@@ -44,12 +44,17 @@ pub struct TombstoneRow {
     /// remembered for ever: what it withdrew may have had a later date than was heard of here.
     #[n(4)]
     pub until: Option<Day>,
+    /// When the revision that had this date was written. An owner that was put back to before it may number another version as low.
+    #[n(5)]
+    pub modified: Option<Timestamp>,
 }
 
 impl TombstoneRow {
-    /// Whether a revision of the record may not be taken in.
-    pub fn bars(&self, revision: u32) -> bool {
-        self.revision.is_none_or(|expired| revision <= expired)
+    /// Whether a revision of the record may not be taken in; `modified` is when it was written, where that can be read.
+    pub fn bars(&self, revision: u32, modified: Option<Timestamp>) -> bool {
+        let Some(expired) = self.revision else { return true };
+        let is_later = self.modified.zip(modified).is_some_and(|(expired, modified)| modified > expired);
+        revision <= expired && !is_later
     }
 }
 

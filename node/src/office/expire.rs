@@ -97,11 +97,13 @@ impl Turn<'_> {
         } else {
             self.count(row.place.class, -1);
             // One that cannot be read does not come back at all.
-            let revision = row.record().ok().map(|record| record.header().revision);
+            let record = row.record().ok();
+            let revision = record.as_ref().map(|record| record.header().revision);
+            let modified = record.as_ref().map(|record| record.header().modified);
             // Its owner's clock may be behind, or this one was ahead: what it gave does not come back at once.
             let until = self.now().day().plus_days(REMEMBERED_DAYS);
             let (at, stood) = (self.now(), Stood::default());
-            self.put_tombstone(key, &TombstoneRow { at, signed: None, stood, revision, until: Some(until) });
+            self.put_tombstone(key, &TombstoneRow { at, signed: None, stood, revision, until: Some(until), modified });
             self.retain(until, key);
             self.remove_record(key, &row);
         }

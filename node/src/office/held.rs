@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use igain_protocol::time::Timestamp;
+
 use super::{Error, Office, index};
 use crate::ledger::{IdentifierKey, Place, RecordKey, TombstoneRow};
 
@@ -71,13 +73,18 @@ impl LookedUp {
         self.found.get(&key).map_or_else(|| read(office, key), |found| Ok(found.held.clone()))
     }
 
-    /// Whether a revision of a record must not come, since the record has ended.
+    /// Whether a revision of a record must not come, since the record has ended; with when it was written, where that can be read.
     ///
     /// # Errors
     /// As [`LookedUp::held`].
-    pub(super) fn is_barred(&self, office: &Office, key: RecordKey, revision: u32) -> Result<bool, Error> {
+    pub(super) fn is_barred(
+        &self,
+        office: &Office,
+        key: RecordKey,
+        (revision, modified): (u32, Option<Timestamp>),
+    ) -> Result<bool, Error> {
         let known = self.found.get(&key).and_then(|found| found.ended.as_ref());
-        let bars = |ended: &Option<TombstoneRow>| ended.as_ref().is_some_and(|ended| ended.bars(revision));
+        let bars = |ended: &Option<TombstoneRow>| ended.as_ref().is_some_and(|ended| ended.bars(revision, modified));
         known.map_or_else(|| Ok(bars(&office.ledger().tombstone(key)?)), |ended| Ok(bars(ended)))
     }
 }

@@ -417,7 +417,9 @@ impl<'a> Intake<'a> {
             Some(why)
         } else if self.is_outdated(header.retain_until) {
             Some("record.outdated")
-        } else if self.ended.contains(&key) || self.books.is_barred(self.office(), key, header.revision)? {
+        } else if self.ended.contains(&key)
+            || self.books.is_barred(self.office(), key, (header.revision, Some(header.modified)))?
+        {
             Some("record.ended")
         } else {
             None
@@ -477,7 +479,7 @@ impl<'a> Intake<'a> {
         self.ended.insert(key);
         self.ends.push(End::Withdraw(id, signed.clone()));
         let (at, stood) = (self.turn.now(), Stood::default());
-        let row = TombstoneRow { at, signed: Some(signed), stood, revision: None, until: None };
+        let row = TombstoneRow { at, signed: Some(signed), stood, revision: None, until: None, modified: None };
         self.turn.put_tombstone(key, &row);
         Ok(())
     }

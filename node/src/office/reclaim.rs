@@ -74,18 +74,24 @@ struct Back {
 }
 
 impl Office {
-    /// Whether a peer that shows these cursors is served. One that was never asked is asked from now on.
+    /// Whether a peer is served, where it shows a place that was never sent, or none such any more, since its feed has begun anew.
+    /// One that was never asked for such a place is asked from now on.
     ///
     /// # Errors
     /// Where the books cannot be read or written.
-    pub(super) fn has_given_back(&self, peer: BureauId, shown: &Cursors, hello: &Hello) -> Result<bool, Error> {
-        let (shown, known) = (shown.digest(), self.ledger().reclaim(peer)?);
+    pub(super) fn has_given_back(&self, peer: BureauId, shown: Option<&Cursors>, hello: &Hello) -> Result<bool, Error> {
+        let (shown, known) = (shown.map(Cursors::digest), self.ledger().reclaim(peer)?);
         let stand = if hello.gives_back() { Stand::Asked } else { Stand::Unable };
-        match known.filter(|row| row.shown == shown) {
-            Some(row) if row.stand.serves() => return Ok(true),
-            Some(row) if row.stand == stand || row.stand == Stand::Refused => return Ok(false),
+        match &known {
+            None if shown.is_none() => return Ok(true),
+            Some(row) if shown.is_none_or(|shown| row.shown == shown) => match row.stand {
+                known if known.serves() => return Ok(true),
+                known if known == stand || known == Stand::Refused => return Ok(false),
+                _ => {}
+            },
             _ => {}
         }
+        let shown = shown.or(known.map(|row| row.shown)).unwrap_or_default();
         let mut turn = self.turn()?;
         let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new(), refused: 0 };
         // Whoever says so again and again has soon spent what it may.
@@ -395,7 +401,14 @@ impl Turn<'_> {
             Some(row) => self.end_record(key, &row, Op::Withdraw, Some(signed)),
             None => {
                 let stood = known.map_or(Stood::default(), |known| known.stood);
-                let row = TombstoneRow { at: self.now(), signed: Some(signed), stood, revision: None, until: None };
+                let row = TombstoneRow {
+                    at: self.now(),
+                    signed: Some(signed),
+                    stood,
+                    revision: None,
+                    until: None,
+                    modified: None,
+                };
                 self.put_tombstone(key, &row);
             }
         }

@@ -186,14 +186,16 @@ impl Served {
     pub fn answer(self: &Arc<Self>, pull: Pull, mirror: [u8; 16]) -> Result<Serving, Error> {
         // What it asks for waits once it has spent what it may, and before it has given back what it holds of this bureau's own.
         let held_up = self.office.holds_up(self.peer, true).is_some();
-        let owed = held_up || (self.office.peer(self.peer)?.revoked.is_none() && self.is_owed(&pull)?);
+        // What one that left shows is noted before its feed begins anew: it is asked should it be reinstated, and told of ends till then.
+        let revoked = self.office.peer(self.peer)?.revoked_for();
+        let owed = held_up || (revoked != Some(RevokedFor::Compromised) && self.is_owed(&pull)? && revoked.is_none());
         if !owed && self.office.renews(self.peer, false) {
             self.renew(FeedKind::Records, 0)?;
         }
         self.repeat_known()?;
         self.office.align_today()?;
         let quiet = mirror == pull.mirror && !pull.news;
-        let (hello, revoked) = (self.office.hello(self.peer), self.office.peer(self.peer)?.revoked_for());
+        let hello = self.office.hello(self.peer);
         // One that left verifies what takes back what it has by the newest card.
         let card = self.office.card_for(&pull.hello).filter(|_| revoked != Some(RevokedFor::Compromised));
         let mut state = self.state()?;
@@ -228,14 +230,15 @@ impl Served {
         })
     }
 
-    /// Whether the peer must give back what it holds of this bureau's own before it is served: it shows a place that was never
-    /// sent, as far as is known here.
+    /// Whether the peer must give back what it holds of this bureau's own before it is served: it shows, or has shown, a place
+    /// that was never sent, as far as is known here.
     fn is_owed(&self, pull: &Pull) -> Result<bool, Error> {
         let behind = self.state()?.provider.view().is_behind(&pull.cursors);
-        if !behind {
+        let given = self.office.has_given_back(self.peer, behind.then_some(&pull.cursors), &pull.hello)?;
+        if !behind && given {
             self.office.inner.memory.note_heard(self.peer);
         }
-        Ok(behind && !self.office.has_given_back(self.peer, &pull.cursors, &pull.hello)?)
+        Ok(!given)
     }
 
     /// What the peer must be asked for before this pull is answered; none where there is nothing.

@@ -34,7 +34,10 @@ impl Turn<'_> {
         };
         self.count(place.class, -1);
         let stood = Stood { number: place.number, ended, class: place.class, since: place.since };
-        self.put_tombstone(key, &TombstoneRow { at: self.now(), signed, stood, revision: None, until: None });
+        self.put_tombstone(
+            key,
+            &TombstoneRow { at: self.now(), signed, stood, revision: None, until: None, modified: None },
+        );
         self.remove_record(key, row);
     }
 

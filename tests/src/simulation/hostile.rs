@@ -43,10 +43,13 @@ impl Hostile {
     /// Begins something with a bureau.
     pub(super) fn strike(&mut self, random: &mut Random, now: Timestamp) -> Vec<Wire> {
         let message = match random.below(6) {
-            // A place that was never sent says that the other has forgotten.
+            // As one that begins, so that it is served; or with a place that was never sent, which says that the other has forgotten.
             0..3 => Message::Pull(Pull {
                 serial: self.next(now, random),
-                cursors: Cursors { letters: cursor(random), records: cursor(random) },
+                cursors: match random.chance(50) {
+                    true => Cursors::default(),
+                    false => Cursors { letters: cursor(random), records: cursor(random) },
+                },
                 budget_bytes: random.below(200_000) as u32,
                 window: 1 + random.below(64) as u32,
                 mirror: [random.below(256) as u8; 16],

@@ -106,7 +106,7 @@ impl Intake<'_> {
     ) -> Result<(), Error> {
         let key = self.record(newer.id);
         let outdated = self.is_outdated(newer.retain_until);
-        let barred = self.ended.contains(&key) || self.books.is_barred(self.office(), key, newer.revision)?;
+        let barred = self.ended.contains(&key) || self.books.is_barred(self.office(), key, (newer.revision, None))?;
         let held = self.held(key)?;
         let stale = held.as_ref().and_then(|held| held.revision).is_some_and(|known| known > newer.revision);
         if let Some(why) = [(outdated, "record.outdated"), (barred, "record.ended"), (stale, "record.stale")]
