@@ -49,7 +49,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use igain_protocol::bureau::card::Former;
-use igain_protocol::bureau::{BureauId, SealingIdentity, SigningKey, VerifyingKey};
+use igain_protocol::bureau::{BureauId, KeyId, SealingIdentity, SigningKey, VerifyingKey};
 use igain_protocol::parcel;
 use igain_protocol::record::SaltKey;
 use zeroize::Zeroizing;
@@ -152,6 +152,12 @@ impl Secrets {
     /// The keys that verify what this bureau signs, and signed.
     fn verifying(&self) -> impl Iterator<Item = VerifyingKey> {
         std::iter::once(self.signing.verifying_key()).chain(self.former.iter().map(|former| former.key))
+    }
+
+    /// The one of these with an id; one of before only where `former` says that those count.
+    fn own_key(&self, kid: KeyId, former: bool) -> Option<VerifyingKey> {
+        let count = if former { usize::MAX } else { 1 };
+        self.verifying().take(count).find(|key| key.key_id() == kid)
     }
 }
 

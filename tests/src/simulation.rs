@@ -13,6 +13,7 @@ mod truth;
 
 use std::collections::BTreeMap;
 
+use igain_node::audit::{Entry, Filter, Numbered};
 use igain_node::office::Actor;
 use igain_node::store::disk::Lost;
 use igain_protocol::bureau::BureauId;
@@ -185,6 +186,23 @@ impl Federation {
         truth::check(&self.bureaus)?;
         let mut offices = self.bureaus.iter().filter_map(|bureau| bureau.up.as_ref()).map(|up| &up.office);
         offices.try_for_each(|office| self.tomorrow.check(office))
+    }
+
+    /// What the audit logs say was done, in the order of time, but for what only carries on: to see how a schedule fell.
+    pub fn story(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for office in self.bureaus.iter().filter_map(|bureau| bureau.up.as_ref()).map(|up| &up.office) {
+            let entries = office.audit().list(1, usize::MAX, &Filter::default()).unwrap_or_default();
+            for Numbered { seq, entry } in entries.into_iter().filter(|row| !row.entry.action.starts_with("feed.")) {
+                let Entry { at, actor, action, object, peer, detail, .. } = entry;
+                let about = [object, peer].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                let detail: Vec<String> = detail.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let line = format!("{} {seq} {actor} {action} {about} {}", office.me(), detail.join(" "));
+                all.push((at, line));
+            }
+        }
+        all.sort();
+        all.into_iter().map(|(at, line)| format!("{} {line}", at.as_ms())).collect()
     }
 
     /// How many records are held by others than their owners.

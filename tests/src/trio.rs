@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use igain_node::keystore::Keys;
 use igain_node::office::{Actor, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::sync::{Change, Given};
 use tempfile::TempDir;
 
-use crate::bureau::{copy, office, open};
+use crate::bureau::{copy, keys, office, open_with};
 use crate::wire::{self, know};
 
 const NAMES: [(&str, u8); 3] = [("KE", 1), ("FR", 2), ("BR", 3)];
@@ -57,7 +58,17 @@ impl Trio {
     /// # Panics
     /// Where it does not open.
     pub fn restore(&mut self, at: usize) {
-        self.open(at, "backup");
+        self.open(at, "backup", &keys(NAMES[at].1));
+    }
+
+    /// The same, with a key file that is newer: the signing key was replaced since.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub fn restore_with_other_keys(&mut self, at: usize) {
+        let id = self.offices[at].me();
+        let rotated = keys(NAMES[at].1).replaced_by(&keys(8), id, false).expect("room for a former key");
+        self.open(at, "backup", &rotated);
     }
 
     /// Puts the books alone in the place of what the office has.
@@ -70,7 +81,7 @@ impl Trio {
             std::fs::remove_dir_all(folder("backup").join(part)).expect("a folder");
         }
         copy(&folder("live").join("audit"), &folder("backup").join("audit"));
-        self.open(at, "backup");
+        self.open(at, "backup", &keys(NAMES[at].1));
     }
 
     /// Has an office that was put back start again.
@@ -80,16 +91,16 @@ impl Trio {
     pub fn start_again(&mut self, at: usize) {
         let folder = |name: &str| self.folders[at].path().join(name);
         copy(&folder("backup"), &folder("again"));
-        self.open(at, "again");
+        self.open(at, "again", &keys(NAMES[at].1));
     }
 
-    fn open(&mut self, at: usize, folder: &str) {
+    fn open(&mut self, at: usize, folder: &str, keys: &Keys) {
         let now = self.offices[at].now();
         let other = tempfile::tempdir().expect("a folder");
         // What was opened before goes away with the offices that know it.
         self.offices[at] = office("ZZ", 9, other.path());
         let folder = self.folders[at].path().join(folder);
-        self.offices[at] = open(NAMES[at].0, NAMES[at].1, &folder, now).expect("an office");
+        self.offices[at] = open_with(NAMES[at].0, keys, &folder, now).expect("an office");
         self.folders.push(other);
     }
 

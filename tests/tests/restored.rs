@@ -302,6 +302,33 @@ fn what_expired_elsewhere_and_was_forgotten_is_begun_again() {
     assert_eq!(fr.show(Actor::Node, id, None).unwrap()[0].record.header().revision, 1);
 }
 
+/// What was signed before the key was replaced does not come back by itself, and nobody is served what it would end; it does once
+/// somebody says that the former key was not stolen.
+#[test]
+fn l8_what_a_former_key_has_signed_comes_back_on_a_persons_word() {
+    let mut all = Trio::new(ALL);
+    let (gone, revised) = (put(all.ke(), amina("gone", "one")), put(all.ke(), amina("revised", "one")));
+    all.rest();
+    all.copy(0);
+    all.wait(MINUTE_MS);
+    all.ke().withdraw(Actor::Node, gone, Reason::ALL[0]).unwrap();
+    put(all.ke(), amina("revised", "two"));
+    all.rest();
+    let fr = all.offices[1].me();
+    all.restore_with_other_keys(0);
+    all.carry(0, 1);
+    let stand = |office: &Office| office.ledger().reclaim(fr).unwrap().map(|row| row.stand);
+    assert_eq!(stand(all.ke()), Some(Stand::Refused));
+    assert!(shows(all.ke(), gone) && all.ke().ledger().recovery().unwrap().is_none(), "nothing came of it");
+    assert!(all.carry_without_giving(0, 1).is_empty(), "nothing is served meanwhile");
+    all.ke().reclaim_former(Actor::Node, fr).unwrap();
+    all.carry(0, 1);
+    assert_eq!(stand(all.ke()), Some(Stand::Done));
+    assert!(!shows(all.ke(), gone));
+    assert_eq!(remarks(all.ke(), revised).as_deref(), Some("two"));
+    assert!(all.ke().reclaim_former(Actor::Node, fr).is_err(), "nothing is waited for any more");
+}
+
 /// A peer cannot bring in what this bureau has not signed, or somebody with a key of before. Seen to fail when a former key
 /// counts.
 #[test]

@@ -33,6 +33,20 @@ Example:
         #[arg(long)]
         yes: bool,
     },
+    /// Ask a bureau again, and take back also what is signed with a key of before
+    #[command(after_help = "\
+Whoever stole such a key and has a bureau's help could bring in withdrawals and records with it. Say so only where the keys were replaced in \
+time, and none was stolen.
+
+Example:
+  igain recovery former FR")]
+    Former {
+        /// The bureau
+        bureau: BureauId,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Say that what was lost was dealt with
     #[command(after_help = "\
 Before this, see that policy and revocations are those of today: they are decided here, and no peer knows them.
@@ -60,6 +74,16 @@ impl Recovery {
                 );
                 ask::unless(yes, output, &question, "it is waited for as before")?;
                 let call = format!("/v1/recovery/{bureau}/serve");
+                let state: types::Recovery = context.block_on(async { Ok(client.post(&call, &()).await?) })?;
+                output.show(&state, render)
+            }
+            Self::Former { bureau, yes } => {
+                let question = format!(
+                    "Take back from {bureau} also what is signed with a former key of this bureau? Whoever stole one could bring \
+                     in withdrawals and records with it."
+                );
+                ask::unless(yes, output, &question, "it is waited for as before")?;
+                let call = format!("/v1/recovery/{bureau}/former");
                 let state: types::Recovery = context.block_on(async { Ok(client.post(&call, &()).await?) })?;
                 output.show(&state, render)
             }
@@ -143,7 +167,8 @@ fn row(peer: &RecoveryPeer) -> [String; 3] {
         Heard::Done => "it has given back what it holds".to_owned(),
         Heard::Refused => {
             format!(
-                "some of what it gave back cannot be taken in: of a later version, or signed with a key of before{since}"
+                "some of what it gave back cannot be taken in: signed with a key of before (igain recovery former), or of a later \
+                 version (upgrade){since}"
             )
         }
         Heard::Waived => "it has seen more; an administrator has it served without".to_owned(),

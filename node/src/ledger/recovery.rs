@@ -52,6 +52,10 @@ pub struct ReclaimRow {
     /// What came and cannot be taken in.
     #[n(4)]
     pub refused: u64,
+    /// What is signed with a key of before counts as well: an administrator says that those were not stolen.
+    #[n(5)]
+    #[cbor(default)]
+    pub former: bool,
 }
 
 /// Entries of the audit log whose deeds are to be done again: the books have forgotten them.

@@ -2,13 +2,13 @@
 //!
 //! A peer that shows a place in its feed that was never sent, as far as is known here, proves that it was. It is served only
 //! once it has given back what it holds of this bureau's own: charters, answers, withdrawals, and records, all signed by this
-//! bureau with its present key, since a former one brings nothing new. Each peer is asked by itself, so nobody waits for one
-//! that is away.
+//! bureau with its present key. A former one brings nothing new unless somebody says that it was not stolen. Each peer is asked by
+//! itself, so nobody waits for one that is away.
 
 use std::collections::HashSet;
 
+use igain_protocol::bureau::BureauId;
 use igain_protocol::bureau::card::SignedCard;
-use igain_protocol::bureau::{BureauId, KeyId, VerifyingKey};
 use igain_protocol::caf::{SignedAcceptance, SignedCharter};
 use igain_protocol::feed::{Cursors, Letter, LetterKind};
 use igain_protocol::record::{self, Content, Record, RecordId, Tombstone, Unverified};
@@ -40,6 +40,8 @@ pub struct Reclaiming {
     pages: usize,
     /// What came and cannot be taken in.
     refused: u64,
+    /// What is signed with a key of before counts as well.
+    former: bool,
 }
 
 /// What came of an answer.
@@ -91,9 +93,10 @@ impl Office {
             },
             _ => {}
         }
+        let former = known.as_ref().is_some_and(|row| row.former && !row.stand.serves());
         let shown = shown.or(known.map(|row| row.shown)).unwrap_or_default();
         let mut turn = self.turn()?;
-        let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new(), refused: 0 };
+        let row = ReclaimRow { shown, since: turn.now(), stand, after: Vec::new(), refused: 0, former };
         // Whoever says so again and again has soon spent what it may.
         self.spend(&mut turn.batch, peer, Cost { commits: 1, changes: CLAIM, ..Cost::default() });
         self.ledger().put_reclaim(&mut turn.batch, peer, &row);
@@ -135,8 +138,24 @@ impl Office {
             next: None,
             pages: 0,
             refused: row.refused,
+            former: row.former,
         };
         Ok(row.map(begin))
+    }
+
+    /// Has a peer be asked again, and what it gives count also where it is signed with a key of before: an administrator says that
+    /// those were not stolen.
+    ///
+    /// # Errors
+    /// Where it is not asked for anything.
+    pub fn reclaim_former(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
+        let mut turn = self.turn()?;
+        let row = self.ledger().reclaim(peer)?.filter(|row| matches!(row.stand, Stand::Asked | Stand::Refused));
+        let row = row.ok_or(Error::NotReclaiming(peer))?;
+        turn.account(Deed::new(actor, "reclaim.former").peer(peer));
+        let row = ReclaimRow { stand: Stand::Asked, after: Vec::new(), refused: 0, former: true, ..row };
+        self.ledger().put_reclaim(&mut turn.batch, peer, &row);
+        turn.commit_now()
     }
 
     /// Has a peer be served although it has not given back what it holds: an administrator says so.
@@ -171,15 +190,11 @@ impl Office {
         Ok(bytes.map(|bytes| record::trusted(&bytes)).transpose()?)
     }
 
-    /// This bureau's present key, for what is said to be signed by it.
-    fn present_key(&self, owner: BureauId, kid: KeyId) -> Option<VerifyingKey> {
-        let key = self.secrets().signing.verifying_key();
-        Some(key).filter(|key| owner == self.me() && key.key_id() == kid)
-    }
-
-    /// Takes what a peer gave back, and looks up what it told of.
-    fn take_back(&self, peer: BureauId, given: Vec<Given>) -> Result<Told, Error> {
+    /// Takes what a peer gave back, and looks up what it told of. What a key of before has signed counts where `former` says so.
+    fn take_back(&self, peer: BureauId, given: Vec<Given>, former: bool) -> Result<Told, Error> {
         self.active_peer(peer)?;
+        let own_key =
+            |owner, kid| Some(kid).filter(|_| owner == self.me()).and_then(|kid| self.secrets().own_key(kid, former));
         self.spend_unwritten(peer, Cost { commits: 1, ..Cost::default() });
         let (mut came, mut told) = (Came::default(), Told::default());
         let (mut records, mut granted, mut ends, mut letters) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -194,22 +209,20 @@ impl Office {
                     }
                     Err(_) => came.refused += 1,
                 },
-                Given::Withdrawal(bytes) => {
-                    match Tombstone::verify_end(&bytes, |owner, kid| self.present_key(owner, kid)) {
-                        Ok(id) => {
-                            told.given.insert(id);
-                            ends.push((id, bytes));
-                        }
-                        Err(_) => came.refused += 1,
+                Given::Withdrawal(bytes) => match Tombstone::verify_end(&bytes, own_key) {
+                    Ok(id) => {
+                        told.given.insert(id);
+                        ends.push((id, bytes));
                     }
-                }
+                    Err(_) => came.refused += 1,
+                },
                 Given::Letter(letter) if self.is_newer_of_own(&letter) => letters.push(letter),
                 Given::Card(bytes) => told.card = Some(bytes),
                 Given::Next(place) => told.next = Some(place),
                 Given::Held(..) | Given::Ended(_) | Given::Letter(_) | Given::Other => {}
             }
         }
-        let verdicts = record::verify_batch(records, |owner, kid| self.present_key(owner, kid));
+        let verdicts = record::verify_batch(records, own_key);
         let mut back = Vec::new();
         for (verdict, granted) in verdicts.into_iter().zip(granted) {
             match verdict {
@@ -224,6 +237,7 @@ impl Office {
             let mut turn = self.turn()?;
             // It may have been revoked meanwhile.
             turn.active_peer(peer)?;
+            turn.takes_former = former;
             let changes = letters.len() as u64;
             self.spend(&mut turn.batch, peer, Cost { commits: 1, changes, ..Cost::default() });
             turn.take_back_all(peer, back, ends, &letters, &mut came)?;
@@ -307,7 +321,7 @@ impl Reclaiming {
                 self.after = next;
             }
             self.pages += 1;
-            let told = self.office.take_back(self.peer, given)?;
+            let told = self.office.take_back(self.peer, given, self.former)?;
             self.refused += told.refused;
             if let Some(card) = told.card.filter(|_| self.pages == 1) {
                 self.office.compare_card(self.peer, &card);
@@ -317,7 +331,7 @@ impl Reclaiming {
             }
             (self.want, self.next) = (told.lacking, Some(told.next));
         } else {
-            let Told { given, refused, .. } = self.office.take_back(self.peer, given)?;
+            let Told { given, refused, .. } = self.office.take_back(self.peer, given, self.former)?;
             self.refused += refused;
             // What it does not give when it could, it does not hold any more.
             let none = given.is_disjoint(&asked);
@@ -335,7 +349,9 @@ impl Reclaiming {
         let Some(next) = &self.next else { return Ok(()) };
         let (office, peer) = (&self.office, self.peer);
         let mut turn = office.turn()?;
-        let Some(row) = office.ledger().reclaim(peer)?.filter(|row| row.stand == Stand::Asked) else { return Ok(()) };
+        let row = office.ledger().reclaim(peer)?;
+        // Where it was decided meanwhile that former keys count, it is asked anew.
+        let Some(row) = row.filter(|row| row.stand == Stand::Asked && row.former == self.former) else { return Ok(()) };
         let row = match next {
             Some(after) => ReclaimRow { after: after.clone(), refused: self.refused, ..row },
             None => {

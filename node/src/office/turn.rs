@@ -54,6 +54,8 @@ pub(super) struct Desk {
 /// The right to write, and what is to be written.
 pub(super) struct Turn<'a> {
     office: &'a Office,
+    /// What this bureau has signed with a key of before counts, also from others' hands.
+    pub(super) takes_former: bool,
     /// When it began: one reading of the clocks for all that it does.
     now: Timestamp,
     desk: MutexGuard<'a, Desk>,
@@ -198,6 +200,7 @@ impl Office {
         }
         Ok(Turn {
             office: self,
+            takes_former: false,
             now: self.now(),
             desk,
             batch,

@@ -368,12 +368,14 @@ impl Up {
         taken.map(|_| true)
     }
 
-    /// Has those be served of whom something came back that cannot be taken in, since a key was replaced meanwhile: as an
-    /// administrator does who has looked at it.
+    /// Takes back also what was signed before a key was replaced, as an administrator does who knows that none was stolen; and has
+    /// those be served of whom something came back then that cannot be taken in.
     pub(super) fn waive(&self) -> Result<(), Error> {
         for (peer, row) in self.office.ledger().reclaims()? {
-            if row.stand == Stand::Refused {
-                self.office.waive_reclaim(Actor::Node, peer)?;
+            match row.stand {
+                Stand::Refused if row.former => self.office.waive_reclaim(Actor::Node, peer)?,
+                Stand::Refused => self.office.reclaim_former(Actor::Node, peer)?,
+                _ => {}
             }
         }
         Ok(())

@@ -58,6 +58,7 @@ const COMMANDS: [&str; 55] = [
     "clock show",
     "recovery show",
     "recovery serve",
+    "recovery former",
     "recovery close",
     "completions",
     "help",

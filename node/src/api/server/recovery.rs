@@ -30,6 +30,18 @@ pub(super) async fn serve(
     .await
 }
 
+pub(super) async fn former(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Named(bureau): Named<BureauId>,
+) -> Result<Json<Recovery>, Problem> {
+    app.work(move |office| {
+        office.reclaim_former(actor, bureau)?;
+        Ok(Json(state(office)?))
+    })
+    .await
+}
+
 pub(super) async fn close(State(app): State<App>, Acting(actor): Acting) -> Result<Json<Recovery>, Problem> {
     app.work(move |office| {
         office.close_recovery(actor)?;

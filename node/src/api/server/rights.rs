@@ -26,7 +26,7 @@ const fn post(path: &'static str, needs: &[Role]) -> Call {
 const STAFF: &[Role] = &[Analyst, Contributor, PolicyAdministrator, Operator];
 
 /// All calls. A contributor who is no analyst sees, through those that read records, her own bureau's alone.
-pub(super) static CALLS: [Call; 39] = [
+pub(super) static CALLS: [Call; 40] = [
     get("/v1/status", STAFF),
     get("/v1/card", STAFF),
     get("/v1/clock", STAFF),
@@ -34,6 +34,7 @@ pub(super) static CALLS: [Call; 39] = [
     post("/v1/clock/reset", &[Operator]),
     get("/v1/recovery", STAFF),
     post("/v1/recovery/{bureau}/serve", &[PolicyAdministrator]),
+    post("/v1/recovery/{bureau}/former", &[PolicyAdministrator]),
     post("/v1/recovery/close", &[PolicyAdministrator]),
     get("/v1/peers", STAFF),
     get("/v1/peers/{bureau}", STAFF),
