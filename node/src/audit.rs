@@ -304,6 +304,9 @@ impl AuditLog {
                 }
             }
         }
+        // Of what was overwritten since, or frames what is read, no entry tells.
+        let snapshot = self.store.snapshot()?;
+        snapshot.files().iter().try_for_each(|file| snapshot.check(file.id))?;
         let checkpointed = checkpoint.map_or(0, |last| last.seq);
         if checkpointed > head.seq {
             let last = self.last_entry()?.map_or(Timestamp::from_ms(0), |last| last.entry.at);

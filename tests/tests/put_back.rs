@@ -161,15 +161,26 @@ fn l14_a_stopped_node_is_looked_at() {
         put_back(&newer, &data, part);
     }
     // Damage in the middle of a file.
-    let journal = std::fs::read_dir(data.join("store/journal")).unwrap().map(|file| file.unwrap().path());
-    let journal = journal.filter(|path| path.extension().is_some_and(|end| end == "journal"));
-    let largest = journal.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
-    let mut bytes = std::fs::read(&largest).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&largest, bytes).unwrap();
-    let said = verify(&bureau, "store");
-    assert_ne!(said.code, Some(0), "{said:?}");
+    for what in ["audit", "store"] {
+        let journal = std::fs::read_dir(data.join(what).join("journal")).unwrap().map(|file| file.unwrap().path());
+        let journal = journal.filter(|path| path.extension().is_some_and(|end| end == "journal"));
+        let largest = journal.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+        let mut bytes = std::fs::read(&largest).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&largest, bytes).unwrap();
+        let said = verify(&bureau, what);
+        assert_eq!((said.code, &said.json()["intact"]), (Some(1), &false.into()), "{said:?}");
+        put_back(&newer, &data, what);
+    }
+    // Where nothing is, nothing is made by looking.
+    for what in ["audit", "store"] {
+        std::fs::rename(data.join(what), bureau.path(what)).unwrap();
+        let said = verify(&bureau, what);
+        assert_eq!((said.code, &said.problem()["code"]), (Some(1), &"daemon.nothing".into()), "{said:?}");
+        assert!(!data.join(what).exists());
+        std::fs::rename(bureau.path(what), data.join(what)).unwrap();
+    }
 }
 
 /// Books and log put back together, or cut together by somebody who has the keys: what peers keep does not fit. Seen to fail when

@@ -13,7 +13,21 @@ use crate::store;
 pub enum Error {
     /// Its store failed.
     #[error("the audit log: {0}")]
-    Store(#[from] store::Error),
+    Store(#[source] store::Error),
+    /// It is damaged on the disk.
+    #[error(
+        "the audit log is damaged in `{}` at byte {offset}: {why}. Keep the folder as it is; from a backup, put books and log back \
+         together: `igain backup restore`",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        why: String,
+    },
     /// A file beside it cannot be read or written.
     #[error("the audit log's file {path} cannot be used: {why}. Check the folder's owner, mode and free space")]
     File {
@@ -61,6 +75,15 @@ pub struct Broken {
     pub why: &'static str,
 }
 
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Damaged { path, offset, why } => Self::Damaged { path, offset, why },
+            error => Self::Store(error),
+        }
+    }
+}
+
 impl Error {
     /// Whether there is no room for it.
     pub const fn is_full(&self) -> bool {
@@ -72,6 +95,7 @@ impl Error {
         match self {
             Self::Store(error) => error.code(),
             Self::File { .. } => "audit.file",
+            Self::Damaged { .. } => "audit.damaged",
             Self::Checkpoint(_) | Self::NoCheckpoint | Self::CutOff { .. } | Self::Broken(_) => "audit.broken",
         }
     }

@@ -95,9 +95,12 @@ pub enum Error {
         /// The most that is taken.
         limit: u64,
     },
-    /// A journal cannot be read.
+    /// The books cannot be read.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+    /// The audit log cannot be read.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::Error),
     /// Nobody takes what is written, or it was told to stop.
     #[error("the backup was broken off: {0}")]
     Sink(io::Error),
@@ -169,6 +172,7 @@ impl Error {
             Self::Draft(_) => "backup.draft",
             Self::TooLarge { .. } => "backup.too-large",
             Self::Store(error) => error.code(),
+            Self::Audit(error) => error.code(),
             Self::Sink(_) => "backup.broken-off",
         }
     }

@@ -9,7 +9,7 @@ use super::head::{Head, Kind, Part};
 use super::read::Reader;
 use super::write::Archive;
 use super::*;
-use crate::store::{Batch, Disk, Store, StoreKey, Table};
+use crate::store::{Batch, Disk, Options, Store, StoreKey, Table};
 
 const T: Table = Table::new(7);
 
@@ -104,6 +104,27 @@ fn what_was_put_into_an_archive_comes_out() {
     let mut file = vec![0; snapshot.files()[0].bytes as usize];
     snapshot.open(snapshot.files()[0].id).unwrap().read_at(&mut file, 0).unwrap();
     assert_eq!(contents[5], file);
+}
+
+/// What is damaged is not backed up as if it were whole.
+#[test]
+fn of_a_journal_that_is_damaged_no_archive_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = StoreKey::from_bytes([9; 32]);
+    let mut node = Node::new();
+    node.books = Store::open(folder.path(), &key, Options::default(), &|_| {}).unwrap().0;
+    put(&node.books, b"a", b"one");
+    put(&node.books, b"b", b"two");
+    let Planned { contents, .. } = node.planned(true, None);
+    assert!(Archive::begin(Vec::new(), contents.head()).unwrap().contents(contents).is_ok());
+    let id = node.books.snapshot().unwrap().files()[0];
+    let path = crate::store::snapshot::file_in(folder.path(), id.id);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[id.bytes as usize - 9] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let Planned { contents, .. } = node.planned(true, None);
+    let made = Archive::begin(Vec::new(), contents.head()).unwrap().contents(contents);
+    assert!(matches!(made, Err(Error::Store(crate::store::Error::Damaged { .. }))));
 }
 
 /// L16.

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::contents::Contents;
 use super::head::{BEGIN, Digest, END, Head, Part, Piece};
 use super::{Error, PIECE, Recipients};
+use crate::audit;
 use crate::store::Snapshot;
 
 /// An archive that was written.
@@ -61,11 +62,18 @@ impl<W: Write> Archive<W> {
             self.whole(file)?;
         }
         let mut digests = Vec::with_capacity(head.books.files.len() + head.audit.files.len());
-        for (snapshot, journal) in [(&mut books, &head.books), (&mut audit, &head.audit)] {
+        for (snapshot, journal, is_audit) in [(&mut books, &head.books, false), (&mut audit, &head.audit, true)] {
             // What is not read is let go first: it may be what a merge waits for.
             let unread = journal.files.iter().filter(|piece| piece.from == piece.bytes);
             unread.for_each(|piece| snapshot.release(piece.id));
             for piece in &journal.files {
+                // What is damaged is not put in the place of what was whole.
+                if piece.from < piece.bytes {
+                    let checked = snapshot.check(piece.id);
+                    checked.map_err(
+                        |error| if is_audit { audit::Error::from(error).into() } else { Error::from(error) },
+                    )?;
+                }
                 digests.push(self.piece(snapshot, piece)?);
                 snapshot.release(piece.id);
             }

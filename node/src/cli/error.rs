@@ -33,7 +33,7 @@ pub enum Error {
     #[error(transparent)]
     Daemon(#[from] daemon::Error),
     /// A file cannot be read or written.
-    #[error("cannot {doing} `{}`: {cause}. See that it exists and its permissions", path.display())]
+    #[error("cannot {doing} `{}`: {cause}. {}", path.display(), remedy(cause))]
     File {
         /// As a verb.
         doing: &'static str,
@@ -51,6 +51,13 @@ pub enum Error {
     /// Something was looked at and is not as it should be; what, has been printed.
     #[error("{0}")]
     Found(String),
+}
+
+fn remedy(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::InvalidData => "Save it as UTF-8 text",
+        _ => "See that it exists and its permissions",
+    }
 }
 
 impl Error {

@@ -143,7 +143,9 @@ fn call(context: &Context, what: &str, text: &PolicyText) -> Result<PolicyChange
 fn apply(context: &Context, output: &mut Output, text: &PolicyText, yes: bool) -> Result<(), Error> {
     if !yes {
         let plan = call(context, "plan", text)?;
-        output.talk(|page| render(&plan, page));
+        if !output.is_json() {
+            output.talk(|page| render(&plan, page));
+        }
         let asks_nothing = plan.changes.is_empty();
         ask::unless(asks_nothing, output, "Put this policy in force?", "the policy in force stays as it is")?;
     }
@@ -154,7 +156,7 @@ fn apply(context: &Context, output: &mut Output, text: &PolicyText, yes: bool) -
 fn render(change: &PolicyChange, page: &mut Page) {
     if change.changes.is_empty() {
         let what = if change.applied { "The policy is in force. Nobody" } else { "Nobody" };
-        return page.line(&format!("{what} gains or loses anything."));
+        return page.line(&format!("{what} gains or loses anything of what there is today."));
     }
     let sign = |row: &PlanRow| match (row.gained.0.is_empty(), row.lost.0.is_empty()) {
         (false, true) => "+",

@@ -91,7 +91,8 @@ impl Recovery {
                 let before = state()?;
                 let away = before.peers.iter().filter(|peer| peer.heard == Heard::Nothing).count();
                 let question = format!(
-                    "Close the case? {} not heard, and {} may have been withdrawn that only they can tell.",
+                    "Close the case? {} not heard, and {} may have been withdrawn that only they can tell. Policy and revocations \
+                     must be those of today: no peer knows them.",
                     match away {
                         1 => "One bureau was".to_owned(),
                         away => format!("{away} bureaus were"),
@@ -101,7 +102,7 @@ impl Recovery {
                 ask::unless(yes, output, &question, "it stays open")?;
                 let state: types::Recovery =
                     context.block_on(async { Ok(client.post("/v1/recovery/close", &()).await?) })?;
-                output.show(&state, render)
+                output.show(&state, |_, page| page.line("The case is closed."))
             }
         }
     }
@@ -160,7 +161,7 @@ fn list(page: &mut Page, what: &str, count: u64, ids: &[types::Text<igain_protoc
 fn row(peer: &RecoveryPeer) -> [String; 3] {
     let since = peer.since.map(|since| format!(", since {since}")).unwrap_or_default();
     let heard = match peer.heard {
-        Heard::Nothing => "nothing since the start".to_owned(),
+        Heard::Nothing => "nothing since the start; it is asked first if it has seen more".to_owned(),
         Heard::Same => "it has seen nothing that is not known here".to_owned(),
         Heard::Asked => format!("it has seen more, and is asked{since}"),
         Heard::Unable => format!("it has seen more, and its program is too old to give it back{since}"),
@@ -173,5 +174,10 @@ fn row(peer: &RecoveryPeer) -> [String; 3] {
         }
         Heard::Waived => "it has seen more; an administrator has it served without".to_owned(),
     };
-    [peer.bureau.to_string(), heard, if peer.served { "yes".into() } else { "no".into() }]
+    let served = match peer.heard {
+        Heard::Nothing => "once it is heard",
+        _ if peer.served => "yes",
+        _ => "no",
+    };
+    [peer.bureau.to_string(), heard, served.to_owned()]
 }

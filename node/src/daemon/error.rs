@@ -12,6 +12,13 @@ pub enum Error {
     /// There is no data folder.
     #[error("there is no data folder `{}`. Run `igain init` first, or correct `data` in the configuration", .0.display())]
     NoFolder(PathBuf),
+    /// There is nothing to look at.
+    #[error(
+        "there is nothing in `{}`. What this bureau had there, put back from a backup: `igain backup restore`; a new bureau begins it \
+         at its first start",
+        .0.display()
+    )]
+    Nothing(PathBuf),
     /// The keys cannot be had.
     #[error(transparent)]
     Keystore(#[from] keystore::Error),
@@ -63,6 +70,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoFolder(_) => "daemon.no-folder",
+            Self::Nothing(_) => "daemon.nothing",
             Self::Keystore(error) => error.code(),
             Self::People(error) => error.code(),
             Self::Store(error) => error.code(),

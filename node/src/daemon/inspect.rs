@@ -1,5 +1,6 @@
 //! Looking at the data folder of a node that is stopped: whether books and audit log are whole, and belong together.
 
+use std::path::Path;
 use std::time::Duration;
 
 use igain_protocol::codec::{self, Typ};
@@ -10,6 +11,7 @@ use crate::audit::{AuditLog, Filter};
 use crate::config::Config;
 use crate::keystore::Keys;
 use crate::ledger::Ledger;
+use crate::store::snapshot::list_in;
 use crate::store::{self, Options, Store, StoreKey};
 
 /// Goes through the whole audit log, and sees that it and the books rest on each other: what is missing of either, and since when.
@@ -18,9 +20,11 @@ use crate::store::{self, Options, Store, StoreKey};
 /// Where the folder cannot be read, or the node runs.
 pub fn audit(config: &Config, keys: &Keys) -> Result<AuditSummary, Error> {
     let ledger = Ledger::new(open(config, keys)?);
+    let folder = config.data.join("audit");
+    is_there(&folder)?;
     let (signing, own, key) = (keys.signing(), keys.verifying(), StoreKey::from_bytes(*keys.store_key()));
     let signer = Box::new(move |payload: &[u8]| codec::sign(Typ::AuditCheckpoint, payload, &signing));
-    let log = match AuditLog::open(&config.data.join("audit"), &key, &own, signer) {
+    let log = match AuditLog::open(&folder, &key, &own, signer) {
         Ok(log) => log,
         Err(error) => return Ok(AuditSummary::judged(0, Err(error))?),
     };
@@ -65,5 +69,12 @@ fn open(config: &Config, keys: &Keys) -> Result<Store, Error> {
     let key = StoreKey::from_bytes(*keys.store_key());
     let erase_within = Duration::from_secs(config.retention.erase_within_s.into());
     let options = Options { erase_within, ..Options::default() };
-    Ok(Store::open(&config.data.join("store"), &key, options, &|_| {})?.0)
+    let folder = config.data.join("store");
+    is_there(&folder)?;
+    Ok(Store::open(&folder, &key, options, &|_| {})?.0)
+}
+
+/// Where nothing is, opening would make it anew.
+fn is_there(folder: &Path) -> Result<(), Error> {
+    if list_in(folder).exists() { Ok(()) } else { Err(Error::Nothing(folder.to_owned())) }
 }

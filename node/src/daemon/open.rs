@@ -71,6 +71,11 @@ fn check_folder(config: &Config) -> Result<(), Error> {
 }
 
 fn report(opened: &store::Opened) {
+    if opened.created {
+        tracing::warn!(
+            "there were no books: this bureau begins anew. If it had some, stop it, and put them back from a backup first"
+        );
+    }
     if let Some(why) = &opened.rebuilt {
         tracing::warn!(%why, "the key directory was made anew from the journal");
     }

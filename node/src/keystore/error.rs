@@ -10,7 +10,7 @@ pub enum Error {
     #[error("`{}` exists already. Keys are never overwritten: give another folder, or keep the bureau that is there", .0.display())]
     Exists(PathBuf),
     /// There is no key file.
-    #[error("there is no key file `{}`. Restore it from its backup. For a bureau that never had one, run `igain init`", .0.display())]
+    #[error("there is no key file `{}`. After `igain backup restore` it lies in the folder `from-backup` beside it: move it here; otherwise restore it from its backup. Run `igain init` only for a bureau that never had one", .0.display())]
     Missing(PathBuf),
     /// Somebody else changes it.
     #[error("another command changes the key file `{}` at this moment. Wait until it has ended, then see whether there is anything left to do", .0.display())]

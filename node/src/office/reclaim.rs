@@ -147,9 +147,10 @@ impl Office {
     /// those were not stolen.
     ///
     /// # Errors
-    /// Where it is not asked for anything.
+    /// Where it is not enrolled, or not asked for anything.
     pub fn reclaim_former(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
         let mut turn = self.turn()?;
+        turn.peer(peer)?;
         let row = self.ledger().reclaim(peer)?.filter(|row| matches!(row.stand, Stand::Asked | Stand::Refused));
         let row = row.ok_or(Error::NotReclaiming(peer))?;
         turn.account(Deed::new(actor, "reclaim.former").peer(peer));
@@ -161,9 +162,10 @@ impl Office {
     /// Has a peer be served although it has not given back what it holds: an administrator says so.
     ///
     /// # Errors
-    /// Where it is not asked for anything.
+    /// Where it is not enrolled, or not asked for anything.
     pub fn waive_reclaim(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
         let mut turn = self.turn()?;
+        turn.peer(peer)?;
         let row = self.ledger().reclaim(peer)?.filter(|row| !row.stand.serves());
         let row = row.ok_or(Error::NotReclaiming(peer))?;
         turn.account(Deed::new(actor, "reclaim.waive").peer(peer));

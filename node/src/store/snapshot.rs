@@ -108,6 +108,22 @@ impl Snapshot {
         &self.files
     }
 
+    /// Reads a file that was not let go, and sees that every commit in it is what was written.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where one is not; where the file cannot be read.
+    pub fn check(&self, id: u32) -> Result<(), Error> {
+        let bytes = self.files.iter().find(|file| file.id == id).map_or(0, |file| file.bytes);
+        let file = Arc::new(DataFile::open(&self.journal.place(), id)?);
+        let mut scan = file.scan(bytes);
+        while let Some(frame) = scan.next()? {
+            if !file.values_are_whole(&frame)? {
+                return Err(Error::damaged(&file.path, frame.offset, "the values of a commit are damaged"));
+            }
+        }
+        Ok(())
+    }
+
     /// Opens a file that was not let go.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Checking everything that is on disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::entry::Entry;
@@ -19,7 +19,7 @@ const FINDINGS: usize = 100;
 const MISSING: usize = 1 << 20;
 
 /// Keys that were put and are not there, each with what to say if no removal follows.
-type Missing = HashMap<Vec<u8>, String>;
+type Missing = BTreeMap<Vec<u8>, String>;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Report {
     pub keys: u64,
     /// What is wrong, at most a hundred findings, each a line that names the place.
     pub findings: Vec<String>,
-    /// Something is wrong with the directory: the next start makes it anew.
+    /// Something is wrong with the directory, and nothing with the journal: the next start makes the one anew from the other.
     pub rebuild: bool,
 }
 
@@ -60,22 +60,27 @@ impl Store {
         let seen = state.pipeline()?.seal()?;
         state.checkpoint()?;
         merge::finish(state)?;
-        let (mut report, mut missing) = (Report::default(), Missing::new());
+        let (mut report, mut missing, mut damaged) = (Report::default(), Missing::new(), false);
         for (file, bytes) in state.journal.after(0)? {
             report.files += 1;
             match check_file(state, &file, (bytes, seen), &mut report, &mut missing) {
                 Err(Error::Damaged { path, offset, why }) => {
+                    damaged = true;
                     report.find(format!("`{}` at byte {offset}: {why}", path.display()));
                 }
                 other => other?,
             }
         }
-        forget_removed(state, seen, &mut missing)?;
-        for what in missing.into_values() {
-            report.rebuild = true;
-            report.find(what);
+        // What could not be read may have removed any key.
+        if !damaged {
+            forget_removed(state, seen, &mut missing)?;
+            for what in missing.into_values() {
+                report.rebuild = true;
+                report.find(what);
+            }
         }
         check_directory(state, &mut report)?;
+        report.rebuild &= !damaged;
         if report.rebuild {
             state.rebuild_next_time();
         }
@@ -94,9 +99,6 @@ fn check_file(
     let id = file.id;
     let sealed = state.journal.list().file(id).and_then(|file| file.sealed.clone());
     let length = file.bytes()?;
-    if sealed.is_some() && length != bytes {
-        report.find(format!("`{}` has {length} bytes instead of {bytes}", file.path.display()));
-    }
     let order: HashMap<u32, usize> = state.journal.list().files.iter().map(|file| file.id).zip(0..).collect();
     let mut scan = file.scan(bytes.min(length));
     merge::lookup(state, &mut scan, |frame, entries| {
@@ -127,6 +129,9 @@ fn check_file(
         }
         Ok(())
     })?;
+    if sealed.is_some() && length != bytes {
+        return Err(Error::damaged(&file.path, length, format!("the file has {length} bytes instead of {bytes}")));
+    }
     if sealed.is_some_and(|sealed| sealed.chain != scan.site.chain || sealed.ops != scan.site.ordinal) {
         return Err(Error::damaged(&file.path, bytes, "the file does not end as it did when it was sealed"));
     }

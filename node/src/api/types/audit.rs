@@ -107,7 +107,9 @@ impl AuditSummary {
             }),
             Err(error @ audit::Error::Broken(found)) => Ok(broken(Some(found.seq), &error)),
             Err(error @ audit::Error::CutOff { seq, .. }) => Ok(broken(Some(seq), &error)),
-            Err(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_))) => Ok(broken(None, &error)),
+            Err(error @ (audit::Error::NoCheckpoint | audit::Error::Checkpoint(_) | audit::Error::Damaged { .. })) => {
+                Ok(broken(None, &error))
+            }
             Err(error) => Err(error),
         }
     }

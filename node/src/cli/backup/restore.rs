@@ -82,5 +82,8 @@ fn render(restored: &Restored, page: &mut Page) {
     page.line(
         "  3. igain run. Then igain status, igain store verify, igain audit verify; igain clock show if it is doubted.",
     );
-    page.line("  4. Withdraw, revoke and dismiss again what was since; other bureaus send again what they had sent.");
+    page.line("  4. igain recovery show: what other bureaus hold of this one's own they give back, and what they had sent they send again.");
+    page.line(
+        "     Revoke again what was revoked since, and see that the policy is that of today: no other bureau knows.",
+    );
 }

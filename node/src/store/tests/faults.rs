@@ -122,6 +122,30 @@ fn verify_names_what_is_damaged_in_an_old_file() {
     assert!(!report.rebuild);
 }
 
+/// A commit that cannot be read says nothing against the directory, which could not be made anew from such a journal.
+#[test]
+fn damage_of_the_journal_is_not_put_down_to_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    for i in 0..40u32 {
+        put(&store, &i.to_be_bytes(), b"small");
+    }
+    drop(store);
+    let last = fs::read_dir(dir.path().join("journal")).unwrap().map(|file| file.unwrap().path());
+    let last = last
+        .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+        .max_by_key(|path| path.metadata().unwrap().len());
+    let (last, whole) = (last.clone().unwrap(), fs::read(last.unwrap()).unwrap());
+    for at in (whole.len() / 8..whole.len()).step_by(whole.len() / 8) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&last, bytes).unwrap();
+        let Ok((store, _)) = try_open(dir.path()) else { continue };
+        let report = store.verify().unwrap();
+        assert_eq!((report.findings.len(), report.rebuild), (1, false), "{report:?}");
+    }
+}
+
 /// A directory from before a merge has the same last commit, and names files that are gone. Seen to fail when only the
 /// commit was compared.
 #[test]
