@@ -5,7 +5,7 @@ use igain_tests::daemon::{Bureau, Said};
 use super::{EVERYTHING, SHARED, WHY, add, list, text};
 
 /// All commands, as typed.
-const COMMANDS: [&str; 55] = [
+const COMMANDS: [&str; 56] = [
     "init",
     "run",
     "status",
