@@ -239,7 +239,7 @@ impl Network {
 
     /// Closes all connections and ends the network; later calls give [`Error::Stopped`].
     pub async fn shutdown(&self) {
-        self.peers.set_allowed(Vec::new());
+        self.peers.stop();
         let (done, ended) = oneshot::channel();
         if self.commands.send(Command::Shutdown(done)).await.is_ok() {
             // An error says that the driver has ended without a word, which is as good.

@@ -147,7 +147,6 @@ impl Replication {
             tokio::spawn(async move {
                 if let Err(error) = this.serve(&link, exchange).await {
                     this.ended_early(&link, &error).await;
-                    tracing::info!(peer = %link.bureau, %error, "an exchange that the peer asked for ended early");
                 }
             });
         }

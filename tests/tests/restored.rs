@@ -321,12 +321,12 @@ fn l8_what_a_former_key_has_signed_comes_back_on_a_persons_word() {
     assert_eq!(stand(all.ke()), Some(Stand::Refused));
     assert!(shows(all.ke(), gone) && all.ke().ledger().recovery().unwrap().is_none(), "nothing came of it");
     assert!(all.carry_without_giving(0, 1).is_empty(), "nothing is served meanwhile");
-    all.ke().reclaim_former(Actor::Node, fr).unwrap();
+    all.ke().accept_former_keys(Actor::Node, fr).unwrap();
     all.carry(0, 1);
     assert_eq!(stand(all.ke()), Some(Stand::Done));
     assert!(!shows(all.ke(), gone));
     assert_eq!(remarks(all.ke(), revised).as_deref(), Some("two"));
-    assert!(all.ke().reclaim_former(Actor::Node, fr).is_err(), "nothing is waited for any more");
+    assert!(all.ke().accept_former_keys(Actor::Node, fr).is_err(), "nothing is waited for any more");
 }
 
 /// A peer cannot bring in what this bureau has not signed, or somebody with a key of before. Seen to fail when a former key

@@ -209,7 +209,7 @@ fn calls() -> Calls {
         .post("/v1/clock/reset", clock::reset)
         .get("/v1/recovery", recovery::show)
         .post("/v1/recovery/{bureau}/serve", recovery::serve)
-        .post("/v1/recovery/{bureau}/former", recovery::former)
+        .post("/v1/recovery/{bureau}/accept", recovery::accept)
         .post("/v1/recovery/close", recovery::close)
         .get("/v1/peers", peer::list)
         .post("/v1/peers", peer::enrol)

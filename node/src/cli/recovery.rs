@@ -39,8 +39,8 @@ Whoever stole such a key and has a bureau's help could bring in withdrawals and 
 time, and none was stolen.
 
 Example:
-  igain recovery former FR")]
-    Former {
+  igain recovery accept FR")]
+    Accept {
         /// The bureau
         bureau: BureauId,
         /// Do not ask
@@ -77,13 +77,13 @@ impl Recovery {
                 let state: types::Recovery = context.block_on(async { Ok(client.post(&call, &()).await?) })?;
                 output.show(&state, render)
             }
-            Self::Former { bureau, yes } => {
+            Self::Accept { bureau, yes } => {
                 let question = format!(
                     "Take back from {bureau} also what is signed with a former key of this bureau? Whoever stole one could bring \
                      in withdrawals and records with it."
                 );
                 ask::unless(yes, output, &question, "it is waited for as before")?;
-                let call = format!("/v1/recovery/{bureau}/former");
+                let call = format!("/v1/recovery/{bureau}/accept");
                 let state: types::Recovery = context.block_on(async { Ok(client.post(&call, &()).await?) })?;
                 output.show(&state, render)
             }
@@ -168,7 +168,7 @@ fn row(peer: &RecoveryPeer) -> [String; 3] {
         Heard::Done => "it has given back what it holds".to_owned(),
         Heard::Refused => {
             format!(
-                "some of what it gave back cannot be taken in: signed with a key of before (igain recovery former), or of a later \
+                "some of what it gave back cannot be taken in: signed with a key of before (igain recovery accept), or of a later \
                  version (upgrade){since}"
             )
         }

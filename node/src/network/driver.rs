@@ -17,8 +17,7 @@ use super::Limits;
 use super::address::PeerKey;
 use super::exchange::Exchange;
 use super::notice::{Notice, Refusal, RefusalMeter};
-use super::peer::{Peer, Peers, Transport};
-use super::redial::STABLE;
+use super::peer::{Cut, Peer, Peers, Transport};
 use super::streams::{Denied, OpenFailure, Opened, Reply};
 use super::transport::{Node, NodeEvent};
 
@@ -30,6 +29,9 @@ const IDLE: Duration = Duration::from_secs(3_600);
 
 /// Longest wait for the peers' connections to close on shutdown.
 const GOODBYE: Duration = Duration::from_secs(3);
+
+/// A connection that the other side closes so soon was perhaps refused by it.
+const SOON: Duration = Duration::from_secs(3);
 
 /// What the node asks of the driver.
 #[derive(Debug)]
@@ -233,9 +235,12 @@ impl Driver {
         }
         let age = link.age(Instant::now());
         let cause = match cause {
-            None if peer.is_cut() => "the peer is no longer allowed".into(),
-            None => "this node closed the connection".into(),
-            Some(error) if age < STABLE => {
+            None => match peer.cut() {
+                Some(Cut::Removed) => "the peer is no longer allowed".into(),
+                Some(Cut::Stopped) => "this node stops".into(),
+                None => "this node closed the connection".into(),
+            },
+            Some(error) if age < SOON => {
                 format!("{error} soon after the handshake; the peer may not have enrolled this bureau")
             }
             Some(error) => error.to_string(),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::PeerKey;
 use super::error::Error;
-use super::peer::{Peer, lock};
+use super::peer::{Cut, Peer, lock};
 
 /// Longest frame, either way: two sealed parcels of 64 KiB with room for what surrounds them.
 pub const FRAME_LIMIT: usize = 160 * 1024;
@@ -55,7 +55,7 @@ pub struct Exchange {
     stream: Stream,
     peer: Arc<Peer>,
     pace: Pace,
-    cut: watch::Receiver<bool>,
+    cut: watch::Receiver<Option<Cut>>,
     arriving: Arriving,
     broken: bool,
     _place: OwnedSemaphorePermit,
@@ -201,8 +201,8 @@ impl Exchange {
     }
 
     fn check_usable(&self) -> Result<(), Error> {
-        if self.peer.is_cut() {
-            return Err(Error::NotAllowed { peer: self.peer.key });
+        if let Some(cut) = self.peer.cut() {
+            return Err(cut.error(self.peer.key));
         }
         if self.broken {
             return Err(Error::Closed { peer: self.peer.key, cause: "it failed before".into() });
@@ -215,9 +215,9 @@ impl Exchange {
     }
 }
 
-/// Runs `step` until it is done, the deadline passes, or the peer is removed from the allowed ones.
+/// Runs `step` until it is done, the deadline passes, or the peer is cut.
 async fn guarded<T>(
-    cut: &mut watch::Receiver<bool>,
+    cut: &mut watch::Receiver<Option<Cut>>,
     peer: &Peer,
     doing: &'static str,
     by: Instant,
@@ -227,7 +227,8 @@ async fn guarded<T>(
     let peer = peer.key;
     tokio::select! {
         biased;
-        _ = cut.wait_for(|cut| *cut) => Err(Error::NotAllowed { peer }),
+        // It only ends with the peer, which the exchange holds.
+        cut = cut.wait_for(Option::is_some) => Err(cut.ok().and_then(|cut| *cut).unwrap_or(Cut::Removed).error(peer)),
         done = timeout_at(by, step) => match done {
             Ok(done) => done.map_err(|error| closed(peer, &error)),
             Err(_) => Err(Error::Deadline { peer, doing, after }),

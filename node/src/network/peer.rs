@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{Notify, Semaphore, watch};
 
-use super::Limits;
 use super::address::{Address, Error, PeerKey, ip_of};
 use super::quota::Quota;
+use super::{Limits, error};
 
 /// Addresses of one peer that are used; a card with more is cut there.
 const ADDRESSES_LIMIT: usize = 16;
@@ -72,6 +72,24 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Why nothing goes to a peer any more, or comes from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// It was removed from the allowed ones.
+    Removed,
+    /// This node's network ends.
+    Stopped,
+}
+
+impl Cut {
+    pub(super) const fn error(self, peer: PeerKey) -> error::Error {
+        match self {
+            Self::Removed => error::Error::NotAllowed { peer },
+            Self::Stopped => error::Error::Stopped,
+        }
+    }
+}
+
 /// One allowed peer. An entry that was removed stays cut, even when its key is allowed again: that makes a new one.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -85,7 +103,7 @@ pub(super) struct Peer {
     pub(super) quota: Mutex<Quota>,
     pub(super) bytes_in: AtomicU64,
     pub(super) bytes_out: AtomicU64,
-    cut: watch::Sender<bool>,
+    cut: watch::Sender<Option<Cut>>,
     facts: Mutex<Facts>,
 }
 
@@ -122,7 +140,7 @@ impl Peer {
             quota: Mutex::new(Quota::new(limits.frames_per_s, Instant::now())),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
-            cut: watch::Sender::new(false),
+            cut: watch::Sender::new(None),
             facts: Mutex::default(),
         }
     }
@@ -137,9 +155,14 @@ impl Peer {
         lock(&self.facts)
     }
 
-    /// Whether the peer was removed from the allowed ones.
-    pub(super) fn is_cut(&self) -> bool {
+    /// Why the peer is cut; none where it is not.
+    pub(super) fn cut(&self) -> Option<Cut> {
         *self.cut.borrow()
+    }
+
+    /// Whether it is cut.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut().is_some()
     }
 
     /// Whether the peer is paying for a flood.
@@ -147,8 +170,8 @@ impl Peer {
         self.facts().kept_out_until.is_some_and(|until| now < until)
     }
 
-    /// Turns true when the peer is removed from the allowed ones.
-    pub(super) fn cut_signal(&self) -> watch::Receiver<bool> {
+    /// Says when the peer is cut, and why.
+    pub(super) fn cut_signal(&self) -> watch::Receiver<Option<Cut>> {
         self.cut.subscribe()
     }
 
@@ -222,13 +245,20 @@ impl Peers {
             allowed.insert(key, peer);
         }
         for removed in old.values() {
-            removed.cut.send_replace(true);
+            removed.cut.send_replace(Some(Cut::Removed));
         }
         let sources = allowed.values().flat_map(|peer| peer.sources()).collect();
         drop(allowed);
         *lock(&self.sources) = sources;
         self.changed.notify_one();
         problems
+    }
+
+    /// Cuts all of them: the network ends.
+    pub(super) fn stop(&self) {
+        let stopped = std::mem::take(&mut *lock(&self.allowed));
+        stopped.values().for_each(|peer| _ = peer.cut.send_replace(Some(Cut::Stopped)));
+        self.changed.notify_one();
     }
 
     /// Whether a peer is, or came from, there.

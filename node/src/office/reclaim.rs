@@ -148,12 +148,12 @@ impl Office {
     ///
     /// # Errors
     /// Where it is not enrolled, or not asked for anything.
-    pub fn reclaim_former(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
+    pub fn accept_former_keys(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
         let mut turn = self.turn()?;
         turn.peer(peer)?;
         let row = self.ledger().reclaim(peer)?.filter(|row| matches!(row.stand, Stand::Asked | Stand::Refused));
         let row = row.ok_or(Error::NotReclaiming(peer))?;
-        turn.account(Deed::new(actor, "reclaim.former").peer(peer));
+        turn.account(Deed::new(actor, "reclaim.accept").peer(peer));
         let row = ReclaimRow { stand: Stand::Asked, after: Vec::new(), refused: 0, former: true, ..row };
         self.ledger().put_reclaim(&mut turn.batch, peer, &row);
         turn.commit_now()

@@ -61,8 +61,12 @@ fn breach(error: &Error) -> Option<(&'static str, &'static str)> {
 
 impl Replication {
     /// Notes why an exchange ended early, and accounts for it where the peer is, or may be, at fault; answers whether
-    /// nobody else can be.
+    /// nobody else can be. That this node stops is told by itself.
     pub(super) async fn ended_early(&self, link: &Link, error: &Error) -> bool {
+        if matches!(error, Error::Network(network::Error::Stopped)) {
+            return false;
+        }
+        tracing::debug!(peer = %link.bureau, %error, "an exchange ended early");
         link.note_error(&error.to_string());
         let Some((action, how)) = breach(error) else { return false };
         let Some(untold) = lock(&link.breaches).tell(Instant::now()) else { return action == BROKEN };

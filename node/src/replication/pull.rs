@@ -92,7 +92,6 @@ impl Replication {
                 Ok(exchange) => (kept, pause) = (Some(exchange), PAUSE.0),
                 Err(error) => {
                     let at_fault = self.ended_early(&link, &error).await;
-                    tracing::debug!(peer = %link.bureau, %error, "a pull failed");
                     rest(&link, pause, at_fault).await;
                     pause = (pause * 2).min(PAUSE.1);
                     if pause < PAUSE.1 / 4 {

@@ -374,7 +374,7 @@ impl Up {
         for (peer, row) in self.office.ledger().reclaims()? {
             match row.stand {
                 Stand::Refused if row.former => self.office.waive_reclaim(Actor::Node, peer)?,
-                Stand::Refused => self.office.reclaim_former(Actor::Node, peer)?,
+                Stand::Refused => self.office.accept_former_keys(Actor::Node, peer)?,
                 _ => {}
             }
         }

@@ -58,7 +58,7 @@ const COMMANDS: [&str; 56] = [
     "clock show",
     "recovery show",
     "recovery serve",
-    "recovery former",
+    "recovery accept",
     "recovery close",
     "completions",
     "help",

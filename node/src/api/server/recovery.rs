@@ -30,13 +30,13 @@ pub(super) async fn serve(
     .await
 }
 
-pub(super) async fn former(
+pub(super) async fn accept(
     State(app): State<App>,
     Acting(actor): Acting,
     Named(bureau): Named<BureauId>,
 ) -> Result<Json<Recovery>, Problem> {
     app.work(move |office| {
-        office.reclaim_former(actor, bureau)?;
+        office.accept_former_keys(actor, bureau)?;
         Ok(Json(state(office)?))
     })
     .await

@@ -34,7 +34,7 @@ pub(super) static CALLS: [Call; 40] = [
     post("/v1/clock/reset", &[Operator]),
     get("/v1/recovery", STAFF),
     post("/v1/recovery/{bureau}/serve", &[PolicyAdministrator]),
-    post("/v1/recovery/{bureau}/former", &[PolicyAdministrator]),
+    post("/v1/recovery/{bureau}/accept", &[PolicyAdministrator]),
     post("/v1/recovery/close", &[PolicyAdministrator]),
     get("/v1/peers", STAFF),
     get("/v1/peers/{bureau}", STAFF),

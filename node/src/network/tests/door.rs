@@ -43,6 +43,20 @@ async fn who_is_refused_does_not_dial_in_a_loop() {
     drop(client);
 }
 
+/// Nobody is told that a peer is not allowed because this node stops.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_when_the_node_stops_ends_for_that() {
+    for transport in BOTH {
+        let (client, mut server) = pair(transport, Limits::default()).await;
+        let (mine, mut theirs) = client.converse(&mut server).await;
+        let waiting = tokio::spawn(async move { theirs.recv().await });
+        tokio::task::yield_now().await;
+        server.network.shutdown().await;
+        assert_eq!(waiting.await.unwrap(), Err(Error::Stopped));
+        drop(mine);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_peer_is_cut_at_once_and_can_come_back() {
     for transport in BOTH {
