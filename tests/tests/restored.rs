@@ -20,6 +20,7 @@ use igain_protocol::vocabulary::{GroupSet, Kind, Reason, SubjectCategory, Tlp};
 use igain_tests::bureau::{NOON, copy, draft, new_file, shows};
 use igain_tests::daemon::{Bureau, federation};
 use igain_tests::trio::Trio;
+use igain_tests::wait::until;
 
 const ALL: &str = "@id(\"all\") permit(principal, action in Action::\"disclose\", resource);";
 
@@ -407,5 +408,41 @@ fn l21_a_whole_machine_is_put_back_and_heals_by_itself() {
     all[0].json(&["recovery", "close", "--yes"]);
     assert!(all[0].json(&["recovery", "show"])["put_back"].is_null());
     assert!(all[0].json(&["status"])["recovery"].is_null());
-    assert_eq!(all[0].json(&["audit", "verify"])["intact"], true);
+    // What there is of the log is whole; that some was forgotten FR can tell where it showed its commitment before it had a newer one.
+    let verified = all[0].igain(&["audit", "verify", "--json"]).json();
+    let why = verified["why"].as_str().unwrap_or_default();
+    assert!(verified["intact"] == true || why.contains("does not fit what this bureau committed to"), "{verified}");
+}
+
+/// The same where the key was replaced before the machine was put back, and its file is that of today: what was withdrawn comes back
+/// as soon as somebody says that the former key was not stolen.
+#[test]
+fn l8_a_machine_with_a_newer_key_file_takes_back_on_a_persons_word() {
+    let mut all = federation(&["KE", "FR"]);
+    all.iter().for_each(|bureau| drop(bureau.apply(ALL)));
+    let gone = add(&all[0], "+254700000001");
+    holds(&all[1], 1);
+    assert_eq!(all[0].stop(), Some(0));
+    let (data, backup) = (all[0].path("data"), all[0].path("backup"));
+    copy(&data, &backup);
+    all[0].run();
+    all[0].json(&["record", "withdraw", &gone, "--reason", "incorrect", "--yes"]);
+    until("it is withdrawn at FR", || (all[1].igain(&["record", "show", &gone]).code != Some(0)).then_some(()));
+    assert_eq!(all[0].stop(), Some(0));
+    all[0].json(&["key", "rotate", "--passphrase-file", "passphrase", "--throw-away"]);
+    std::fs::rename(&data, all[0].path("lost")).unwrap();
+    copy(&backup, &data);
+    std::fs::copy(all[0].path("lost/keys.age"), data.join("keys.age")).unwrap();
+    all[0].run();
+    let heard = |heard: &'static str| move |state: &serde_json::Value| state["peers"][0]["heard"] == heard;
+    let state = all[0].eventually(&["recovery", "show"], heard("refused"));
+    assert_eq!(state["peers"][0]["served"], false);
+    all[0].json(&["record", "show", &gone]);
+    assert_eq!(all[0].refused(&["recovery", "accept", "FR"]).1, "cli.declined");
+    assert_eq!(all[0].refused(&["recovery", "accept", "ZZ", "--yes"]).1, "peer.unknown");
+    all[0].json(&["recovery", "accept", "FR", "--yes"]);
+    let state = all[0].eventually(&["recovery", "show"], heard("done"));
+    assert_eq!(state["put_back"]["ended"], 1);
+    all[0].refused(&["record", "show", &gone]);
+    assert_eq!(all[0].refused(&["recovery", "accept", "FR", "--yes"]).1, "recovery.not-waited");
 }

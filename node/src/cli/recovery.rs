@@ -111,6 +111,9 @@ impl Recovery {
 fn render(state: &types::Recovery, page: &mut Page) {
     match &state.put_back {
         Some(put_back) => noticed(put_back, page),
+        None if state.peers.iter().any(|peer| !peer.served) => page.line(
+            "Bureaus have seen more of this one than it knows of: it was put back to a backup, or they do not say the truth.",
+        ),
         None => page.line("Nothing says that this bureau was put back to a backup."),
     }
     if !state.peers.is_empty() {

@@ -156,6 +156,7 @@ impl Office {
         turn.account(Deed::new(actor, "reclaim.accept").peer(peer));
         let row = ReclaimRow { stand: Stand::Asked, after: Vec::new(), refused: 0, former: true, ..row };
         self.ledger().put_reclaim(&mut turn.batch, peer, &row);
+        turn.tell(peer);
         turn.commit_now()
     }
 
@@ -170,6 +171,7 @@ impl Office {
         let row = row.ok_or(Error::NotReclaiming(peer))?;
         turn.account(Deed::new(actor, "reclaim.waive").peer(peer));
         self.ledger().put_reclaim(&mut turn.batch, peer, &ReclaimRow { stand: Stand::Waived, ..row });
+        turn.tell(peer);
         turn.commit_now()
     }
 

@@ -17,7 +17,7 @@ use super::disclose::{Granted, Notes, Page, Progress, Reading};
 use super::memory::read;
 use super::turn::{Committed, Turn};
 use super::{Cost, Error, Office, Reclaiming};
-use crate::ledger::{Deliveries, Event, RevokedFor};
+use crate::ledger::{Deliveries, Event, RevokedFor, Stand};
 use crate::store::{self, Epoch};
 
 /// How often a write is tried anew that was overtaken by one that failed.
@@ -139,7 +139,7 @@ impl Served {
         Ok(())
     }
 
-    /// Whether something waits for the peer.
+    /// Whether something waits for the peer, or it is to be asked for what it holds of this bureau's own, which is done as it pulls.
     ///
     /// # Errors
     /// Where the books cannot be read.
@@ -149,7 +149,9 @@ impl Served {
         let (letters, records) = (view.letters.place().through, view.records.place());
         let waits = state.known || self.office.ledger().letter_head(self.peer)? > letters;
         drop(state);
-        Ok(waits || self.office.has_news_after(self.peer, records)?)
+        let is_asked =
+            || self.office.ledger().reclaim(self.peer).map(|row| row.is_some_and(|row| row.stand == Stand::Asked));
+        Ok(waits || self.office.has_news_after(self.peer, records)? || is_asked()?)
     }
 
     /// Whether something was sent of which it is not known that it has arrived: it may still be on its way.
