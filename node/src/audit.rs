@@ -157,9 +157,7 @@ impl AuditLog {
         if end.seq == 0 || bytes.as_deref().map(entry::hash) == Some(end.hash) {
             return Ok(());
         }
-        let last = self.last_entry()?;
-        let (last, since) = last.map_or((0, Timestamp::from_ms(0)), |last| (last.seq, last.entry.at));
-        Err(Error::CutOff { seq: end.seq, last, since })
+        Err(Error::CutOff { seq: end.seq, last: self.last_entry()?.map(|last| (last.seq, last.entry.at)) })
     }
 
     /// The last durable entry.
@@ -309,8 +307,8 @@ impl AuditLog {
         snapshot.files().iter().try_for_each(|file| snapshot.check(file.id))?;
         let checkpointed = checkpoint.map_or(0, |last| last.seq);
         if checkpointed > head.seq {
-            let last = self.last_entry()?.map_or(Timestamp::from_ms(0), |last| last.entry.at);
-            return Err(Error::CutOff { seq: checkpointed, last: head.seq, since: last });
+            let last = self.last_entry()?.map(|last| (last.seq, last.entry.at));
+            return Err(Error::CutOff { seq: checkpointed, last });
         }
         Ok(Summary { entries: head.seq, head: head.hash, checkpointed })
     }

@@ -157,17 +157,21 @@ impl Replication {
         self.link(bureau)
     }
 
-    /// Pulls when a connection comes up, and accounts for who was refused.
+    /// Pulls when a connection comes up, tells of those that come and go by the names that people know, and accounts for who was
+    /// refused.
     async fn watch(self, mut notices: Notices) {
+        let bureau_of = |key: PeerKey| lock(&self.inner.keys).get(&key).copied();
+        // One that was revoked is not known by name any more.
+        let named = |key: PeerKey| bureau_of(key).map_or_else(|| key.to_string(), |bureau| bureau.to_string());
         while let Some(notice) = notices.recv().await {
             match notice {
-                Notice::Connected { peer, .. } => {
-                    let bureau = lock(&self.inner.keys).get(&peer).copied();
-                    if let Some(link) = bureau.and_then(|bureau| self.link(bureau)) {
+                Notice::Connected { peer, transport } => {
+                    tracing::info!(peer = named(peer), %transport, "connected");
+                    if let Some(link) = bureau_of(peer).and_then(|bureau| self.link(bureau)) {
                         link.wake.notify_one();
                     }
                 }
-                Notice::Disconnected { .. } => {}
+                Notice::Disconnected { peer, cause } => tracing::info!(peer = named(peer), cause, "disconnected"),
                 Notice::Refused { peer, address, reason, untold } => {
                     let key = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
                     let deed = Deed::new(Actor::Node, "peer.refused").with("key", key).with("address", address);
@@ -175,8 +179,7 @@ impl Replication {
                 }
                 Notice::Flooded { peer } => {
                     let deed = Deed::new(Actor::Node, "peer.flooded").with("key", peer);
-                    let bureau = lock(&self.inner.keys).get(&peer).copied();
-                    self.note(bureau.into_iter().fold(deed, Deed::peer)).await;
+                    self.note(bureau_of(peer).into_iter().fold(deed, Deed::peer)).await;
                 }
             }
         }

@@ -6,6 +6,7 @@ use igain_node::keystore::Keys;
 use igain_node::office::{Actor, Office};
 use igain_protocol::bureau::BureauId;
 use igain_protocol::sync::{Change, Given};
+use igain_protocol::time::Timestamp;
 use tempfile::TempDir;
 
 use crate::bureau::{copy, keys, office, open_with};
@@ -61,6 +62,14 @@ impl Trio {
         self.open(at, "backup", &keys(NAMES[at].1));
     }
 
+    /// The same on a machine whose clock is still at that time.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub fn restore_at(&mut self, at: usize, now: Timestamp) {
+        self.open_at(at, "backup", &keys(NAMES[at].1), now);
+    }
+
     /// The same, with a key file that is newer: the signing key was replaced since.
     ///
     /// # Panics
@@ -95,7 +104,10 @@ impl Trio {
     }
 
     fn open(&mut self, at: usize, folder: &str, keys: &Keys) {
-        let now = self.offices[at].now();
+        self.open_at(at, folder, keys, self.offices[at].now());
+    }
+
+    fn open_at(&mut self, at: usize, folder: &str, keys: &Keys, now: Timestamp) {
         let other = tempfile::tempdir().expect("a folder");
         // What was opened before goes away with the offices that know it.
         self.offices[at] = office("ZZ", 9, other.path());

@@ -264,6 +264,11 @@ fn a_command_takes_archives_and_its_failure_is_that_of_the_backup() {
         assert_eq!(failed.code, Some(1), "{command}: {failed:?}");
         assert!(failed.err.contains("does not count"), "{command}: {failed:?}");
     }
+    let accounted = |action: &str| {
+        let listed = place.bureau.json(&["audit", "list", "--action", action]);
+        listed["entries"].as_array().map(Vec::len)
+    };
+    assert_eq!((accounted("backup.create"), accounted("backup.stored")), (Some(5), Some(1)));
     // None of these is what the next one follows.
     let two = piped(&place, &format!("echo this is talk; {store}"));
     assert_eq!(two.code, Some(0), "{two:?}");

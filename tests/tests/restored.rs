@@ -9,6 +9,7 @@
     reason = "a test fails loudly"
 )]
 
+use igain_node::audit::Filter;
 use igain_node::ledger::{RecordKey, RevokedFor, Stand};
 use igain_node::office::{Actor, Draft, Office, Outcome};
 use igain_protocol::bureau::SigningKey;
@@ -244,6 +245,32 @@ fn what_was_written_since_the_restore_is_the_last_word() {
     }
 }
 
+/// Where a clock that is behind and a further start leave nobody able to tell what was written since, the forgotten version comes back,
+/// and it is told which one gave way. Seen to fail when that is not counted.
+#[test]
+fn a_version_that_gives_way_to_a_forgotten_one_is_told() {
+    let mut all = Trio::new(ALL);
+    let id = put(all.ke(), amina("one", "first"));
+    all.rest();
+    all.copy(0);
+    let then = all.ke().now();
+    all.wait(MINUTE_MS);
+    put(all.ke(), amina("one", "forgotten"));
+    all.rest();
+    all.wait(MINUTE_MS);
+    all.restore_at(0, then);
+    put(all.ke(), amina("one", "since"));
+    all.start_again(0);
+    all.rest();
+    assert_eq!(remarks(all.ke(), id).as_deref(), Some("forgotten"));
+    let noticed = all.ke().recovery(9).unwrap().noticed.unwrap();
+    assert_eq!((noticed.records, noticed.replaced), (1, 1));
+    let told = all.ke().audit().list(0, 999, &Filter::default()).unwrap();
+    let told: Vec<_> = told.iter().filter(|one| one.entry.action == "reclaim.replace").collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].entry.object, Some(format!("record:{id}")));
+}
+
 /// What a bureau shows while it is revoked, as one that left, proves as much: it is asked once it is reinstated, although its feed
 /// has begun anew meanwhile. Seen to fail when it is not looked at before.
 #[test]
@@ -444,5 +471,9 @@ fn l8_a_machine_with_a_newer_key_file_takes_back_on_a_persons_word() {
     let state = all[0].eventually(&["recovery", "show"], heard("done"));
     assert_eq!(state["put_back"]["ended"], 1);
     all[0].refused(&["record", "show", &gone]);
-    assert_eq!(all[0].refused(&["recovery", "accept", "FR", "--yes"]).1, "recovery.not-waited");
+    for args in
+        [&["recovery", "accept", "FR", "--yes"][..], &["recovery", "accept", "FR"], &["recovery", "serve", "FR"]]
+    {
+        assert_eq!(all[0].refused(args).1, "recovery.not-waited", "{args:?}");
+    }
 }

@@ -48,17 +48,15 @@ pub enum Error {
     NoCheckpoint,
     /// Its end is missing, or another log was put in its place.
     #[error(
-        "the audit log does not hold entry {seq} as it was; it ends with entry {last} of {since}. What came after that is missing, \
-         or another copy was put in its place. Keep the folder as it is and find out who changed it; from a backup, put books \
-         and log back together"
+        "the audit log does not hold entry {seq} as it was; it {}. What came after that is missing, or another copy was put in its \
+         place. Keep the folder as it is and find out who changed it; from a backup, put books and log back together",
+        ends(*last)
     )]
     CutOff {
         /// The entry that a checkpoint or the books rest on.
         seq: u64,
-        /// The last entry that there is.
-        last: u64,
-        /// When that was made.
-        since: Timestamp,
+        /// The last entry that there is, and when it was made; none where there is none.
+        last: Option<(u64, Timestamp)>,
     },
     /// An entry is missing or altered.
     #[error(transparent)]
@@ -98,5 +96,12 @@ impl Error {
             Self::Damaged { .. } => "audit.damaged",
             Self::Checkpoint(_) | Self::NoCheckpoint | Self::CutOff { .. } | Self::Broken(_) => "audit.broken",
         }
+    }
+}
+
+fn ends(last: Option<(u64, Timestamp)>) -> String {
+    match last {
+        Some((last, at)) => format!("ends with entry {last} of {at}"),
+        None => "is empty".into(),
     }
 }

@@ -88,7 +88,7 @@ impl Audit {
                 };
                 output.show(&summary, render_summary)?;
                 match summary.why {
-                    Some(why) => Err(Error::Found(why)),
+                    Some(why) => Err(Error::found("audit.not-intact", why)),
                     None => Ok(()),
                 }
             }

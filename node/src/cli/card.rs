@@ -52,6 +52,7 @@ pub(super) fn facts(card: &types::Card) -> Vec<(&'static str, String)> {
         ("serial", card.serial.to_string()),
         ("valid", format!("{} to {}", card.not_before, card.not_after)),
         ("sealing key", card.sealing.clone()),
+        ("transport key", card.transport.clone()),
         ("addresses", card.addresses.join("\n")),
         ("languages", card.languages.join(", ")),
         ("contacts", card.contacts.iter().map(contact).collect::<Vec<_>>().join("\n")),

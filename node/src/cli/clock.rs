@@ -8,7 +8,9 @@ use super::output::Output;
 use super::page::Page;
 use super::words::{age, plural};
 use super::{Error, ask};
+use crate::api::Problem;
 use crate::api::types::{self, ClockDecision, ClockMoved, OtherClock, Text};
+use crate::office;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Clock {
@@ -50,7 +52,7 @@ impl Clock {
         match self {
             Self::Show => output.show(&state(context)?, render),
             Self::Accept { yes } => {
-                let state = state(context)?;
+                let state = doubted(context, false)?;
                 let hidden = plural(state.hidden, "record", "records");
                 let question = format!(
                     "Take the system's clock, {}, for right? It is {} ahead of what is explained. What has ended by it, at most \
@@ -61,7 +63,7 @@ impl Clock {
                 decide(context, output, "accept", &question, yes, state.system)
             }
             Self::Reset { yes } => {
-                let state = state(context)?;
+                let state = doubted(context, true)?;
                 let question = format!(
                     "Take the system's clock, {}, for right? The node goes back by {} to it.",
                     state.system,
@@ -76,6 +78,15 @@ impl Clock {
 fn state(context: &Context) -> Result<types::Clock, Error> {
     let client = context.client()?;
     context.block_on(async { Ok(client.get("/v1/clock").await?) })
+}
+
+/// The state, where there is something to decide: nobody is asked about what the node would refuse.
+fn doubted(context: &Context, back: bool) -> Result<types::Clock, Error> {
+    let state = state(context)?;
+    match office::Error::of_clock(back, state.doubted.map(|since| since.0), state.system.0, state.now.0) {
+        None => Ok(state),
+        Some(error) => Err(Problem::from(error).into()),
+    }
 }
 
 fn decide(

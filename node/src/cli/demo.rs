@@ -76,6 +76,6 @@ fn verdict(report: &Report) -> Result<(), Error> {
         report.checks.iter().filter(|check| !check.holds).map(|check| check.what.as_str()).collect();
     match failed.as_slice() {
         [] => Ok(()),
-        failed => Err(Error::Found(format!("not as it should be: {}", failed.join("; ")))),
+        failed => Err(Error::found("demo.failed", format!("not as it should be: {}", failed.join("; ")))),
     }
 }

@@ -49,8 +49,13 @@ pub enum Error {
     #[error("{0}")]
     Declined(String),
     /// Something was looked at and is not as it should be; what, has been printed.
-    #[error("{0}")]
-    Found(String),
+    #[error("{what}")]
+    Found {
+        /// The stable name of what was found, for machines.
+        code: &'static str,
+        /// What it is, and what to do.
+        what: String,
+    },
 }
 
 fn remedy(cause: &io::Error) -> &'static str {
@@ -65,6 +70,11 @@ impl Error {
     pub(super) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |cause| Self::File { doing, path, cause }
+    }
+
+    /// Something that is not as it should be.
+    pub(super) fn found(code: &'static str, what: impl Into<String>) -> Self {
+        Self::Found { code, what: what.into() }
     }
 
     /// 1 refused or failed, 2 wrong usage, 3 no daemon, 4 not found.
@@ -94,7 +104,7 @@ impl Error {
                     Self::Daemon(error) => error.code(),
                     Self::Backup(error) => error.code(),
                     Self::Declined(_) => "cli.declined",
-                    Self::Found(_) => "found",
+                    Self::Found { code, .. } => code,
                     _ => "cli.file",
                 };
                 Problem::failed(code, error.to_string())

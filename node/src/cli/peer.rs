@@ -140,13 +140,18 @@ fn render(peer: &types::Peer, page: &mut Page) {
     page.facts(&facts);
 }
 
-/// What a bureau has spent of what it may, by its most spent measure.
+/// What a bureau has spent of what it may at once.
 fn spent(budget: &types::Budget, page: &Page) -> String {
-    let share = |spent: &types::Spent| spent.spent.saturating_mul(100).checked_div(spent.at_once).unwrap_or_default();
-    let all =
-        [("entries", budget.records), ("bytes", budget.bytes), ("writes", budget.commits), ("changes", budget.changes)];
-    let told: Vec<String> = all.iter().map(|(what, spent)| format!("{what} {} %", share(spent))).collect();
-    let told = format!("of what it may at once: {}", told.join(", "));
+    let all = [
+        ("entries", budget.records, count as fn(u64) -> String),
+        ("bytes", budget.bytes, bytes),
+        ("writes", budget.commits, count),
+        ("changes", budget.changes, count),
+    ];
+    let one = |(what, measure, told): (_, types::Spent, fn(u64) -> String)| {
+        format!("{what} {} of {}", told(measure.spent), told(measure.at_once))
+    };
+    let told = all.map(one).join(", ");
     match budget.waits_s {
         None => told,
         Some(waits) => page.bad(&format!("{told}. What it sends waits for {}", age(waits))),

@@ -250,7 +250,10 @@ fn finish(output: &mut Output, done: &types::Contributed) -> Result<(), Error> {
     let refused = done.outcomes.iter().filter(|outcome| outcome.outcome == OutcomeKind::Refused).count();
     match refused {
         0 => Ok(()),
-        refused => Err(Error::Found(format!("{} refused", plural(refused as u64, "record was", "records were")))),
+        refused => Err(Error::found(
+            "record.refused",
+            format!("{} refused", plural(refused as u64, "record was", "records were")),
+        )),
     }
 }
 

@@ -6,9 +6,11 @@ use igain_protocol::bureau::BureauId;
 use super::context::Context;
 use super::output::Output;
 use super::page::Page;
-use super::words::plural;
+use super::words::{count, plural};
 use super::{Error, ask};
+use crate::api::Problem;
 use crate::api::types::{self, Heard, PutBack, RecoveryPeer};
+use crate::office;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Recovery {
@@ -68,6 +70,7 @@ impl Recovery {
         match self {
             Self::Show => output.show(&state()?, render),
             Self::Serve { bureau, yes } => {
+                waited(&state()?, bureau)?;
                 let question = format!(
                     "Serve {bureau} before it has given back what it holds? What was withdrawn since the backup, and only it \
                      can tell, is then sent to others as if it were not."
@@ -78,6 +81,7 @@ impl Recovery {
                 output.show(&state, render)
             }
             Self::Accept { bureau, yes } => {
+                waited(&state()?, bureau)?;
                 let question = format!(
                     "Take back from {bureau} also what is signed with a former key of this bureau? Whoever stole one could bring \
                      in withdrawals and records with it."
@@ -89,6 +93,9 @@ impl Recovery {
             }
             Self::Close { yes } => {
                 let before = state()?;
+                if before.put_back.is_none() {
+                    return Err(Problem::from(office::Error::NotPutBack).into());
+                }
                 let away = before.peers.iter().filter(|peer| peer.heard == Heard::Nothing).count();
                 let question = format!(
                     "Close the case? {} not heard, and {} may have been withdrawn that only they can tell. Policy and revocations \
@@ -106,6 +113,17 @@ impl Recovery {
             }
         }
     }
+}
+
+/// Refuses where nothing is waited for from the bureau: nobody is asked about what the node would refuse.
+fn waited(state: &types::Recovery, bureau: BureauId) -> Result<(), Error> {
+    let peer = state.peers.iter().find(|peer| peer.bureau.0 == bureau);
+    let error = match peer {
+        None => office::Error::UnknownPeer(bureau),
+        Some(peer) if peer.served => office::Error::NotReclaiming(bureau),
+        Some(_) => return Ok(()),
+    };
+    Err(Problem::from(error).into())
 }
 
 fn render(state: &types::Recovery, page: &mut Page) {
@@ -141,12 +159,18 @@ fn noticed(put_back: &PutBack, page: &mut Page) {
             format!(
                 "{}, {} of them in part; {}; {}",
                 plural(put_back.records, "record", "records"),
-                put_back.partly,
+                count(put_back.partly),
                 plural(put_back.ended, "withdrawal", "withdrawals"),
                 plural(put_back.letters, "charter or answer", "charters and answers")
             ),
         ),
     ]);
+    if put_back.replaced > 0 {
+        let gave_way = plural(put_back.replaced, "version that was written", "versions that were written");
+        page.line(&format!(
+            "{gave_way} here, perhaps since the backup, gave way to what was forgotten: igain audit list --action reclaim.replace"
+        ));
+    }
 }
 
 fn list(page: &mut Page, what: &str, count: u64, ids: &[types::Text<igain_protocol::record::RecordId>]) {

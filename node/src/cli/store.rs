@@ -41,12 +41,11 @@ impl Store {
         if report.intact {
             return Ok(());
         }
-        let what = if report.rebuild {
-            "Start the daemon again: it makes the directory anew"
-        } else {
-            "Restore the data folder from a backup: igain backup restore"
+        let (code, what) = match report.rebuild {
+            true => ("store.directory", "Start the daemon again: it makes the directory anew"),
+            false => ("store.damaged", "Restore the data folder from a backup: igain backup restore"),
         };
-        Err(Error::Found(format!("the store is damaged. {what}")))
+        Err(Error::found(code, format!("the store is damaged. {what}")))
     }
 }
 

@@ -65,8 +65,22 @@ fn from_toml(message: &str) -> Problem {
     }
     match (message.starts_with("missing field"), quoted.next()) {
         (true, Some(key)) => Problem::MissingKey(key.to_owned()),
-        _ => Problem::Toml(message.lines().next().unwrap_or_default().to_owned()),
+        _ => Problem::Toml(message.lines().next().map(in_words).unwrap_or_default()),
     }
+}
+
+/// Names the types of Rust as those of TOML.
+fn in_words(message: &str) -> String {
+    let Some(types) = message.strip_prefix("invalid type: ") else { return message.to_owned() };
+    let Some((found, expected)) = types.rsplit_once(", expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "i64" => "a whole number",
+        "a string" => "a text in quotes",
+        "a sequence" => "a list in brackets",
+        structure if structure.starts_with("struct ") => "a table",
+        other => other,
+    };
+    format!("there is {found} where {expected} belongs")
 }
 
 /// The known key that a typing error would turn into `key`.

@@ -116,7 +116,12 @@ fn what_is_wrong_is_placed() {
     assert!(matches!(refused(&LEAST.replace("\"KE\"", "KE")), (1, 10, Problem::Toml(_))));
     assert!(matches!(refused(&format!("{LEAST}[log]\nlevel = \"loud\"\n")), (6, 9, Problem::Toml(_))));
     assert!(matches!(refused(&format!("{LEAST}[limits]\npeers = -1\n")), (6, 9, Problem::Range { value: -1, .. })));
-    assert!(matches!(refused(&format!("{LEAST}[limits]\npeers = 1.5\n")), (6, 9, Problem::Toml(_))));
+    let wrong_type = |line: &str| match refused(&format!("{LEAST}[limits]\n{line}\n")) {
+        (6, _, Problem::Toml(told)) => told,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(wrong_type("peers = 1.5"), "there is floating point `1.5` where a whole number belongs");
+    assert_eq!(wrong_type("peers = \"9\""), "there is string \"9\" where a whole number belongs");
     assert!(matches!(refused(&format!("{LEAST}bureau = \"FR\"\n")), (5, 1, Problem::Toml(_))));
     let many = format!("[{}]", ["\"/ip4/0.0.0.0/tcp/1\""; 17].join(","));
     assert!(matches!(refused(&LEAST.replace("[]", &many)).2, Problem::TooMany { count: 17, .. }));

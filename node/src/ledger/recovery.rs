@@ -31,6 +31,17 @@ pub struct RecoveryRow {
     /// Charters and answers that were given back.
     #[n(5)]
     pub letters: u64,
+    /// Of the records, ones that took the place of a version that was written here, perhaps since the backup.
+    #[n(6)]
+    #[cbor(default)]
+    pub replaced: u64,
+}
+
+impl RecoveryRow {
+    /// It was noticed just now, and nothing was given back yet.
+    pub const fn new(noticed: Timestamp, by: Option<BureauId>) -> Self {
+        Self { noticed, by, records: 0, partly: 0, ended: 0, letters: 0, replaced: 0 }
+    }
 }
 
 /// How far one bureau has given back what it holds.

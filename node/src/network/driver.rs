@@ -220,7 +220,7 @@ impl Driver {
             self.open(&peer, reply);
         }
         if is_first {
-            tracing::info!(peer = %peer.key, %transport, "connected");
+            tracing::debug!(peer = %peer.key, %transport, "connected");
             self.tell(Notice::Connected { peer: peer.key, transport });
         }
     }
@@ -245,7 +245,7 @@ impl Driver {
             }
             Some(error) => error.to_string(),
         };
-        tracing::info!(peer = %peer.key, cause, "disconnected");
+        tracing::debug!(peer = %peer.key, cause, "disconnected");
         peer.facts().lost_at = Some(SystemTime::now());
         peer.note_failure(cause.clone());
         self.dialer.lost(&peer, Instant::now(), age);

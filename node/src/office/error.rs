@@ -277,6 +277,17 @@ impl Error {
         }
     }
 
+    /// Why there is nothing to believe of the system's clock: it is not doubted since anything, or ahead where somebody wants to go
+    /// `back` to it, or behind.
+    pub(crate) fn of_clock(back: bool, since: Option<Timestamp>, system: Timestamp, now: Timestamp) -> Option<Self> {
+        match (since, back, system < now) {
+            (None, _, _) => Some(Self::ClockFits(now)),
+            (Some(_), true, false) => Some(Self::ClockAhead { system, now }),
+            (Some(_), false, true) => Some(Self::ClockBehind { system, now }),
+            (Some(_), ..) => None,
+        }
+    }
+
     /// Whether nothing is wrong but that a write before this one failed: it can be tried again at once.
     pub(super) fn is_superseded(&self) -> bool {
         matches!(self, Self::Ledger(ledger::Error::Store(store::Error::Superseded)))

@@ -17,7 +17,7 @@ use igain_protocol::vocabulary::GroupSet;
 
 use super::turn::Turn;
 use super::{Actor, Cost, Deed, Error, Office};
-use crate::ledger::{Op, ReclaimRow, RecordKey, RecordRow, RecoveryRow, Stand, Stood, TombstoneRow};
+use crate::ledger::{Here, Op, ReclaimRow, RecordKey, RecordRow, RecoveryRow, Stand, Stood, TombstoneRow};
 
 /// Pages that one exchange asks for: a peer that names another without end breaks off there.
 const PAGES: usize = 1 << 16;
@@ -49,6 +49,8 @@ pub struct Reclaiming {
 struct Came {
     records: u64,
     partly: u64,
+    /// Versions that were written here, perhaps since the backup, and gave way to one that came.
+    replaced: u64,
     ended: u64,
     letters: u64,
     refused: u64,
@@ -151,7 +153,7 @@ impl Office {
     pub fn accept_former_keys(&self, actor: Actor, peer: BureauId) -> Result<(), Error> {
         let mut turn = self.turn()?;
         turn.peer(peer)?;
-        let row = self.ledger().reclaim(peer)?.filter(|row| matches!(row.stand, Stand::Asked | Stand::Refused));
+        let row = self.ledger().reclaim(peer)?.filter(|row| !row.stand.serves());
         let row = row.ok_or(Error::NotReclaiming(peer))?;
         turn.account(Deed::new(actor, "reclaim.accept").peer(peer));
         let row = ReclaimRow { stand: Stand::Asked, after: Vec::new(), refused: 0, former: true, ..row };
@@ -204,7 +206,7 @@ impl Office {
         let (mut records, mut granted, mut ends, mut letters) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for given in given {
             match given {
-                Given::Held(id, revision) if self.lacks(id, revision)? => told.lacking.push(id),
+                Given::Held(id, revision) if self.lacks(peer, id, revision)? => told.lacking.push(id),
                 Given::Ended(id) if self.lacks_end(id)? => told.lacking.push(id),
                 Given::Record(groups, bytes) => match Unverified::decode(&bytes) {
                     Ok(record) => {
@@ -270,8 +272,8 @@ impl Office {
         }
     }
 
-    /// Whether a revision of a record is not known here, or not whole.
-    fn lacks(&self, id: RecordId, revision: u32) -> Result<bool, Error> {
+    /// Whether a revision of a record that a peer holds is not known here, or not whole, or may be another version of the same number.
+    fn lacks(&self, peer: BureauId, id: RecordId, revision: u32) -> Result<bool, Error> {
         let key = RecordKey { id, owner: self.me() };
         if self.ledger().has_ended(key)? {
             return Ok(false);
@@ -280,12 +282,29 @@ impl Office {
         // One that cannot be read is as good as none.
         let Ok(known) = row.record() else { return Ok(true) };
         let known_revision = known.header().revision;
-        Ok(revision > known_revision || (revision == known_revision && known.is_redacted()))
+        let is_doubtful = || Ok::<_, Error>(known.is_redacted() || self.unheard(peer, Some(&row))?.is_some());
+        Ok(revision > known_revision || (revision == known_revision && is_doubtful()?))
     }
 
     fn lacks_end(&self, id: RecordId) -> Result<bool, Error> {
         let known = self.ledger().tombstone(RecordKey { id, owner: self.me() })?;
         Ok(known.is_none_or(|known| known.signed.is_none()))
+    }
+
+    /// That a version was written here, where it was since a peer was heard last: it may be one that the peer cannot know, written
+    /// since this bureau was put back.
+    fn unheard(&self, peer: BureauId, row: Option<&RecordRow>) -> Result<Option<Here>, Error> {
+        // None of what others gave back was written here.
+        let Some(here) = row.and_then(|row| row.place.here) else { return Ok(None) };
+        Ok((here.life > self.ledger().heard(peer)?).then_some(here))
+    }
+
+    /// Whether a version that was written here since a peer was heard was written since this bureau was put back: it is its last word
+    /// then, whatever others have of a life that it has forgotten. What was written since this start is, for a bureau is put back
+    /// before it starts. For the rest, times decide.
+    fn is_since(&self, here: Here, known: &Record, given: &Record) -> bool {
+        let written = here.later.max(Some(known.header().modified));
+        here.life == self.inner.life || written > Some(given.header().modified)
     }
 
     /// Says where a peer knows this bureau by a key that the key file has not: that was put back as well.
@@ -391,11 +410,8 @@ impl Turn<'_> {
             }
         }
         for back in back {
-            if !ended.contains(&back.record.header().id)
-                && let Some(whole) = self.put_back_own(peer, back)?
-            {
-                came.records += 1;
-                came.partly += u64::from(!whole);
+            if !ended.contains(&back.record.header().id) {
+                self.put_back_own(peer, back, came)?;
             }
         }
         for letter in letters {
@@ -435,34 +451,39 @@ impl Turn<'_> {
         Ok(true)
     }
 
-    /// Puts a version of a record of this bureau's own back; whether it is whole, and none where it says nothing new.
-    fn put_back_own(&mut self, peer: BureauId, back: Back) -> Result<Option<bool>, Error> {
+    /// Puts a version of a record of this bureau's own back, where it says something new.
+    fn put_back_own(&mut self, peer: BureauId, back: Back, came: &mut Came) -> Result<(), Error> {
         let Back { record, granted } = back;
         let (ledger, secrets) = (self.office().ledger(), self.office().secrets());
         let key = RecordKey { id: record.header().id, owner: self.office().me() };
         let (revision, today) = (record.header().revision, self.now().day());
         let over = record.header().retain_until.is_none_or(|until| until < today);
         if over || record.header().check_shareable().is_err() || ledger.has_ended(key)? {
-            return Ok(None);
+            return Ok(());
         }
         let before = ledger.record(key)?;
         // One that cannot be read gives way.
         let known = before.as_ref().and_then(|row| row.record().ok());
-        let former = || self.office().former(key);
         let (copy, earlier) = match known {
-            Some(known) if known.header().revision > revision => return Ok(None),
+            Some(known) if known.header().revision > revision => return Ok(()),
             Some(known) if known.version()? == record.version()? => {
                 match known.joined(&record)?.filter(|joined| *joined != known) {
-                    Some(joined) if known.is_redacted() => (joined, former()?),
-                    _ => return Ok(None),
+                    Some(joined) if known.is_redacted() => (joined, self.office().former(key)?),
+                    _ => return Ok(()),
                 }
             }
-            Some(known) if self.is_since(peer, before.as_ref(), &known, &record)? => {
-                self.follow_up(key, &known, revision, before)?;
-                return Ok(None);
+            Some(known) => {
+                if let Some(here) = self.office().unheard(peer, before.as_ref())? {
+                    if self.office().is_since(here, &known, &record) {
+                        return self.follow_up(key, &known, revision, before);
+                    }
+                    let deed = Deed::new(Actor::Bureau(peer), "reclaim.replace").peer(peer).record(key.id);
+                    self.account(deed.with("revision", known.header().revision).with("by", revision));
+                    came.replaced += 1;
+                }
+                (record, if known.is_redacted() { self.office().former(key)? } else { Some(known) })
             }
-            Some(known) if known.is_redacted() => (record, former()?),
-            known => (record, known),
+            None => (record, None),
         };
         let whole = copy.completed(earlier.as_ref(), granted, &secrets.salt, &secrets.signing);
         let is_whole = whole.is_some();
@@ -471,20 +492,9 @@ impl Turn<'_> {
             let earlier = earlier.map(|earlier| earlier.as_bytes().to_vec());
             ledger.put_former(&mut self.batch, key, &earlier.unwrap_or_default());
         }
-        Ok(Some(is_whole))
-    }
-
-    /// Whether a version was written here since this bureau was put back: it is its last word then, whatever others have of a
-    /// life that it has forgotten.
-    ///
-    /// What was written since this start is, for a bureau is put back before it starts. What was written while this peer had seen
-    /// nothing that is forgotten is not. Between the two, times decide.
-    fn is_since(&self, peer: BureauId, row: Option<&RecordRow>, known: &Record, given: &Record) -> Result<bool, Error> {
-        // None of what others gave back was written here.
-        let Some(here) = row.and_then(|row| row.place.here) else { return Ok(false) };
-        let (heard, life) = (self.office().ledger().heard(peer)?, self.office().inner.life);
-        let written = here.later.max(Some(known.header().modified));
-        Ok(here.life > heard && (here.life == life || written > Some(given.header().modified)))
+        came.records += 1;
+        came.partly += u64::from(!is_whole);
+        Ok(())
     }
 
     /// Signs a version again, as the one that follows a revision that others have.
@@ -506,13 +516,13 @@ impl Turn<'_> {
 
     /// Notes what came back, and so that this bureau was put back.
     fn note_recovery(&mut self, peer: BureauId, came: Came) -> Result<(), Error> {
-        let Came { records, partly, ended, letters, refused } = came;
+        let Came { records, partly, replaced, ended, letters, refused } = came;
         if records + ended + letters > 0 {
-            let new = RecoveryRow { noticed: self.now(), by: Some(peer), records: 0, partly: 0, ended: 0, letters: 0 };
-            let row = self.office().ledger().recovery()?.unwrap_or(new);
+            let row = self.office().ledger().recovery()?.unwrap_or(RecoveryRow::new(self.now(), Some(peer)));
             let row = RecoveryRow {
                 records: row.records + records,
                 partly: row.partly + partly,
+                replaced: row.replaced + replaced,
                 ended: row.ended + ended,
                 letters: row.letters + letters,
                 ..row
@@ -521,7 +531,8 @@ impl Turn<'_> {
         }
         if records + ended + letters + refused > 0 {
             let deed = Deed::new(Actor::Bureau(peer), "reclaim.take").peer(peer).with("records", records);
-            let deed = deed.with("partly", partly).with("ended", ended).with("letters", letters);
+            let deed =
+                deed.with("partly", partly).with("replaced", replaced).with("ended", ended).with("letters", letters);
             self.account(deed.with("refused", refused));
         }
         Ok(())

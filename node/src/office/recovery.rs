@@ -132,7 +132,7 @@ impl Office {
         turn.takes_back();
         turn.account(deed);
         if self.ledger().recovery()?.is_none() {
-            let row = RecoveryRow { noticed: turn.now(), by, records: 0, partly: 0, ended: 0, letters: 0 };
+            let row = RecoveryRow::new(turn.now(), by);
             self.ledger().put_recovery(&mut turn.batch, &row);
         }
         if redo.is_some() {

@@ -84,11 +84,8 @@ impl Office {
     pub fn believe_clock(&self, actor: Actor, back: bool, shown: Timestamp) -> Result<Moved, Error> {
         let mut doubted = self.doubted();
         let Outlook { now, system, doubted: since, .. } = self.clock().outlook();
-        if since.is_none() {
-            return Err(Error::ClockFits(now));
-        }
-        if back != (system < now) {
-            return Err(if back { Error::ClockAhead { system, now } } else { Error::ClockBehind { system, now } });
+        if let Some(error) = Error::of_clock(back, since, system, now) {
+            return Err(error);
         }
         if system.as_ms().abs_diff(shown.as_ms()) > SLACK_MS {
             return Err(Error::ClockMoved { shown, system });

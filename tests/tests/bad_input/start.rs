@@ -137,10 +137,13 @@ fn a_clock_before_the_last_time_seen() {
     assert!(clock["doubted"].is_string() && clock["destroys"].is_null(), "{clock}");
     refused(&bureau, &["clock", "reset"]).expect("cli.declined", &["nobody to ask", "--yes"]);
     refused(&bureau, &["clock", "accept", "--yes"]).expect("clock.behind", &["igain clock reset"]);
+    refused(&bureau, &["clock", "accept"]).expect("clock.behind", &["igain clock reset"]);
     bureau.json(&["clock", "reset", "--yes"]);
     let clock = bureau.json(&["clock", "show"]);
     assert!(clock["doubted"].is_null(), "{clock}");
     refused(&bureau, &["clock", "reset", "--yes"]).expect("clock.fits", &["is believed", "nothing to decide"]);
+    refused(&bureau, &["clock", "reset"]).expect("clock.fits", &["is believed", "nothing to decide"]);
+    refused(&bureau, &["recovery", "close"]).expect("recovery.none", &["no case to close"]);
     bureau.stop();
     starts_again(bureau);
 }

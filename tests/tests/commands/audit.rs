@@ -89,7 +89,7 @@ fn l14_tampering_is_found_and_the_first_bad_entry_named() {
     let (bad, last) =
         (summary["broken_at"].as_u64().expect("an entry"), summary["entries"].as_u64().expect("a number"));
     assert!(1 < bad && bad < last, "{summary}");
-    assert_eq!(said.problem()["code"], "found");
+    assert_eq!(said.problem()["code"], "audit.not-intact");
     let shown = ke.igain(&["audit", "verify"]);
     assert!(
         shown.out.contains("not intact") && shown.out.contains(&format!("first bad entry     {bad}")),

@@ -149,7 +149,11 @@ fn a_compromised_bureau_gets_nothing_and_nothing_of_it_is_taken() {
     holds(fr, &second);
     holds(ke, &more);
     assert_eq!(ids(ke, "FR"), [more], "the first was withdrawn by FR itself");
-    assert_eq!(ke.refused(&["peer", "drop", "FR", "--yes"]), (1, "peer.not-revoked".into()));
+    // Nobody is asked about what is refused.
+    for refused in [&["peer", "drop", "FR", "--yes"][..], &["peer", "drop", "FR"], &["peer", "reinstate", "FR"]] {
+        assert_eq!(ke.refused(refused), (1, "peer.not-revoked".into()), "{refused:?}");
+    }
+    assert_eq!(ke.refused(&["peer", "revoke", "ZZ", "--why", "left"]), (4, "peer.unknown".into()));
 }
 
 /// L7 and L11 with real daemons: a bureau that left purges what it was given, and what it withdraws is gone here.

@@ -140,7 +140,7 @@ fn records_come_from_a_file_and_what_is_shown_can_be_added() {
     let mixed = ke.igain(&["record", "add", "--file", "records.json", "--json"]);
     assert_eq!(mixed.code, Some(1), "{mixed:?}");
     assert_eq!(outcomes(&mixed.json()), ["revised", "refused"]);
-    assert_eq!(mixed.problem()["code"], "found");
+    assert_eq!(mixed.problem()["code"], "record.refused");
 
     let id = text(&done["outcomes"][0]["id"]);
     let shown = ke.igain(&["record", "show", &id, "--json"]).out;

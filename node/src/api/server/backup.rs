@@ -144,6 +144,7 @@ fn send(app: &App, prepared: Prepared, mut outlet: Outlet, turn: OwnedSemaphoreP
 
 pub(super) async fn stored(
     State(app): State<App>,
+    Acting(actor): Acting,
     Given(stored): Given<StoredBackup>,
 ) -> Result<Json<StoredBackup>, Problem> {
     let unknown = || {
@@ -161,6 +162,8 @@ pub(super) async fn stored(
             let detail = format!("{} bytes were sent, and {} stored. Make another backup", found.bytes, stored.bytes);
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "backup.cut", detail));
         }
+        let deed = Deed::new(actor, "backup.stored").with("set", &found.set).with("id", found.id);
+        office.account_for_backup(deed.with("bytes", found.bytes))?;
         Notes::new(&config.data, office.ledger().store()).write(&found.set, &found.note).map_err(refused)?;
         Ok(Json(stored))
     })

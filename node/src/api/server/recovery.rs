@@ -62,8 +62,8 @@ fn state(office: &Office) -> Result<Recovery, office::Error> {
 }
 
 fn put_back(row: RecoveryRow) -> PutBack {
-    let RecoveryRow { noticed, by, records, partly, ended, letters } = row;
-    PutBack { noticed: Text(noticed), by: by.map(Text), records, partly, ended, letters }
+    let RecoveryRow { noticed, by, records, partly, ended, letters, replaced } = row;
+    PutBack { noticed: Text(noticed), by: by.map(Text), records, partly, replaced, ended, letters }
 }
 
 fn peer((bureau, heard): (BureauId, office::Heard)) -> RecoveryPeer {

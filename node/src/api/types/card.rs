@@ -5,6 +5,7 @@ use igain_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Text;
+use crate::network::PeerKey;
 
 /// A bureau's card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Card {
     pub words: Vec<String>,
     /// Its age recipient.
     pub sealing: String,
+    /// The key that its node proves on a connection, in hex, as the log and errors of connections name it.
+    #[serde(default)]
+    pub transport: String,
     /// Where its node is reached.
     pub addresses: Vec<String>,
     /// Languages that it works in.
@@ -69,6 +73,7 @@ impl From<&SignedCard> for Card {
             fingerprint: print.to_string(),
             words: print.words().map(str::to_owned).to_vec(),
             sealing: card.sealing.to_string(),
+            transport: PeerKey::from_bytes(*card.transport.as_bytes()).to_string(),
             addresses: card.addresses.clone(),
             languages: card.languages.clone(),
             contacts: card.contacts.iter().map(contact).collect(),

@@ -33,6 +33,8 @@ pub struct PutBack {
     pub records: u64,
     /// Of those, ones that did not come whole.
     pub partly: u64,
+    /// Of the records, ones that took the place of a version that was written here, perhaps since the backup.
+    pub replaced: u64,
     /// Withdrawals that were given back.
     pub ended: u64,
     /// Charters and answers that were given back.

@@ -70,5 +70,8 @@ impl Drop for Pipe {
 }
 
 fn failed(how: &str) -> Error {
-    Error::Found(format!("the command that the backup was handed to {how}, so the backup does not count. Run it again"))
+    Error::found(
+        "backup.pipe",
+        format!("the command that the backup was handed to {how}, so the backup does not count. Run it again"),
+    )
 }

@@ -54,7 +54,7 @@ impl Stage {
     /// Makes the folder, and in it three bureaus with keys of their own.
     pub(super) fn set() -> Result<Self, Error> {
         let mut name = [0; 6];
-        getrandom::fill(&mut name).map_err(|error| Error::Found(error.to_string()))?;
+        getrandom::fill(&mut name).map_err(|error| Error::found("demo.failed", error.to_string()))?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("igain-demo-{name}"));
         if folder.as_os_str().len() > FOLDER_LIMIT {
@@ -79,7 +79,7 @@ impl Stage {
     /// One of them.
     pub(super) fn bureau(&self, id: &str) -> Result<&Bureau, Error> {
         let found = self.bureaus.iter().find(|bureau| bureau.id.as_str() == id);
-        found.ok_or_else(|| Error::Found(format!("{id} is not on the stage")))
+        found.ok_or_else(|| Error::found("demo.failed", format!("{id} is not on the stage")))
     }
 
     /// Starts the daemons and waits until they answer.
@@ -113,7 +113,8 @@ impl Drop for Stage {
 
 impl Bureau {
     fn make(part: &'static Part, folder: PathBuf) -> Result<Self, Error> {
-        let id: BureauId = part.id.parse().map_err(|error| Error::Found(format!("{}: {error}", part.id)))?;
+        let id: BureauId =
+            part.id.parse().map_err(|error| Error::found("demo.failed", format!("{}: {error}", part.id)))?;
         make_folder(&folder)?;
         make_folder(&folder.join("data"))?;
         write(&folder.join("igain.toml"), &configuration(part)?)?;
@@ -147,11 +148,10 @@ impl Bureau {
             let ended = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().ok().flatten());
             if ended.is_some() || Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default();
-                return Err(Error::Found(format!(
-                    "the daemon of {} does not answer. It says:\n{}",
-                    self.id,
-                    log.trim()
-                )));
+                return Err(Error::found(
+                    "demo.failed",
+                    format!("the daemon of {} does not answer. It says:\n{}", self.id, log.trim()),
+                ));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -181,7 +181,7 @@ fn configuration(part: &Part) -> Result<String, Error> {
 /// A passphrase that nobody needs to know.
 fn passphrase() -> Result<String, Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Found(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|error| Error::found("demo.failed", error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -204,6 +204,6 @@ fn free_port() -> Result<u16, Error> {
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
     };
-    let nothing = || Error::Found("no port of the loopback interface is free".into());
+    let nothing = || Error::found("demo.failed", "no port of the loopback interface is free");
     (0..TRIES).find_map(free).ok_or_else(nothing)
 }

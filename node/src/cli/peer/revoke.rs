@@ -4,12 +4,15 @@ use clap::Args;
 use igain_protocol::bureau::BureauId;
 
 use super::CARD_COMPARED;
+use crate::api::Problem;
+use crate::api::client::Client;
 use crate::api::types::{self, Dropped, Reinstatement, Revocation};
 use crate::cli::context::Context;
 use crate::cli::output::Output;
 use crate::cli::words::plural;
 use crate::cli::{Error, ask, card};
 use crate::ledger::RevokedFor;
+use crate::office;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -42,9 +45,13 @@ impl Revoke {
             RevokedFor::Left => "only ends are taken of it",
             RevokedFor::Compromised => "nothing of it is accepted",
         };
+        let client = context.client()?;
+        if !yes {
+            // One that is not enrolled is not asked about.
+            look_up(context, &client, bureau)?;
+        }
         let question = format!("Revoke {bureau}? It gets nothing from now on, and {taken}.");
         ask::unless(yes, output, &question, &format!("{bureau} was not revoked"))?;
-        let client = context.client()?;
         let call = format!("/v1/peers/{bureau}/revoke");
         let peer: types::Peer = context.block_on(async { Ok(client.post(&call, &Revocation { why }).await?) })?;
         output.show(&peer, |peer, page| {
@@ -80,8 +87,7 @@ impl Reinstate {
         let fingerprint = match self.fingerprint {
             Some(fingerprint) => fingerprint,
             None => {
-                let call = format!("/v1/peers/{bureau}");
-                let peer: types::Peer = context.block_on(async { Ok(client.get(&call).await?) })?;
+                let peer = revoked(context, &client, bureau)?;
                 output.talk(|page| card::render(&peer.card, page));
                 if !ask::confirm(output, &CARD_COMPARED.replace("{}", &bureau.to_string()), "Give --fingerprint.")? {
                     return Err(Error::Declined(format!("{bureau} stays revoked")));
@@ -114,9 +120,7 @@ impl Drop {
         let bureau = self.bureau;
         let client = context.client()?;
         if !self.yes {
-            let call = format!("/v1/peers/{bureau}");
-            let peer: types::Peer = context.block_on(async { Ok(client.get(&call).await?) })?;
-            let held = plural(peer.held, "record", "records");
+            let held = plural(revoked(context, &client, bureau)?.held, "record", "records");
             let question = format!("Remove {held} of {bureau} from this node? They cannot be brought back from here.");
             ask::unless(self.yes, output, &question, &format!("what is held of {bureau} stays"))?;
         }
@@ -127,4 +131,18 @@ impl Drop {
             page.line(&format!("{gone} of {} were removed.", page.strong(&dropped.bureau.to_string())));
         })
     }
+}
+
+/// The bureau, where it is revoked: nobody is asked about what the node would refuse.
+fn revoked(context: &Context, client: &Client, bureau: BureauId) -> Result<types::Peer, Error> {
+    let peer = look_up(context, client, bureau)?;
+    match peer.revoked {
+        Some(_) => Ok(peer),
+        None => Err(Problem::from(office::Error::NotRevoked(bureau)).into()),
+    }
+}
+
+fn look_up(context: &Context, client: &Client, bureau: BureauId) -> Result<types::Peer, Error> {
+    let call = format!("/v1/peers/{bureau}");
+    context.block_on(async { Ok(client.get(&call).await?) })
 }
