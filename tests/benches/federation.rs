@@ -16,6 +16,8 @@
 mod at_scale;
 #[path = "federation/entitle.rs"]
 mod entitle;
+#[path = "federation/far.rs"]
+mod far;
 #[path = "federation/hold.rs"]
 mod hold;
 #[path = "federation/import.rs"]
@@ -64,9 +66,10 @@ fn main() {
     let only = std::env::var("BENCH").unwrap_or_default();
     let wanted = |name: &str| only.is_empty() || only.split(',').any(|one| one == name);
     let mut report = Report::default();
-    let families: [(&str, fn(Load, &mut Report)); 6] = [
+    let families: [(&str, fn(Load, &mut Report)); 7] = [
         ("import", import::measure),
         ("replicate", replicate::measure),
+        ("far", far::measure),
         ("hold", hold::measure),
         ("entitle", entitle::measure),
         ("policy", policy::measure),

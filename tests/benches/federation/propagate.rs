@@ -24,7 +24,7 @@ pub(super) fn measure(load: Load, first: usize, (ke, fr): (&Node, &Node), report
 }
 
 /// Milliseconds from the request to add a record until it is durable at the peer.
-fn one(nth: usize, ke: &Node, fr: &Node) -> f64 {
+pub(super) fn one(nth: usize, ke: &Node, fr: &Node) -> f64 {
     let quiet = |node: &Node| (node.link("FR").behind == 0).then_some(());
     ke.until("a quiet peer", Duration::from_millis(5), quiet);
     let before = fr.status();
