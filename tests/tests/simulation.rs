@@ -19,7 +19,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Seeds that fell once, with the build of their time.
-const FELL: [u64; 11] = [94, 124, 135, 166, 247, 469, 525, 540, 586, 997, 1102];
+const FELL: [u64; 12] = [94, 124, 135, 166, 247, 469, 525, 540, 586, 997, 1102, 4633];
 
 fn seeds(count: u64) -> Vec<u64> {
     match (number("IGAIN_SEED"), number("IGAIN_SEED_FROM")) {
@@ -29,16 +29,25 @@ fn seeds(count: u64) -> Vec<u64> {
     }
 }
 
+/// A federation whose story is told where it falls, if it is looked at alone.
+struct Told(Federation);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() && number("IGAIN_SEED").is_some() {
+            self.0.story().iter().for_each(|line| println!("{line}"));
+        }
+    }
+}
+
 /// One schedule; returns how many records were shared in the end.
 fn schedule(seed: u64) -> usize {
-    let mut federation = Federation::new(4, seed);
+    let mut told = Told(Federation::new(4, seed));
+    let federation = &mut told.0;
     for round in 0..3 {
         federation.storm(120);
         let calm = federation.calm();
         if let Err(why) = calm.and_then(|()| federation.check()) {
-            if number("IGAIN_SEED").is_some() {
-                federation.story().iter().for_each(|line| println!("{line}"));
-            }
             panic!("IGAIN_SEED={seed}, round {round}: {why}");
         }
     }

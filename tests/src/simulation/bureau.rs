@@ -260,8 +260,9 @@ impl Up {
     /// Takes what came from a peer, and returns what to send back at once.
     pub(super) fn take(&mut self, from: BureauId, wire: Wire) -> Result<Vec<Wire>, Error> {
         let office = self.office.clone();
-        if matches!(wire, Wire::Message(Message::Pull(_))) && self.day != office.now().day() {
-            // An answer on a new day brings everything in line first.
+        let begins = matches!(wire, Wire::Message(Message::Pull(_)) | Wire::Returned(..));
+        if begins && self.day != office.now().day() {
+            // An answer that begins on a new day brings everything in line first.
             self.reconsider()?;
         }
         let Some(link) = self.links.get_mut(&from) else { return Ok(Vec::new()) };
