@@ -42,11 +42,9 @@ pub use problem::{Error, Problem};
 pub use rule::{Author, Effect, RuleRef};
 pub use vocabulary::schema;
 
+use load::Ground;
 use problem::Source;
 use rule::Rule;
-
-const BASELINE: &str = include_str!("policy/baseline.cedar");
-const BASELINE_FILE: &str = "baseline.cedar";
 
 /// A checked policy: the baseline and one administrator's file. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -72,21 +70,19 @@ impl Policy {
     /// # Errors
     /// Names every problem with its line and column.
     pub fn parse(text: &str, file: &str) -> Result<Self, Error> {
-        let schema = load::schema()?;
-        let baseline = Source { file: BASELINE_FILE, text: BASELINE };
-        let baseline = load::load(baseline, Author::Baseline, &schema, &[])?;
+        let Ground { schema, baseline } = load::ground()?;
         let taken: Vec<&str> = baseline.rules.iter().map(|rule| rule.about.id.as_str()).collect();
         let source = Source { file, text: text.strip_prefix('\u{feff}').unwrap_or(text) };
-        let own = load::load(source, Author::Administrator, &schema, &taken)?;
+        let own = load::load(source, Author::Administrator, schema, &taken)?;
 
         let unusable = |what: String| Error::from(source.problem(0, what, "Install igain again."));
-        let set = PolicySet::from_policies(baseline.policies.into_iter().chain(own.policies))
+        let set = PolicySet::from_policies(baseline.policies.iter().cloned().chain(own.policies))
             .map_err(|error| unusable(error.to_string()))?;
         let base = schema.action_entities().map_err(|error| unusable(error.to_string()))?;
         let action = |group: &Group| Ok((*group, facts::uid("Action", group.code())?));
         let actions = Group::ALL.iter().map(action).collect::<Result<Vec<_>, facts::Unrepresentable>>();
         let actions = actions.map_err(|_| unusable("a disclosure group has no action".to_owned()))?;
-        let rules = baseline.rules.into_iter().chain(own.rules).collect();
+        let rules = baseline.rules.iter().cloned().chain(own.rules).collect();
         Ok(Self(Arc::new(Inner { file: file.to_owned(), text: text.to_owned(), rules, set, actions, base })))
     }
 

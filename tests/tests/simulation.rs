@@ -14,6 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use igain_tests::simulation::Federation;
 
+/// As the program has it.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

@@ -1,6 +1,7 @@
 //! From the text of a policy file to rules that can be decided, or to all that is wrong with it.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use igain_protocol::bureau::BureauId;
@@ -16,6 +17,9 @@ const REACH: u32 = 1;
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// `@reason` and `@id` are shown and audited in one line.
 const WORDS_LIMIT: usize = 300;
+
+const BASELINE: &str = include_str!("baseline.cedar");
+const BASELINE_FILE: &str = "baseline.cedar";
 
 const SYNTAX_HELP: &str = "Compare the rule with those in `configs/policy/example.cedar`.";
 const WORDS_HELP: &str = "Use only the attributes and words that the schema lists.";
@@ -170,6 +174,27 @@ fn validate(
     for found in result.validation_warnings().filter(|found| !wrong.contains(found.policy_id())) {
         problems.push(source.diagnosed(found, start(found.policy_id()), "Correct the rule, or remove it."));
     }
+}
+
+/// What comes with the program and is part of every policy.
+#[derive(Debug)]
+pub(super) struct Ground {
+    /// What it is checked against.
+    pub(super) schema: Schema,
+    /// The rules that no administrator can take away.
+    pub(super) baseline: Loaded,
+}
+
+/// The ground of every policy, read once.
+pub(super) fn ground() -> Result<&'static Ground, Error> {
+    static GROUND: OnceLock<Result<Ground, Error>> = OnceLock::new();
+    let read = || {
+        let schema = schema()?;
+        let source = Source { file: BASELINE_FILE, text: BASELINE };
+        let baseline = load(source, Author::Baseline, &schema, &[])?;
+        Ok(Ground { schema, baseline })
+    };
+    GROUND.get_or_init(read).as_ref().map_err(Clone::clone)
 }
 
 /// The schema that every policy is checked against.
