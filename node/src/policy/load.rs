@@ -185,16 +185,16 @@ pub(super) struct Ground {
     pub(super) baseline: Loaded,
 }
 
-/// The ground of every policy, read once.
+/// The ground of every policy, read once. Where that fails, as for want of memory, it is tried again.
 pub(super) fn ground() -> Result<&'static Ground, Error> {
-    static GROUND: OnceLock<Result<Ground, Error>> = OnceLock::new();
-    let read = || {
-        let schema = schema()?;
-        let source = Source { file: BASELINE_FILE, text: BASELINE };
-        let baseline = load(source, Author::Baseline, &schema, &[])?;
-        Ok(Ground { schema, baseline })
-    };
-    GROUND.get_or_init(read).as_ref().map_err(Clone::clone)
+    static GROUND: OnceLock<Ground> = OnceLock::new();
+    if let Some(ground) = GROUND.get() {
+        return Ok(ground);
+    }
+    let schema = schema()?;
+    let source = Source { file: BASELINE_FILE, text: BASELINE };
+    let baseline = load(source, Author::Baseline, &schema, &[])?;
+    Ok(GROUND.get_or_init(|| Ground { schema, baseline }))
 }
 
 /// The schema that every policy is checked against.
