@@ -153,33 +153,41 @@ impl Replication {
     }
 
     fn link_of(&self, exchange: &Exchange) -> Option<Arc<Link>> {
-        let bureau = lock(&self.inner.keys).get(&exchange.peer()).copied()?;
-        self.link(bureau)
+        self.link(self.bureau_of(exchange.peer())?)
+    }
+
+    fn bureau_of(&self, key: PeerKey) -> Option<BureauId> {
+        lock(&self.inner.keys).get(&key).copied()
+    }
+
+    /// What people call a peer; its key, where it is not linked any more.
+    fn named(&self, key: PeerKey) -> String {
+        self.bureau_of(key).map_or_else(|| key.to_string(), |bureau| bureau.to_string())
     }
 
     /// Pulls when a connection comes up, tells of those that come and go by the names that people know, and accounts for who was
     /// refused.
     async fn watch(self, mut notices: Notices) {
-        let bureau_of = |key: PeerKey| lock(&self.inner.keys).get(&key).copied();
-        // One that was revoked is not known by name any more.
-        let named = |key: PeerKey| bureau_of(key).map_or_else(|| key.to_string(), |bureau| bureau.to_string());
         while let Some(notice) = notices.recv().await {
             match notice {
                 Notice::Connected { peer, transport } => {
-                    tracing::info!(peer = named(peer), %transport, "connected");
-                    if let Some(link) = bureau_of(peer).and_then(|bureau| self.link(bureau)) {
+                    tracing::info!(peer = %self.named(peer), %transport, "connected");
+                    if let Some(link) = self.bureau_of(peer).and_then(|bureau| self.link(bureau)) {
                         link.wake.notify_one();
                     }
                 }
-                Notice::Disconnected { peer, cause } => tracing::info!(peer = named(peer), cause, "disconnected"),
+                Notice::Disconnected { peer, cause } => {
+                    tracing::info!(peer = %self.named(peer), %cause, "disconnected")
+                }
                 Notice::Refused { peer, address, reason, untold } => {
                     let key = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
                     let deed = Deed::new(Actor::Node, "peer.refused").with("key", key).with("address", address);
                     self.note(deed.with("reason", format!("{reason:?}")).with("untold", untold)).await;
                 }
                 Notice::Flooded { peer } => {
+                    tracing::warn!(peer = %self.named(peer), "peer opens streams without end; cut");
                     let deed = Deed::new(Actor::Node, "peer.flooded").with("key", peer);
-                    self.note(bureau_of(peer).into_iter().fold(deed, Deed::peer)).await;
+                    self.note(self.bureau_of(peer).into_iter().fold(deed, Deed::peer)).await;
                 }
             }
         }

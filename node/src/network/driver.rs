@@ -282,7 +282,7 @@ impl Driver {
 
     fn cut_flooder(&mut self, peer: &Arc<Peer>, stream: Stream) {
         drop(stream);
-        tracing::warn!(peer = %peer.key, "peer opens streams without end; cut");
+        tracing::debug!(peer = %peer.key, "peer opens streams without end; cut");
         peer.facts().kept_out_until = Some(Instant::now() + self.limits.flood_pause);
         peer.note_failure("it opened exchanges without end and was kept out for a while");
         for id in self.links.all_of(peer) {

@@ -105,7 +105,7 @@ impl Replication {
         *lock(&self.inner.keys) = peers.iter().map(|peer| (key(peer), peer.card().bureau)).collect();
         let allowed = peers.iter().map(|peer| (key(peer), peer.card().addresses.clone()));
         for (key, error) in self.inner.network.set_allowed(allowed.collect()) {
-            tracing::warn!(peer = %key, %error, "a card names an address that cannot be used");
+            tracing::warn!(peer = %self.named(key), %error, "a card names an address that cannot be used");
         }
         for (bureau, bond) in linked {
             // One that takes the place of another waits until nothing is served by that any more.

@@ -149,6 +149,10 @@ fn a_compromised_bureau_gets_nothing_and_nothing_of_it_is_taken() {
     holds(fr, &second);
     holds(ke, &more);
     assert_eq!(ids(ke, "FR"), [more], "the first was withdrawn by FR itself");
+    // The log names bureaus as people do, not by their keys.
+    let key = text(&fr.json(&["card", "show"])["transport"]);
+    let log = ke.log();
+    assert!(log.contains(" connected peer=FR ") && !log.contains(&format!("peer={key}")), "{log}");
     // Nobody is asked about what is refused.
     for refused in [&["peer", "drop", "FR", "--yes"][..], &["peer", "drop", "FR"], &["peer", "reinstate", "FR"]] {
         assert_eq!(ke.refused(refused), (1, "peer.not-revoked".into()), "{refused:?}");

@@ -34,6 +34,7 @@ pub struct PutBack {
     /// Of those, ones that did not come whole.
     pub partly: u64,
     /// Of the records, ones that took the place of a version that was written here, perhaps since the backup.
+    #[serde(default)]
     pub replaced: u64,
     /// Withdrawals that were given back.
     pub ended: u64,
