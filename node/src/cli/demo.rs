@@ -72,10 +72,14 @@ impl Demo {
 }
 
 fn verdict(report: &Report) -> Result<(), Error> {
-    let failed: Vec<&str> =
-        report.checks.iter().filter(|check| !check.holds).map(|check| check.what.as_str()).collect();
-    match failed.as_slice() {
+    let not: Vec<&str> = report.checks.iter().filter(|check| !check.holds).map(|check| check.what.as_str()).collect();
+    match not.as_slice() {
         [] => Ok(()),
-        failed => Err(Error::found("demo.failed", format!("not as it should be: {}", failed.join("; ")))),
+        not => Err(failed(format!("not as it should be: {}", not.join("; ")))),
     }
+}
+
+/// The demonstration did not go as it should.
+fn failed(what: impl ToString) -> Error {
+    Error::found("demo.failed", what.to_string())
 }

@@ -8,6 +8,7 @@ use igain_protocol::vocabulary::{CrimeArea, Kind, Purpose, Reason, Scheme};
 use tokio::time::Instant;
 
 use super::cast;
+use super::failed;
 use super::report::{Check, Compared, Found, From, Held, Kept, Report, Withdrawn};
 use super::samples;
 use super::stage::{Bureau, PATIENCE, POLL, Stage, write};
@@ -72,7 +73,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>, E
             return Ok(found);
         }
         if Instant::now() > deadline {
-            return Err(Error::found("demo.failed", format!("waited in vain until {what}")));
+            return Err(failed(format!("waited in vain until {what}")));
         }
         tokio::time::sleep(POLL).await;
     }
@@ -114,9 +115,7 @@ async fn open_caf(stage: &Stage) -> Result<Caf, Error> {
     let _: Caf = ke.client.post(&format!("{call}/invite"), &Invitation { members }).await?;
     for bureau in guests() {
         until("the invitation came", async || absent(bureau.client.get::<Caf>(&call).await)).await?;
-        let join = Join {
-            only: Text(bureau.part.only.parse().map_err(|error| Error::found("demo.failed", format!("{error}")))?),
-        };
+        let join = Join { only: Text(bureau.part.only.parse().map_err(failed)?) };
         let _: Caf = bureau.client.post(&format!("{call}/join"), &join).await?;
     }
     for bureau in stage.bureaus() {
@@ -228,7 +227,7 @@ fn question(case: &str) -> Question {
 async fn find(owner: &Bureau, question: Question) -> Result<Record, Error> {
     let question = Question { owners: vec![Text(owner.id)], ..question };
     let answer: Answer = owner.client.post("/v1/query", &question).await?;
-    let nothing = || Error::found("demo.failed", format!("{} does not find {question:?}", owner.id));
+    let nothing = || failed(format!("{} does not find {question:?}", owner.id));
     answer.hits.into_iter().next().ok_or_else(nothing)
 }
 
@@ -247,7 +246,7 @@ async fn shown(bureau: &Bureau, record: &Record) -> Result<Option<Record>, Error
 async fn compare(stage: &Stage, checks: &mut Vec<Check>) -> Result<Compared, Error> {
     let (ke, fr, br) = (stage.bureau("KE")?, stage.bureau("FR")?, stage.bureau("BR")?);
     let person = find(ke, by_identifier(Kind::Person, Scheme::Passport, cast::PERSON_PASSPORT)).await?;
-    let missing = |bureau: &Bureau| Error::found("demo.failed", format!("{} does not hold {}", bureau.id, person.id));
+    let missing = |bureau: &Bureau| failed(format!("{} does not hold {}", bureau.id, person.id));
     let at_fr = shown(fr, &person).await?.ok_or_else(|| missing(fr))?;
     let at_br = shown(br, &person).await?.ok_or_else(|| missing(br))?;
     checks.push(check("FR holds the compared record whole", at_fr.fields == person.fields && !at_fr.redacted));
@@ -310,7 +309,7 @@ async fn ask(stage: &Stage, checks: &mut Vec<Check>) -> Result<Found, Error> {
     checks.push(check("FR finds the phone number of KE, spelled in another way", of_ke));
     let call = format!("/v1/audit?from={}&limit=1", answer.audit);
     let entries: AuditEntries = fr.client.get(&call).await?;
-    let nothing = || Error::found("demo.failed", "the question left no entry in the audit log");
+    let nothing = || failed("the question left no entry in the audit log");
     let entry = entries.entries.into_iter().next().ok_or_else(nothing)?;
     let accounted = entry.case.as_deref() == Some(cast::CASE) && entry.action == "query";
     checks.push(check("the question is accounted for with its purpose and case", accounted));

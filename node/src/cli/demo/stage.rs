@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::cast::{self, Part};
+use super::failed;
 use crate::api::client::Client;
 use crate::api::types::Status;
 use crate::cli::Error;
@@ -54,7 +55,7 @@ impl Stage {
     /// Makes the folder, and in it three bureaus with keys of their own.
     pub(super) fn set() -> Result<Self, Error> {
         let mut name = [0; 6];
-        getrandom::fill(&mut name).map_err(|error| Error::found("demo.failed", error.to_string()))?;
+        getrandom::fill(&mut name).map_err(failed)?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("igain-demo-{name}"));
         if folder.as_os_str().len() > FOLDER_LIMIT {
@@ -79,7 +80,7 @@ impl Stage {
     /// One of them.
     pub(super) fn bureau(&self, id: &str) -> Result<&Bureau, Error> {
         let found = self.bureaus.iter().find(|bureau| bureau.id.as_str() == id);
-        found.ok_or_else(|| Error::found("demo.failed", format!("{id} is not on the stage")))
+        found.ok_or_else(|| failed(format!("{id} is not on the stage")))
     }
 
     /// Starts the daemons and waits until they answer.
@@ -113,8 +114,7 @@ impl Drop for Stage {
 
 impl Bureau {
     fn make(part: &'static Part, folder: PathBuf) -> Result<Self, Error> {
-        let id: BureauId =
-            part.id.parse().map_err(|error| Error::found("demo.failed", format!("{}: {error}", part.id)))?;
+        let id: BureauId = part.id.parse().map_err(|error| failed(format!("{}: {error}", part.id)))?;
         make_folder(&folder)?;
         make_folder(&folder.join("data"))?;
         write(&folder.join("igain.toml"), &configuration(part)?)?;
@@ -148,10 +148,7 @@ impl Bureau {
             let ended = self.daemon.as_mut().and_then(|daemon| daemon.try_wait().ok().flatten());
             if ended.is_some() || Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default();
-                return Err(Error::found(
-                    "demo.failed",
-                    format!("the daemon of {} does not answer. It says:\n{}", self.id, log.trim()),
-                ));
+                return Err(failed(format!("the daemon of {} does not answer. It says:\n{}", self.id, log.trim())));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -181,7 +178,7 @@ fn configuration(part: &Part) -> Result<String, Error> {
 /// A passphrase that nobody needs to know.
 fn passphrase() -> Result<String, Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::found("demo.failed", error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(failed)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -204,6 +201,6 @@ fn free_port() -> Result<u16, Error> {
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         UdpSocket::bind(("127.0.0.1", port)).ok().map(|_| port)
     };
-    let nothing = || Error::found("demo.failed", "no port of the loopback interface is free");
+    let nothing = || failed("no port of the loopback interface is free");
     (0..TRIES).find_map(free).ok_or_else(nothing)
 }
