@@ -10,7 +10,7 @@ mod problem;
 pub mod server;
 pub mod types;
 
-pub use field::{read_field, script_of};
+pub use field::read_field;
 pub use problem::{PolicyProblem, Problem};
 
 /// Bytes of the body of an ordinary request: a few thousand records with some fields each.

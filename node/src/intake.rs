@@ -7,8 +7,6 @@
 //!
 //! `configs/mappings/README.md` describes the mapping language.
 
-mod convert;
-mod date;
 mod draft;
 mod error;
 mod importer;

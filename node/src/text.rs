@@ -4,6 +4,7 @@
 //!
 //! - Names: [`tokens`] for exact and prefix search, [`skeleton`] to compare across scripts, [`script`] to tag them.
 //! - Identifiers: [`mod@identifier`] is strict, [`index_forms`] never loses a value, [`query_forms`] is what to look up.
+//! - Values: [`value::parse`] makes them of what people write and sources have.
 //! - Countries: [`country`] knows ISO 3166-1 codes and the English names in use.
 
 mod country;
@@ -11,6 +12,7 @@ mod fold;
 pub mod identifier;
 mod script;
 mod skeleton;
+pub mod value;
 
 pub use country::{country, is_country};
 pub use fold::{TOKEN_LIMIT, TOKENS_LIMIT, fold, tokens};

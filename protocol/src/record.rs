@@ -22,7 +22,7 @@ mod verify;
 pub use commitment::SaltKey;
 pub use content::{Content, sign};
 pub(crate) use envelope::{is_short, lengthened, shortened, split};
-pub use field::{FieldDef, FieldType};
+pub use field::{FieldDef, FieldType, Tense};
 pub use header::Header;
 pub use id::{NotAnId, RecordId};
 pub use kind::{field, fields, number};

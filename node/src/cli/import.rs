@@ -96,8 +96,9 @@ impl Import {
                     }
                     ImportEvent::Warning(warning) => {
                         warnings += 1;
-                        if warnings <= SHOWN {
-                            bar.suspend(|| output.say(&format!("line {}: {}", warning.line, warning.text)));
+                        if warnings <= SHOWN || warning.line.is_none() {
+                            let line = warning.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+                            bar.suspend(|| output.say(&format!("{line}{}", warning.text)));
                         }
                     }
                     ImportEvent::Report(done) => report = Some(done),

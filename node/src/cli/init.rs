@@ -15,6 +15,7 @@ use super::page::Page;
 use crate::config::{self, Config};
 use crate::daemon;
 use crate::keystore::{self, Cost, Keys, Source};
+use crate::text;
 
 const POLICY: &str = include_str!("init/policy.cedar");
 
@@ -93,11 +94,23 @@ struct Made {
     words: Vec<String>,
 }
 
+/// Why no bureau is of a country, and what may be meant.
+fn no_country(code: &str) -> String {
+    let meant = text::country(code).map(|meant| format!("Did you mean {meant}? ")).unwrap_or_default();
+    format!(
+        "`{code}` is no country of ISO 3166-1. {meant}A regional bureau or the General Secretariat takes the country where it sits, and an \
+         office: FR-IPSG, KE-RB"
+    )
+}
+
 impl Init {
     pub(super) fn execute(self, context: &Context, output: &mut Output) -> Result<(), Error> {
+        if !text::is_country(self.bureau.country()) {
+            return Err(Error::Usage(no_country(self.bureau.country())));
+        }
         let path = context.named_config().unwrap_or(Path::new("igain.toml")).to_owned();
-        let text = config::template(self.bureau, &self.name, &self.data_for(&path)?);
-        let config = Config::parse(&text, &path)?;
+        let written = config::template(self.bureau, &self.name, &self.data_for(&path)?);
+        let config = Config::parse(&written, &path)?;
         for there in [&path, &config.keystore(), &config.data.join("store")] {
             if there.exists() {
                 let detail = format!(
@@ -122,7 +135,7 @@ impl Init {
         if !config.policy.exists() {
             write_new(&config.policy, POLICY)?;
         }
-        write_new(&path, &text)?;
+        write_new(&path, &written)?;
         let signed = daemon::found(&config, &keys)?;
         let card = config.data.join(format!("{}.card", self.bureau));
         write_new(&card, &signed.to_armor())?;

@@ -1,5 +1,6 @@
 //! Reading a file by a mapping.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufRead;
@@ -44,6 +45,8 @@ pub enum Step {
     Made(Made),
     /// It is wrong.
     Rejected(Reject),
+    /// All were read, and rules for these fields gave no value in any of them.
+    Silent(Vec<String>),
 }
 
 /// The records of a row.
@@ -110,7 +113,8 @@ impl Importer {
             }
             Format::Json => (Source::Objects(Objects::open(input, wanted)?), (0..wanted.len()).collect()),
         };
-        Ok(Rows { importer: self, source, slots, row: Row::default(), seen: HashMap::new(), done: false })
+        let gave = self.mapping.blocks.iter().map(|block| vec![Cell::new(false); block.rules.len()]).collect();
+        Ok(Rows { importer: self, source, slots, row: Row::default(), seen: HashMap::new(), gave, done: false })
     }
 
     fn id(&self, source: Option<&str>, record: &str, key: &str) -> RecordId {
@@ -135,6 +139,8 @@ pub struct Rows<'a, R> {
     row: Row,
     /// The records that were made, with a hash of what they say and the line.
     seen: HashMap<RecordId, (u64, u64)>,
+    /// The rules of each block that have given a value.
+    gave: Vec<Vec<Cell<bool>>>,
     done: bool,
 }
 
@@ -149,7 +155,7 @@ impl<R: BufRead> Iterator for Rows<'_, R> {
             Ok(Ok(true)) => Some(Ok(self.make())),
             Ok(Ok(false)) => {
                 self.done = true;
-                None
+                Some(self.silent()).filter(|silent| !silent.is_empty()).map(|silent| Ok(Step::Silent(silent)))
             }
             Ok(Err(reject)) => Some(Ok(Step::Rejected(reject))),
             Err(error) => {
@@ -161,6 +167,22 @@ impl<R: BufRead> Iterator for Rows<'_, R> {
 }
 
 impl<R: BufRead> Rows<'_, R> {
+    /// What to say of rules that never gave a value, though others of their record did.
+    fn silent(&self) -> Vec<String> {
+        let blocks = self.importer.mapping.blocks.iter().zip(&self.gave);
+        let mut silent = Vec::new();
+        for (block, gave) in blocks.filter(|(_, gave)| gave.iter().any(Cell::get)) {
+            let rules = block.rules.iter().zip(gave).filter(|(_, gave)| !gave.get());
+            silent.extend(rules.filter_map(|(rule, _)| {
+                let (column, field, name) = (rule.column.as_ref()?, rule.def.name, &block.name);
+                Some(format!(
+                    "no row gave `{field}` of {name}. See that the file has column `{column}`, and that it is filled"
+                ))
+            }));
+        }
+        silent
+    }
+
     fn make(&mut self) -> Step {
         let importer = self.importer;
         let base = View {
@@ -174,7 +196,7 @@ impl<R: BufRead> Rows<'_, R> {
         let keys: Vec<_> = importer.mapping.joins.iter().map(|join| join.on.text(&base).unwrap_or_default()).collect();
         let sides: Vec<_> = importer.sides.iter().zip(&keys).map(|(side, key)| (side, side.rows(key))).collect();
         let view = View { sides: &sides, ..base };
-        match importer.drafts(&view).and_then(|drafts| watch(&mut self.seen, drafts)) {
+        match importer.drafts(&view, &self.gave).and_then(|drafts| watch(&mut self.seen, drafts)) {
             Ok(drafts) => Step::Made(Made { line: self.row.line, drafts }),
             Err(fault) => Step::Rejected(self.row.reject(fault.column, fault.reason)),
         }
@@ -182,17 +204,19 @@ impl<R: BufRead> Rows<'_, R> {
 }
 
 impl Importer {
-    fn drafts(&self, view: &View<'_>) -> Result<Vec<Draft>, Fault> {
+    fn drafts(&self, view: &View<'_>, gave: &[Vec<Cell<bool>>]) -> Result<Vec<Draft>, Fault> {
         let id_of = |source: Option<&str>, record: &str, key: &str| self.id(source, record, key);
-        let setting = Setting { id_of: &id_of, region: &self.region, home: self.owner.country() };
+        let setting = Setting { id_of: &id_of, region: &self.region, home: self.owner.country(), today: self.today };
         let mut drafts = Vec::new();
         let mut made: Vec<(&str, RecordId)> = Vec::new();
-        for (block, marking) in self.mapping.blocks.iter().zip(&self.markings) {
+        for ((block, marking), gave) in self.mapping.blocks.iter().zip(&self.markings).zip(gave) {
             if !block.when.holds(view) {
                 continue;
             }
             let mut make = |view: &View<'_>| {
-                let Some(draft) = self.make(block, marking.as_ref(), view, &setting, &made)? else { return Ok(()) };
+                let Some(draft) = self.make((block, gave), marking.as_ref(), view, &setting, &made)? else {
+                    return Ok(());
+                };
                 if block.ends.is_none() {
                     made.push((&block.name, draft.id));
                 }
@@ -210,7 +234,7 @@ impl Importer {
     /// The record or link that a block makes; none for a link that lacks an end.
     fn make(
         &self,
-        block: &Block,
+        (block, gave): (&Block, &[Cell<bool>]),
         marking: Option<&Marking>,
         view: &View<'_>,
         setting: &Setting<'_>,
@@ -228,8 +252,10 @@ impl Importer {
             Some(marking) => marking.clone(),
             None => block.label.marking(block.kind, self.today, view)?,
         };
-        for rule in &block.rules {
-            rule.apply(view, setting, &mut fields)?;
+        for (rule, gave) in block.rules.iter().zip(gave) {
+            if rule.apply(view, setting, &mut fields)? {
+                gave.set(true);
+            }
         }
         for extract in &block.extracts {
             extract.apply(view, setting, &mut fields)?;

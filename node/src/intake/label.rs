@@ -1,29 +1,64 @@
 //! The label, grading and retention of the records of a row.
 
+use std::collections::HashMap;
+
 use igain_protocol::caf::CafId;
 use igain_protocol::label::Label;
 use igain_protocol::record::{CalendarDay, PartialDate};
 use igain_protocol::time::Day;
 use igain_protocol::vocabulary::{Grading, Kind};
+use regex::Regex;
 
 use super::read::{LIST_SEPARATOR, Row};
 use super::rule::Fault;
 use super::template::{Template, View};
+use crate::text::value;
+
+/// Where one part of a label comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) from: Template,
+    pub(super) pattern: Option<Regex>,
+    /// Texts in lower case, and what they mean.
+    pub(super) map: HashMap<String, String>,
+    pub(super) default: Option<String>,
+}
+
+impl Part {
+    /// What a row says.
+    fn text(&self, view: &View<'_>) -> Option<String> {
+        let given = self.from.text(view);
+        let found = match (&self.pattern, given) {
+            (Some(pattern), Some(given)) => {
+                let captures = pattern.captures(&given);
+                captures.and_then(|found| found.get(1).or_else(|| found.get(0))).map(|found| found.as_str().to_owned())
+            }
+            (_, given) => given,
+        };
+        let filled = |text: &String| !text.trim().is_empty();
+        let text = found.filter(filled).or_else(|| self.default.clone())?;
+        Some(self.map.get(&text.trim().to_lowercase()).cloned().unwrap_or(text)).filter(filled)
+    }
+
+    fn is_constant(&self) -> bool {
+        self.from.constant().is_some()
+    }
+}
 
 /// Where the parts of a label come from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LabelRule {
-    pub(super) tlp: Option<Template>,
-    pub(super) pap: Option<Template>,
-    pub(super) handling: Option<Template>,
-    pub(super) note: Option<Template>,
-    pub(super) category: Option<Template>,
-    pub(super) crime_area: Option<Template>,
-    pub(super) age_group: Option<Template>,
-    pub(super) caf: Option<Template>,
-    pub(super) audience: Option<Template>,
-    pub(super) grading: Option<Template>,
-    pub(super) retain: Option<Template>,
+    pub(super) tlp: Option<Part>,
+    pub(super) pap: Option<Part>,
+    pub(super) handling: Option<Part>,
+    pub(super) note: Option<Part>,
+    pub(super) category: Option<Part>,
+    pub(super) crime_area: Option<Part>,
+    pub(super) age_group: Option<Part>,
+    pub(super) caf: Option<Part>,
+    pub(super) audience: Option<Part>,
+    pub(super) grading: Option<Part>,
+    pub(super) retain: Option<Part>,
 }
 
 /// What a record says beside its fields.
@@ -36,7 +71,7 @@ pub(super) struct Marking {
 impl LabelRule {
     /// These rules, and those of `base` where these say nothing.
     pub(super) fn over(self, base: &Self) -> Self {
-        let or = |own: Option<Template>, other: &Option<Template>| own.or_else(|| other.clone());
+        let or = |own: Option<Part>, other: &Option<Part>| own.or_else(|| other.clone());
         Self {
             tlp: or(self.tlp, &base.tlp),
             pap: or(self.pap, &base.pap),
@@ -73,18 +108,18 @@ impl LabelRule {
             &self.grading,
             &self.retain,
         ];
-        parts.into_iter().flatten().all(|part| part.constant().is_some())
+        parts.into_iter().flatten().all(Part::is_constant)
     }
 
     /// The marking of a record of a row.
     pub(super) fn marking(&self, kind: Kind, today: Day, view: &View<'_>) -> Result<Marking, Fault> {
-        let text = |part: &Option<Template>| part.as_ref().and_then(|template| template.text(view));
+        let text = |part: &Option<Part>| part.as_ref().and_then(|part| part.text(view));
         let fault = |column: &str, reason: String| Fault { column: Some(column.to_owned()), reason };
         let tlp = text(&self.tlp).ok_or_else(|| fault("tlp", "the row has no TLP marking".into()))?;
-        let tlp = tlp.trim().to_lowercase();
-        let tlp = tlp.strip_prefix("tlp:").unwrap_or(&tlp);
-        let mut label = Label::new(kind, tlp.parse().map_err(|error| fault("tlp", format!("{error}")))?);
-        label.pap = one(&text(&self.pap)).map_err(|reason| fault("pap", reason))?;
+        let tlp = colour(&tlp, "tlp:").parse().map_err(|error| fault("tlp", format!("{error}")))?;
+        let mut label = Label::new(kind, tlp);
+        let pap = text(&self.pap).map(|pap| colour(&pap, "pap:"));
+        label.pap = one(&pap).map_err(|reason| fault("pap", reason))?;
         label.handling = many(&text(&self.handling)).map_err(|reason| fault("handling", reason))?;
         label.note = text(&self.note);
         label.category = one(&text(&self.category)).map_err(|reason| fault("category", reason))?;
@@ -100,6 +135,13 @@ impl LabelRule {
         let retain = text(&self.retain).map(|text| retain(&text, today)).transpose();
         Ok(Marking { label, retain_until: retain.map_err(|reason| fault("retain", reason))? })
     }
+}
+
+/// The colour of a marking, with its prefix or without. WHITE is what TLP 2.0 (FIRST, 2022) calls CLEAR.
+fn colour(marking: &str, prefix: &str) -> String {
+    let lower = marking.trim().to_lowercase();
+    let colour = lower.strip_prefix(prefix).unwrap_or(&lower).trim();
+    if colour == "white" { "clear" } else { colour }.to_owned()
 }
 
 fn one<T: std::str::FromStr<Err: std::fmt::Display>>(text: &Option<String>) -> Result<Option<T>, String> {
@@ -138,12 +180,12 @@ fn retain(text: &str, today: Day) -> Result<Day, String> {
         last(day).or_else(|| last(day.checked_sub(1)?))
     };
     let found = match (text.split_once('+'), years(text)) {
-        (Some((date, plus)), _) => super::date::parse(date, &[]).and_then(|date| last_day(date, years(plus)?)),
+        (Some((date, plus)), _) => value::date(date).ok().and_then(|date| last_day(date, years(plus)?)),
         (None, Some(plus)) => {
             let this_year = today.to_string().get(..4).and_then(|year| year.parse().ok());
             this_year.and_then(|year| last_day(year, plus))
         }
-        (None, None) => super::date::parse(text, &[]).and_then(|date| last_day(date, 0)),
+        (None, None) => value::date(text).ok().and_then(|date| last_day(date, 0)),
     };
     found.ok_or_else(bad)
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use igain_protocol::record::{FIELDS_LIMIT, FieldDef, RecordId, TEXT_LIMIT, Value};
+use igain_protocol::time::Day;
+use igain_protocol::vocabulary::{Doubt, Scheme};
 use regex::Regex;
 
-use super::convert::{self, Converted, Hints};
-use super::date::Format;
 use super::link::Target;
 use super::read::LIST_SEPARATOR;
 use super::template::{Place, Template, View};
+use crate::text::value::{self, Decimal, Format, Hints, Order, Parsed, clean};
 
 /// Most warnings that one record carries.
 pub(super) const WARNINGS_LIMIT: usize = 16;
@@ -21,8 +22,11 @@ const STATEMENTS_LIMIT: usize = 4_096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Unfit {
-    /// Set the row aside; identifiers that break their scheme's rules are kept with a warning.
+    /// Keep it as it was given, marked as unread or ambiguous, with a warning; where the field is required, or cannot hold it, set the
+    /// row aside. Identifiers that break their scheme's rules are kept with a warning.
     #[default]
+    Keep,
+    /// Set the row aside.
     Reject,
     /// Leave the value out with a warning.
     Drop,
@@ -87,9 +91,29 @@ pub(super) struct Rule {
     pub(super) formats: Vec<Format>,
     pub(super) lang: Option<String>,
     pub(super) unit: Option<String>,
+    pub(super) writing: Writing,
     pub(super) region: Option<Template>,
     pub(super) limit: usize,
     pub(super) target: Option<Target>,
+}
+
+/// How a source writes what can be read in more ways than one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Writing {
+    pub(super) decimal: Option<Decimal>,
+    pub(super) order: Option<Order>,
+    pub(super) century: Option<u16>,
+}
+
+impl Writing {
+    /// This, and what `base` says where this says nothing.
+    pub(super) fn over(self, base: Self) -> Self {
+        Self {
+            decimal: self.decimal.or(base.decimal),
+            order: self.order.or(base.order),
+            century: self.century.or(base.century),
+        }
+    }
 }
 
 /// Why a row makes no record.
@@ -104,6 +128,8 @@ pub(super) struct Fault {
 pub(super) struct Fields {
     pub(super) values: Vec<(usize, &'static FieldDef, Value)>,
     pub(super) warnings: Vec<String>,
+    /// How many values were given, those that were there already among them.
+    given: usize,
 }
 
 /// What the whole import brings along.
@@ -114,12 +140,15 @@ pub(super) struct Setting<'a> {
     pub(super) region: &'a str,
     /// The bureau's own country: national numbers of others are completed.
     pub(super) home: &'a str,
+    /// The day of the import.
+    pub(super) today: Day,
 }
 
 impl Fields {
     /// Adds a value, unless it is there already. A second value of a field that takes one is left out.
     pub(super) fn push(&mut self, order: usize, def: &'static FieldDef, value: Value) {
         // One too many is enough for the record to be refused; comparing ever more would take for ever.
+        self.given += 1;
         if self.values.len() > FIELDS_LIMIT {
             return;
         }
@@ -146,8 +175,9 @@ impl Fields {
 }
 
 impl Rule {
-    /// Adds what the rule makes of a row.
-    pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
+    /// Adds what the rule makes of a row; whether it has given anything.
+    pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<bool, Fault> {
+        let before = fields.given;
         match self.each.and_then(|join| Some((join, view.sides.get(join)?.1))) {
             Some((join, rows)) => {
                 for row in rows {
@@ -162,7 +192,7 @@ impl Rule {
         if self.required && fields.count(self.order) == 0 {
             return Err(self.fault(format!("`{}` is required, and the row has none", self.def.name)));
         }
-        Ok(())
+        Ok(fields.given > before)
     }
 
     fn apply_once(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
@@ -219,20 +249,21 @@ impl Rule {
             return Ok(true);
         }
         match self.value_of(text, view, setting) {
-            Ok(Converted { value, warning }) => {
+            Ok(Parsed { value, warning, broken }) => {
                 if let Err(error) = self.def.check(&value) {
-                    return self.unfit(error.to_string(), fields);
+                    return self.unfit(text, Doubt::Unread, error.to_string(), fields);
                 }
-                if let Some(warning) = warning {
-                    if self.unfit != Unfit::Reject {
-                        return self.unfit(warning, fields);
+                match warning {
+                    Some(warning) if broken && self.unfit != Unfit::Keep => {
+                        return self.unfit(text, Doubt::Unread, warning, fields);
                     }
-                    fields.warn(warning);
+                    Some(warning) => fields.warn(warning),
+                    None => {}
                 }
                 fields.push(self.order, self.def, value);
                 Ok(true)
             }
-            Err(reason) => self.unfit(reason, fields),
+            Err(fault) => self.unfit(text, fault.doubt(), fault.to_string(), fields),
         }
     }
 
@@ -241,32 +272,44 @@ impl Rule {
         fields.count(self.order) >= self.limit
     }
 
-    fn value_of(&self, text: &str, view: &View<'_>, setting: &Setting<'_>) -> Result<Converted, String> {
+    fn value_of(&self, text: &str, view: &View<'_>, setting: &Setting<'_>) -> Result<Parsed, value::Fault> {
         if let Some(target) = &self.target {
             return Ok(Value::Reference((setting.id_of)(target.source.as_deref(), &target.record, text)).into());
         }
         let stated = self.region.as_ref().and_then(|region| region.text(view));
         let stated = stated.as_deref().and_then(crate::text::country);
         let region = stated.unwrap_or(setting.region);
-        let is_phone = self.def.identifier() == Some(igain_protocol::vocabulary::Scheme::Phone);
+        let is_phone = self.def.identifier() == Some(Scheme::Phone);
         let hints = Hints {
             formats: &self.formats,
             lang: self.lang.as_deref(),
+            script: None,
             unit: self.unit.as_deref(),
+            decimal: self.writing.decimal,
+            order: self.writing.order,
+            century: self.writing.century,
+            today: Some(setting.today),
             region: Some(region),
             complete: is_phone && region != setting.home,
         };
-        convert::value(self.def, text, &hints)
+        value::parse(self.def, text, &hints)
     }
 
-    fn unfit(&self, reason: String, fields: &mut Fields) -> Result<bool, Fault> {
+    /// What becomes of a text that is no value. Nothing is guessed: it stands as it was given until somebody knows.
+    fn unfit(&self, text: &str, doubt: Doubt, reason: String, fields: &mut Fields) -> Result<bool, Fault> {
+        let given = Value::Text(clean(text, false)).doubted(doubt);
         match self.unfit {
+            Unfit::Keep if !self.required && self.def.check(&given).is_ok() => {
+                fields.warn(format!("`{}` is kept as it was given, and not searched: {reason}", self.def.name));
+                fields.push(self.order, self.def, given);
+                Ok(true)
+            }
             Unfit::Ignore => Ok(false),
             Unfit::Drop => {
                 fields.warn(format!("`{}` is left out: {reason}", self.def.name));
                 Ok(false)
             }
-            Unfit::Reject => Err(self.fault(reason)),
+            Unfit::Keep | Unfit::Reject => Err(self.fault(reason)),
         }
     }
 
@@ -357,7 +400,7 @@ impl Extract {
                 }
             }
             if let Some((order, def)) = self.rest.filter(|_| !taken) {
-                fields.push(order, def, Value::Text(convert::clean(statement, true)));
+                fields.push(order, def, Value::Text(clean(statement, true)));
             }
         }
         Ok(())
@@ -368,7 +411,7 @@ impl Extract {
         let captures = rule.pattern.as_ref().and_then(|pattern| pattern.captures(statement));
         let text = part.text(&View { captures: captures.as_ref(), ..*view });
         if let (Some((order, def)), Some(text)) = (self.rest, text) {
-            fields.push(order, def, Value::Text(convert::clean(&text, true)));
+            fields.push(order, def, Value::Text(clean(&text, true)));
         }
     }
 }

@@ -10,12 +10,14 @@ mod bad;
 mod readme;
 mod rows;
 mod shipped;
+mod values;
 
 /// What became of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     drafts: Vec<Draft>,
     rejects: Vec<Reject>,
+    silent: Vec<String>,
 }
 
 impl Outcome {
@@ -41,6 +43,7 @@ fn import(importer: &Importer, file: impl BufRead) -> Result<Outcome, Error> {
         match step? {
             Step::Made(made) => outcome.drafts.extend(made.drafts),
             Step::Rejected(reject) => outcome.rejects.push(reject),
+            Step::Silent(silent) => outcome.silent = silent,
         }
     }
     Ok(outcome)

@@ -43,6 +43,18 @@ pub enum FieldType {
     Document,
 }
 
+/// When the date of a field can lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tense {
+    /// It tells of what has happened: until today.
+    #[default]
+    Past,
+    /// It is a birth: within a life, until today.
+    Birth,
+    /// It may tell of what is still to come, such as an expiry.
+    Open,
+}
+
 /// One field of a kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldDef {
@@ -54,17 +66,24 @@ pub struct FieldDef {
     pub group: Group,
     /// Whether it may be there more than once.
     pub many: bool,
+    /// When it can lie, if it is a date.
+    pub tense: Tense,
     /// What it says.
     pub doc: &'static str,
 }
 
 impl FieldDef {
     pub(super) const fn new(name: &'static str, ty: FieldType, group: Group, doc: &'static str) -> Self {
-        Self { name, ty, group, many: false, doc }
+        Self { name, ty, group, many: false, tense: Tense::Past, doc }
     }
 
     pub(super) const fn many(mut self) -> Self {
         self.many = true;
+        self
+    }
+
+    pub(super) const fn lies(mut self, tense: Tense) -> Self {
+        self.tense = tense;
         self
     }
 

@@ -15,7 +15,7 @@ mod phone;
 mod vehicle;
 mod vessel;
 
-use super::field::{FieldDef, FieldType};
+use super::field::{FieldDef, FieldType, Tense};
 use crate::vocabulary::{Group, Kind, Scheme};
 
 /// The fields of a kind.

@@ -64,7 +64,7 @@ pub(super) async fn revise(
             if revision.revision.is_some_and(|meant| meant != current) {
                 return Ok(Err(current));
             }
-            let draft = draft::revised(&known, revision).map_err(office::Error::from)?;
+            let draft = draft::revised(&known, revision, office.now().day()).map_err(office::Error::from)?;
             contribute(office, actor, "record.revise", vec![Ok(draft)]).map(Ok)
         })
         .await?;

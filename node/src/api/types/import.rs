@@ -48,7 +48,7 @@ pub enum ImportEvent {
     Progress(Progress),
     /// A row that is set aside.
     Reject(Reject),
-    /// A row that was taken, though something in it is odd.
+    /// Something is odd in a row that was taken, or in all of them.
     Warning(Warning),
     /// It has ended; what it added is durable.
     Report(ImportReport),
@@ -67,11 +67,12 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-/// What is odd in a row that was taken.
+/// What is odd in a row that was taken, or in all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// The line on which it begins, from 1.
-    pub line: u64,
+    /// The line on which the row begins, from 1; none where it is said of all rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
     /// What is odd.
     pub text: String,
 }

@@ -1,6 +1,7 @@
 //! From what is written to what is done, naming the place of whatever is wrong.
 
 mod field;
+mod label;
 mod when;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,15 @@ use super::{BLOCKS_LIMIT, Block, Ends, Error, Format, Join, MAPPING_LIMIT, Mappi
 use crate::intake::label::LabelRule;
 use crate::intake::link::{Each, End, Target};
 use crate::intake::read::Dialect;
+use crate::intake::rule::Writing;
 use crate::intake::template::{Scope, Template};
 
 /// What is needed all along.
 struct Compiler<'a> {
     document: Document<'a>,
     scope: Scope,
+    /// How the source writes numbers and dates.
+    writing: Writing,
 }
 
 pub(super) fn compile(text: &str, file: &str, variables: &BTreeMap<String, String>) -> Result<Mapping, Error> {
@@ -31,7 +35,8 @@ pub(super) fn compile(text: &str, file: &str, variables: &BTreeMap<String, Strin
     }
     let raw: raw::Mapping = toml::from_str(text).map_err(|error| document.toml(&error))?;
     let scope = Scope { variables: variables.clone(), ..Scope::default() };
-    Compiler { document, scope }.mapping(raw)
+    let writing = Writing { decimal: raw.decimal, order: raw.order, century: raw.century };
+    Compiler { document, scope, writing }.mapping(raw)
 }
 
 impl Compiler<'_> {
@@ -96,23 +101,6 @@ impl Compiler<'_> {
         let unknown =
             || self.error(text.span(), format!("`{region}` is no country. Use ISO 3166-1 alpha-2, such as KE"));
         crate::text::country(&region).map(str::to_owned).ok_or_else(unknown)
-    }
-
-    fn label(&mut self, raw: &raw::Label, grading: Option<&Text>, retain: Option<&Text>) -> Result<LabelRule, Error> {
-        let mut part = |text: Option<&Text>| text.map(|text| self.template(text, 0)).transpose();
-        Ok(LabelRule {
-            tlp: part(raw.tlp.as_ref())?,
-            pap: part(raw.pap.as_ref())?,
-            handling: part(raw.handling.as_ref())?,
-            note: part(raw.note.as_ref())?,
-            category: part(raw.category.as_ref())?,
-            crime_area: part(raw.crime_area.as_ref())?,
-            age_group: part(raw.age_group.as_ref())?,
-            caf: part(raw.caf.as_ref())?,
-            audience: part(raw.audience.as_ref())?,
-            grading: part(grading)?,
-            retain: part(retain)?,
-        })
     }
 
     fn dialect(&self, raw: &raw::Input) -> Result<Dialect, Error> {

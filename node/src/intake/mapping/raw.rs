@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::intake::read::Encoding;
 use crate::intake::rule::Unfit;
+use crate::text::value::{Decimal, Order};
 
 pub(super) type Text = Spanned<String>;
 
@@ -17,12 +18,15 @@ pub(super) struct Mapping {
     #[expect(dead_code, reason = "for people only")]
     pub(super) description: Option<String>,
     pub(super) region: Option<Text>,
+    pub(super) decimal: Option<Decimal>,
+    pub(super) order: Option<Order>,
+    pub(super) century: Option<u16>,
     #[serde(default)]
     pub(super) input: Input,
     #[serde(default)]
     pub(super) label: Label,
-    pub(super) grading: Option<Text>,
-    pub(super) retain: Option<Text>,
+    pub(super) grading: Option<Spanned<toml::Value>>,
+    pub(super) retain: Option<Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) join: Vec<Join>,
     #[serde(default)]
@@ -59,15 +63,15 @@ pub(super) enum Format {
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Label {
-    pub(super) tlp: Option<Text>,
-    pub(super) pap: Option<Text>,
-    pub(super) handling: Option<Text>,
-    pub(super) note: Option<Text>,
-    pub(super) category: Option<Text>,
-    pub(super) crime_area: Option<Text>,
-    pub(super) age_group: Option<Text>,
-    pub(super) caf: Option<Text>,
-    pub(super) audience: Option<Text>,
+    pub(super) tlp: Option<Spanned<toml::Value>>,
+    pub(super) pap: Option<Spanned<toml::Value>>,
+    pub(super) handling: Option<Spanned<toml::Value>>,
+    pub(super) note: Option<Spanned<toml::Value>>,
+    pub(super) category: Option<Spanned<toml::Value>>,
+    pub(super) crime_area: Option<Spanned<toml::Value>>,
+    pub(super) age_group: Option<Spanned<toml::Value>>,
+    pub(super) caf: Option<Spanned<toml::Value>>,
+    pub(super) audience: Option<Spanned<toml::Value>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,8 +98,8 @@ pub(super) struct Record {
     pub(super) when: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) label: Label,
-    pub(super) grading: Option<Text>,
-    pub(super) retain: Option<Text>,
+    pub(super) grading: Option<Spanned<toml::Value>>,
+    pub(super) retain: Option<Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) take: Vec<Text>,
     #[serde(default)]
@@ -122,8 +126,8 @@ pub(super) struct Link {
     pub(super) when: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) label: Label,
-    pub(super) grading: Option<Text>,
-    pub(super) retain: Option<Text>,
+    pub(super) grading: Option<Spanned<toml::Value>>,
+    pub(super) retain: Option<Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) take: Vec<Text>,
     #[serde(default)]
@@ -168,6 +172,9 @@ pub(super) struct Field {
     pub(super) formats: Vec<Text>,
     pub(super) lang: Option<Text>,
     pub(super) unit: Option<Text>,
+    pub(super) decimal: Option<Decimal>,
+    pub(super) order: Option<Order>,
+    pub(super) century: Option<u16>,
     pub(super) region: Option<Text>,
     pub(super) limit: Option<usize>,
     pub(super) record: Option<Text>,

@@ -1,6 +1,6 @@
 //! Bank, card and crypto accounts.
 
-use super::{FieldDef, FieldType, code, country, date, id, name, text, with_common};
+use super::{FieldDef, FieldType, Tense, code, country, date, id, name, text, with_common};
 use crate::vocabulary::{Group, Scheme};
 
 const TYPE: &[&str] = &["bank", "card", "crypto", "mobile-money", "payment-service", "other"];
@@ -17,7 +17,7 @@ pub(super) const FIELDS: &[FieldDef] = with_common![
     code("status", STATUS, "Whether it is in use"),
     date("opened", Group::Core, "When it was opened"),
     date("closed", Group::Core, "When it was closed"),
-    date("expires", Group::Core, "Expiry of a card"),
+    date("expires", Group::Core, "Expiry of a card").lies(Tense::Open),
     FieldDef::new("balance", FieldType::Quantity, Group::Core, "Balance seen"),
     date("balance-date", Group::Core, "When it was seen"),
     text("usage", Group::Narrative, "How it is used").many(),

@@ -1,6 +1,6 @@
 //! Identity and travel documents, and others.
 
-use super::{FieldDef, code, country, date, id, name, text, with_common};
+use super::{FieldDef, Tense, code, country, date, id, name, text, with_common};
 use crate::vocabulary::{Group, Scheme};
 
 const TYPE: &[&str] = &[
@@ -25,12 +25,12 @@ pub(super) const FIELDS: &[FieldDef] = with_common![
     text("authority", Group::Core, "Issuing authority"),
     text("place", Group::Core, "Place of issue"),
     date("issued", Group::Core, "Date of issue"),
-    date("expires", Group::Core, "Date of expiry"),
+    date("expires", Group::Core, "Date of expiry").lies(Tense::Open),
     code("status", STATUS, "What became of it"),
     date("status-date", Group::Core, "Since when"),
     text("forgery", Group::Core, "How it was forged").many(),
     name("holder", "Name of the holder").many(),
-    date("birth-date", Group::Identity, "Date of birth of the holder"),
+    date("birth-date", Group::Identity, "Date of birth of the holder").lies(Tense::Birth),
     country("nationality", Group::Identity, "Nationality of the holder").many(),
     id("passport", Scheme::Passport, "Passport number").many(),
     id("national-id", Scheme::NationalId, "Identity card or personal number").many(),

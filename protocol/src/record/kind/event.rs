@@ -1,6 +1,6 @@
 //! Events: seizures, meetings, crossings, payments, crimes.
 
-use super::{FieldDef, FieldType, code, country, date, id, name, text, with_common};
+use super::{FieldDef, FieldType, Tense, code, country, date, id, name, text, with_common};
 use crate::vocabulary::{Group, Scheme};
 
 const TYPE: &[&str] = &[
@@ -30,7 +30,7 @@ pub(super) const FIELDS: &[FieldDef] = with_common![
     text("type-text", Group::Core, "What happened, as the source says").many(),
     name("title", "Short title").many(),
     date("date", Group::Core, "When it happened"),
-    date("until", Group::Core, "When it ended"),
+    date("until", Group::Core, "When it ended").lies(Tense::Open),
     FieldDef::new("time", FieldType::Moment, Group::Core, "When exactly"),
     country("country", Group::Core, "Where it happened").many(),
     text("place", Group::Core, "Where, in words").many(),

@@ -1,6 +1,6 @@
 //! Links between two records.
 
-use super::{FieldDef, FieldType, code, date, reference, text, with_common};
+use super::{FieldDef, FieldType, Tense, code, date, reference, text, with_common};
 use crate::vocabulary::Group;
 
 const TYPE: &[&str] = &[
@@ -50,7 +50,7 @@ pub(super) const FIELDS: &[FieldDef] = with_common![
     code("type", TYPE, "How the first stands to the second"),
     text("role", Group::Core, "In what capacity"),
     date("since", Group::Core, "From when"),
-    date("until", Group::Core, "Until when"),
+    date("until", Group::Core, "Until when").lies(Tense::Open),
     FieldDef::new("time", FieldType::Moment, Group::Core, "When exactly"),
     code("strength", STRENGTH, "How sure it is"),
     FieldDef::new("amount", FieldType::Quantity, Group::Core, "How much was moved").many(),

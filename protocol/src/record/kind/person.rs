@@ -1,7 +1,7 @@
 //! Persons. Special categories of personal data (Directive (EU) 2016/680, art. 10), such as ethnicity, religion and
 //! biometrics, have no field on purpose.
 
-use super::{FieldDef, FieldType, code, country, date, id, name, text, with_common};
+use super::{FieldDef, FieldType, Tense, code, country, date, id, name, text, with_common};
 use crate::vocabulary::{Group, Scheme};
 
 const SEX: &[&str] = &["male", "female", "other", "unknown"];
@@ -16,7 +16,7 @@ pub(super) const FIELDS: &[FieldDef] = with_common![
     name("father-name", "Name of the father, or patronymic").many(),
     name("mother-name", "Name of the mother").many(),
     text("title", Group::Identity, "Title or rank").many(),
-    date("birth-date", Group::Identity, "Date of birth").many(),
+    date("birth-date", Group::Identity, "Date of birth").lies(Tense::Birth).many(),
     text("birth-place", Group::Identity, "Place of birth").many(),
     country("birth-country", Group::Identity, "Country of birth").many(),
     date("death-date", Group::Identity, "Date of death"),

@@ -8,6 +8,35 @@ use crate::codec::text;
 /// Most dates of which one may be meant.
 const CHOICES: usize = 8;
 
+/// What EDTF numbers from 21 on: the seasons of any place, of the northern and of the southern hemisphere; quarters, thirds (as the
+/// Spanish and Portuguese count, by four months) and halves of the year.
+const PARTS_OF_YEAR: [&str; 21] = [
+    "spring",
+    "summer",
+    "autumn",
+    "winter",
+    "northern spring",
+    "northern summer",
+    "northern autumn",
+    "northern winter",
+    "southern spring",
+    "southern summer",
+    "southern autumn",
+    "southern winter",
+    "Q1",
+    "Q2",
+    "Q3",
+    "Q4",
+    "C1",
+    "C2",
+    "C3",
+    "H1",
+    "H2",
+];
+
+/// The number of the first of them.
+const FIRST_PART: u8 = 21;
+
 /// A day of the calendar, which is the Gregorian one in all years. Later days are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalendarDay {
@@ -56,17 +85,24 @@ impl PartialDate {
     /// The date, known only about.
     #[must_use]
     pub fn about(&self) -> Self {
-        let qualified = |point: &str| match point.as_bytes().last() {
-            None | Some(b'.' | b'~' | b'%') => point.to_owned(),
-            Some(b'?') => format!("{}%", point.trim_end_matches('?')),
-            Some(_) => format!("{point}~"),
+        self.qualified('~', '?')
+    }
+
+    /// The date, of which its source is not sure.
+    #[must_use]
+    pub fn unsure(&self) -> Self {
+        self.qualified('?', '~')
+    }
+
+    /// With a mark at each of its points, or with that for both where it has the other already.
+    fn qualified(&self, mark: char, other: char) -> Self {
+        let qualified = |point: &str| match point.chars().last() {
+            None | Some('.' | '%') => point.to_owned(),
+            Some(last) if last == mark => point.to_owned(),
+            Some(last) if last == other => format!("{}%", point.trim_end_matches(other)),
+            Some(_) => format!("{point}{mark}"),
         };
-        let parts: Vec<String> = if let Some(choices) = choices(&self.text) {
-            vec![format!("[{}]", choices.map(qualified).collect::<Vec<_>>().join(", "))]
-        } else {
-            self.text.split('/').map(qualified).collect()
-        };
-        Self::read(&parts.join("/")).unwrap_or_else(|| self.clone())
+        Self::read(&each_point(&self.text, qualified)).unwrap_or_else(|| self.clone())
     }
 
     /// Reads what is written exactly so.
@@ -96,6 +132,41 @@ type Days = (CalendarDay, CalendarDay);
 /// The parts of `[a, b]`.
 fn choices(text: &str) -> Option<std::str::Split<'_, &'static str>> {
     Some(text.strip_prefix('[')?.strip_suffix(']')?.split(", "))
+}
+
+/// The date with something else in the place of each of its points.
+fn each_point(text: &str, change: impl Fn(&str) -> String) -> String {
+    match choices(text) {
+        Some(choices) => format!("[{}]", choices.map(change).collect::<Vec<_>>().join(", ")),
+        None => text.split('/').map(change).collect::<Vec<_>>().join("/"),
+    }
+}
+
+/// A point, and how sure it is.
+fn marked(point: &str) -> (&str, &str) {
+    let bare = point.trim_end_matches(['?', '~', '%']);
+    (bare, point.strip_prefix(bare).unwrap_or_default())
+}
+
+/// A point as it is shown: a part of the year by its name.
+fn shown(point: &str) -> String {
+    let (bare, mark) = marked(point);
+    let named = bare.split_once('-').and_then(|(year, number)| {
+        let name = PARTS_OF_YEAR.get(usize::from(two(number)?.checked_sub(FIRST_PART)?))?;
+        Some(format!("{name} {year}{mark}"))
+    });
+    named.unwrap_or_else(|| point.to_owned())
+}
+
+/// What is shown of a point, as EDTF has it.
+fn unshown(point: &str) -> String {
+    let named = point.rsplit_once(' ').and_then(|(name, rest)| {
+        let (year, mark) = marked(rest);
+        digits(year).filter(|_| year.len() == 4)?;
+        let nth = PARTS_OF_YEAR.iter().position(|part| part.eq_ignore_ascii_case(name))?;
+        Some(format!("{year}-{}{mark}", usize::from(FIRST_PART) + nth))
+    });
+    named.unwrap_or_else(|| point.to_owned())
 }
 
 /// One end of a stretch: a date, or none.
@@ -174,9 +245,10 @@ fn calendar(year: u16, month: u8, day: u8) -> Option<jiff::civil::Date> {
     jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
+/// In EDTF, but with names for the parts of a year that it numbers: `summer 2021`, `Q1 2021`.
 impl fmt::Display for PartialDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        f.pad(&each_point(&self.text, shown))
     }
 }
 
@@ -190,16 +262,16 @@ pub struct NotADate(String);
 impl FromStr for PartialDate {
     type Err = NotADate;
 
-    /// Reads EDTF as people write it, and `~1971` for `1971~`. Seasons and quarters are refused: `2021-22` is the summer of
-    /// 2021 in EDTF, and the year from 2021 to 2022 in most files.
+    /// Reads EDTF as people write it, `~1971` for `1971~`, and what is shown. The numbers of seasons and quarters are refused: `2021-22`
+    /// is the summer of 2021 in EDTF, and the year from 2021 to 2022 in most files. Write `summer 2021`.
     fn from_str(given: &str) -> Result<Self, NotADate> {
         let bare = given.trim();
         if bare.split(['/', '[', ']', ',', ' ', '~']).any(is_season) {
             return Err(NotADate(text::shorten(given)));
         }
         let date = match bare.strip_prefix('~') {
-            Some(bare) => Self::read(bare).map(|date| date.about()),
-            None => Self::read(bare),
+            Some(bare) => Self::read(&each_point(bare, unshown)).map(|date| date.about()),
+            None => Self::read(&each_point(bare, unshown)),
         };
         date.ok_or_else(|| NotADate(text::shorten(given)))
     }
@@ -241,8 +313,9 @@ mod tests {
             ("0001", "0001-01-01", "0001-12-31"),
         ] {
             let date = PartialDate::read(text).unwrap();
-            assert_eq!(date.to_string(), text);
-            assert_eq!(text.parse() == Ok(date.clone()), !is_season(text.trim_end_matches('~')), "{text}");
+            assert_eq!(date.as_str(), text);
+            assert_eq!(date.to_string() == text, !is_season(text.trim_end_matches('~')), "{text}");
+            assert_eq!(date.to_string().parse(), Ok(date.clone()), "{text}");
             assert_eq!((date.earliest(), date.latest()), (Some(day(first)), Some(day(last))), "{text}");
         }
         for (text, first, last) in [
@@ -273,6 +346,35 @@ mod tests {
         }
         assert_eq!(" ~1971-04 ".parse::<PartialDate>().unwrap().to_string(), "1971-04~");
         assert_eq!("~1970/1972".parse::<PartialDate>().unwrap().to_string(), "1970~/1972~");
+    }
+
+    #[test]
+    fn parts_of_the_year_are_shown_by_name_and_read_by_it() {
+        for (text, shown) in [
+            ("2021-22", "summer 2021"),
+            ("2021-32?", "southern winter 2021?"),
+            ("1971-33", "Q1 1971"),
+            ("1971-41~", "H2 1971~"),
+            ("1971-33/1972-38", "Q1 1971/C2 1972"),
+            ("[1971-21, 1972]", "[spring 1971, 1972]"),
+        ] {
+            let date = PartialDate::read(text).unwrap();
+            assert_eq!(date.to_string(), shown);
+            assert_eq!(shown.to_uppercase().parse(), Ok(date), "{text}");
+        }
+        assert_eq!("~autumn 2021".parse::<PartialDate>().unwrap().as_str(), "2021-23~");
+        for text in ["summer", "summer 21", "summer 2021-04", "Q5 2021", "summer 2021/2020", "monsoon 2021"] {
+            assert!(text.parse::<PartialDate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_unsure_is_said_of_each_part() {
+        for (text, unsure) in
+            [("1971", "1971?"), ("1971~", "1971%"), ("1970/..", "1970?/.."), ("[1970, 1972?]", "[1970?, 1972?]")]
+        {
+            assert_eq!(text.parse::<PartialDate>().unwrap().unsure().to_string(), unsure);
+        }
     }
 
     #[test]

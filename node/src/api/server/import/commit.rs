@@ -64,17 +64,25 @@ impl Commit {
 
     /// Takes what became of one row.
     pub(super) fn step(&mut self, step: Step) -> Result<(), Problem> {
-        self.report.rows += 1;
+        self.report.rows += u64::from(!matches!(step, Step::Silent(_)));
         match step {
             Step::Rejected(reject) => self.set_aside(described(reject)),
             Step::Made(made) => made.drafts.into_iter().try_for_each(|draft| self.take(draft)),
+            Step::Silent(texts) => {
+                texts.into_iter().for_each(|text| self.warn(None, text));
+                Ok(())
+            }
         }
+    }
+
+    fn warn(&mut self, line: Option<u64>, text: String) {
+        self.report.warnings += 1;
+        self.tell(ImportEvent::Warning(Warning { line, text }));
     }
 
     fn take(&mut self, draft: intake::Draft) -> Result<(), Problem> {
         for text in draft.warnings {
-            self.report.warnings += 1;
-            self.tell(ImportEvent::Warning(Warning { line: draft.row, text }));
+            self.warn(Some(draft.row), text);
         }
         if self.batch.len() >= BATCH || self.ids.contains(&draft.id) {
             self.flush()?;

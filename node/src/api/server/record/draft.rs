@@ -29,7 +29,8 @@ pub(super) fn new(office: &Office, new: NewRecord, keep_days: u32, sees: &Sees<'
     let source = new.source.clone().unwrap_or_default();
     let derived = |key: &str| RecordId::derived(&office.secrets().record_id, &source, key);
     let kind = new.label.kind.0;
-    let read = |field: &Field| read_field(kind, field, &|key| Some(derived(key)));
+    let today = office.now().day();
+    let read = |field: &Field| read_field(kind, field, today, &|key| Some(derived(key)));
     let mut fields: Fields = new.fields.iter().map(read).collect::<Result<_, _>>()?;
     let id = id(office, &new);
     refuse_others(office, id)?;
@@ -93,12 +94,12 @@ pub(in crate::api::server) fn kept_until(
     Ok(before.unwrap_or_else(|| office.now().day().plus_days(keep_days)))
 }
 
-/// A record with changes.
-pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain_protocol::record::Error> {
+/// A record with changes, as of `today`.
+pub(super) fn revised(known: &Record, revision: Revision, today: Day) -> Result<Draft, igain_protocol::record::Error> {
     let header = known.header();
     let kind = header.label.kind;
-    let set = read_all(kind, &revision.set)?;
-    let add = read_all(kind, &revision.add)?;
+    let set = read_all(kind, &revision.set, today)?;
+    let add = read_all(kind, &revision.add, today)?;
     let mut fields = Fields::new();
     // What takes the place of a field stands where it stood: to set what is there already changes nothing.
     for (def, value) in known.fields().filter(|(def, _)| !revision.remove.iter().any(|gone| gone == def.name)) {
@@ -134,8 +135,8 @@ pub(super) fn revised(known: &Record, revision: Revision) -> Result<Draft, igain
     })
 }
 
-fn read_all(kind: Kind, fields: &[Field]) -> Result<Fields, igain_protocol::record::Error> {
-    fields.iter().map(|field| read_field(kind, field, &|_| None)).collect()
+fn read_all(kind: Kind, fields: &[Field], today: Day) -> Result<Fields, igain_protocol::record::Error> {
+    fields.iter().map(|field| read_field(kind, field, today, &|_| None)).collect()
 }
 
 fn plain<T>(Text(value): Text<T>) -> T {

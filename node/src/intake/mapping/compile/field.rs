@@ -9,10 +9,10 @@ use regex::{Regex, RegexBuilder};
 use toml::{Spanned, Value};
 
 use super::{Compiler, Error, Text, VALUES_LIMIT, raw};
-use crate::intake::date::Format;
 use crate::intake::link::Target;
-use crate::intake::rule::{Condition, Extract, ExtractRule, Keep, Rule, Unfit};
+use crate::intake::rule::{Condition, Extract, ExtractRule, Keep, Rule, Unfit, Writing};
 use crate::intake::template::Template;
+use crate::text::value::Format;
 
 /// Most bytes of a compiled pattern: the largest of those that ship takes 200 KiB, most of it for Unicode classes.
 const PATTERN_LIMIT: usize = 4 * 1024 * 1024;
@@ -33,10 +33,11 @@ fn plain(def: (usize, &'static FieldDef), from: Template) -> Rule {
         default: None,
         ignore: Vec::new(),
         required: false,
-        unfit: Unfit::Reject,
+        unfit: Unfit::Keep,
         formats: Vec::new(),
         lang: None,
         unit: None,
+        writing: Writing::default(),
         region: None,
         limit: VALUES_LIMIT,
         target: None,
@@ -57,14 +58,15 @@ impl Compiler<'_> {
             let def = self.def(kind, name.get_ref(), name.span())?;
             self.takes_text(def.1, &name.span())?;
             let from = Template::column(name.get_ref(), &mut self.scope);
-            rules.push(Rule { column: Some(name.get_ref().clone()), ..plain(def, from) });
+            let column = Some(name.get_ref().clone());
+            rules.push(Rule { column, writing: self.writing, ..plain(def, from) });
         }
         for (name, text) in fields {
             let def = self.def(kind, name, if text.span().is_empty() { at.clone() } else { text.span() })?;
             self.takes_text(def.1, &text.span())?;
             let from = self.template(text, 0)?;
             let column = from.first_column(&self.scope).map(str::to_owned);
-            rules.push(Rule { column, ..plain(def, from) });
+            rules.push(Rule { column, writing: self.writing, ..plain(def, from) });
         }
         Ok(rules)
     }
@@ -134,6 +136,7 @@ impl Compiler<'_> {
             formats: self.formats(&raw.formats)?,
             lang: raw.lang.as_ref().map(|lang| self.filled(lang)).transpose()?,
             unit: raw.unit.as_ref().map(|unit| self.filled(unit)).transpose()?,
+            writing: Writing { decimal: raw.decimal, order: raw.order, century: raw.century }.over(self.writing),
             region: raw.region.as_ref().map(|region| self.template(region, 0)).transpose()?,
             limit: raw.limit.unwrap_or(VALUES_LIMIT),
             target,
