@@ -1,7 +1,6 @@
 //! Reading a file by a mapping.
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufRead;
 
@@ -16,7 +15,7 @@ use super::link::End;
 use super::mapping::{Block, Ends, Format, Mapping};
 use super::read::{Objects, Row, Source, Table};
 use super::rule::{Fault, Fields, Setting};
-use super::template::{Template, View};
+use super::template::{Place, Template, View};
 use super::{Draft, Error, Reject};
 
 /// Most records of one file that are watched for being made twice; 64 bytes each.
@@ -45,7 +44,7 @@ pub enum Step {
     Made(Made),
     /// It is wrong.
     Rejected(Reject),
-    /// All were read, and rules for these fields gave no value in any of them.
+    /// All were read, and none had anything under these names, by which the mapping asks for it. Tables say at once which they lack.
     Silent(Vec<String>),
 }
 
@@ -113,8 +112,11 @@ impl Importer {
             }
             Format::Json => (Source::Objects(Objects::open(input, wanted)?), (0..wanted.len()).collect()),
         };
-        let gave = self.mapping.blocks.iter().map(|block| vec![Cell::new(false); block.rules.len()]).collect();
-        Ok(Rows { importer: self, source, slots, row: Row::default(), seen: HashMap::new(), gave, done: false })
+        let silent = match self.mapping.format {
+            Format::Table(_) => BTreeSet::new(),
+            Format::Json => (0..wanted.len()).collect(),
+        };
+        Ok(Rows { importer: self, source, slots, row: Row::default(), seen: HashMap::new(), silent, done: false })
     }
 
     fn id(&self, source: Option<&str>, record: &str, key: &str) -> RecordId {
@@ -139,8 +141,8 @@ pub struct Rows<'a, R> {
     row: Row,
     /// The records that were made, with a hash of what they say and the line.
     seen: HashMap<RecordId, (u64, u64)>,
-    /// The rules of each block that have given a value.
-    gave: Vec<Vec<Cell<bool>>>,
+    /// The columns of objects that none has had yet.
+    silent: BTreeSet<usize>,
     done: bool,
 }
 
@@ -167,20 +169,12 @@ impl<R: BufRead> Iterator for Rows<'_, R> {
 }
 
 impl<R: BufRead> Rows<'_, R> {
-    /// What to say of rules that never gave a value, though others of their record did.
+    /// The names under which no object had anything, if there was any object.
     fn silent(&self) -> Vec<String> {
-        let blocks = self.importer.mapping.blocks.iter().zip(&self.gave);
-        let mut silent = Vec::new();
-        for (block, gave) in blocks.filter(|(_, gave)| gave.iter().any(Cell::get)) {
-            let rules = block.rules.iter().zip(gave).filter(|(_, gave)| !gave.get());
-            silent.extend(rules.filter_map(|(rule, _)| {
-                let (column, field, name) = (rule.column.as_ref()?, rule.def.name, &block.name);
-                Some(format!(
-                    "no row gave `{field}` of {name}. See that the file has column `{column}`, and that it is filled"
-                ))
-            }));
-        }
-        silent
+        let wanted = &self.importer.mapping.scope.main;
+        let names =
+            self.silent.iter().filter_map(|column| wanted.get(*column)).filter(|_| self.silent.len() < wanted.len());
+        names.cloned().collect()
     }
 
     fn make(&mut self) -> Step {
@@ -196,7 +190,8 @@ impl<R: BufRead> Rows<'_, R> {
         let keys: Vec<_> = importer.mapping.joins.iter().map(|join| join.on.text(&base).unwrap_or_default()).collect();
         let sides: Vec<_> = importer.sides.iter().zip(&keys).map(|(side, key)| (side, side.rows(key))).collect();
         let view = View { sides: &sides, ..base };
-        match importer.drafts(&view, &self.gave).and_then(|drafts| watch(&mut self.seen, drafts)) {
+        self.silent.retain(|column| view.text(Place::Main(*column)).is_empty());
+        match importer.drafts(&view).and_then(|drafts| watch(&mut self.seen, drafts)) {
             Ok(drafts) => Step::Made(Made { line: self.row.line, drafts }),
             Err(fault) => Step::Rejected(self.row.reject(fault.column, fault.reason)),
         }
@@ -204,17 +199,17 @@ impl<R: BufRead> Rows<'_, R> {
 }
 
 impl Importer {
-    fn drafts(&self, view: &View<'_>, gave: &[Vec<Cell<bool>>]) -> Result<Vec<Draft>, Fault> {
+    fn drafts(&self, view: &View<'_>) -> Result<Vec<Draft>, Fault> {
         let id_of = |source: Option<&str>, record: &str, key: &str| self.id(source, record, key);
         let setting = Setting { id_of: &id_of, region: &self.region, home: self.owner.country(), today: self.today };
         let mut drafts = Vec::new();
         let mut made: Vec<(&str, RecordId)> = Vec::new();
-        for ((block, marking), gave) in self.mapping.blocks.iter().zip(&self.markings).zip(gave) {
+        for (block, marking) in self.mapping.blocks.iter().zip(&self.markings) {
             if !block.when.holds(view) {
                 continue;
             }
             let mut make = |view: &View<'_>| {
-                let Some(draft) = self.make((block, gave), marking.as_ref(), view, &setting, &made)? else {
+                let Some(draft) = self.make(block, marking.as_ref(), view, &setting, &made)? else {
                     return Ok(());
                 };
                 if block.ends.is_none() {
@@ -234,7 +229,7 @@ impl Importer {
     /// The record or link that a block makes; none for a link that lacks an end.
     fn make(
         &self,
-        (block, gave): (&Block, &[Cell<bool>]),
+        block: &Block,
         marking: Option<&Marking>,
         view: &View<'_>,
         setting: &Setting<'_>,
@@ -252,10 +247,8 @@ impl Importer {
             Some(marking) => marking.clone(),
             None => block.label.marking(block.kind, self.today, view)?,
         };
-        for (rule, gave) in block.rules.iter().zip(gave) {
-            if rule.apply(view, setting, &mut fields)? {
-                gave.set(true);
-            }
+        for rule in &block.rules {
+            rule.apply(view, setting, &mut fields)?;
         }
         for extract in &block.extracts {
             extract.apply(view, setting, &mut fields)?;

@@ -128,8 +128,6 @@ pub(super) struct Fault {
 pub(super) struct Fields {
     pub(super) values: Vec<(usize, &'static FieldDef, Value)>,
     pub(super) warnings: Vec<String>,
-    /// How many values were given, those that were there already among them.
-    given: usize,
 }
 
 /// What the whole import brings along.
@@ -148,7 +146,6 @@ impl Fields {
     /// Adds a value, unless it is there already. A second value of a field that takes one is left out.
     pub(super) fn push(&mut self, order: usize, def: &'static FieldDef, value: Value) {
         // One too many is enough for the record to be refused; comparing ever more would take for ever.
-        self.given += 1;
         if self.values.len() > FIELDS_LIMIT {
             return;
         }
@@ -175,9 +172,8 @@ impl Fields {
 }
 
 impl Rule {
-    /// Adds what the rule makes of a row; whether it has given anything.
-    pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<bool, Fault> {
-        let before = fields.given;
+    /// Adds what the rule makes of a row.
+    pub(super) fn apply(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {
         match self.each.and_then(|join| Some((join, view.sides.get(join)?.1))) {
             Some((join, rows)) => {
                 for row in rows {
@@ -192,7 +188,7 @@ impl Rule {
         if self.required && fields.count(self.order) == 0 {
             return Err(self.fault(format!("`{}` is required, and the row has none", self.def.name)));
         }
-        Ok(fields.given > before)
+        Ok(())
     }
 
     fn apply_once(&self, view: &View<'_>, setting: &Setting<'_>, fields: &mut Fields) -> Result<(), Fault> {

@@ -62,9 +62,13 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
     let (me, them) = (owner.me(), peer.me());
     let grants = owner.grants(None).remove(&them).unwrap_or_default();
     let own = shown(owner)?;
-    let mut granted = BTreeMap::new();
+    let (mut granted, mut unheard) = (BTreeMap::new(), BTreeSet::new());
     for ((_, id), row) in own.iter().filter(|((of, _), _)| *of == me) {
         let Some(grant) = grants.get(&row.place.class) else { continue };
+        if is_unheard(owner, peer, grant, row) {
+            unheard.insert(*id);
+            continue;
+        }
         let may_refer = |to: RecordId| match own.contains_key(&(me, to)) || ended(owner, me, to) {
             true => knows(&own, &grants, me, to),
             false => holds(owner, them, to),
@@ -73,8 +77,9 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
         let bytes = record::redact_bytes(&row.bytes, kind, grant.groups, &may_refer).map_err(|e| e.to_string())?;
         granted.insert(*id, bytes);
     }
+    let of_me = |(of, id): &(BureauId, RecordId)| *of == me && !unheard.contains(id);
     let theirs: BTreeMap<RecordId, Vec<u8>> =
-        shown(peer)?.into_iter().filter(|((of, _), _)| *of == me).map(|((_, id), row)| (id, row.bytes)).collect();
+        shown(peer)?.into_iter().filter(|(key, _)| of_me(key)).map(|((_, id), row)| (id, row.bytes)).collect();
     let ids = |all: &BTreeMap<RecordId, Vec<u8>>| all.keys().copied().collect::<BTreeSet<_>>();
     if ids(&theirs) != ids(&granted) {
         let told = |id: &RecordId| format!("{id} ({}; {})", place(owner, me, *id), place(peer, me, *id));
@@ -97,13 +102,22 @@ fn held(owner: &Office, peer: &Office) -> Result<(), String> {
             return Err(format!("{me} says {state:?} of {them}, which holds {id}"));
         }
     }
-    for (_, id) in own.keys().filter(|(of, id)| *of == me && !theirs.contains_key(id)) {
+    for (_, id) in own.keys().filter(|key| of_me(key) && !theirs.contains_key(&key.1)) {
         let holders = owner.holders(*id).map_err(|error| error.to_string())?;
         if holders.iter().any(|holder| holder.bureau == them && holder.state == HolderState::Holds) {
             return Err(format!("{me} says that {them} holds {id}, which does not"));
         }
     }
     files(owner, peer)
+}
+
+/// Whether a peer refuses a version for a file that was over when it was made, of which its owner hears nothing: it was dismissed before.
+fn is_unheard(owner: &Office, peer: &Office, grant: &Grant, row: &RecordRow) -> bool {
+    let Ok(made) = row.record().map(|record| record.header().modified) else { return false };
+    grant.label.cafs.iter().any(|id| {
+        let over = peer.caf(*id).is_ok_and(|caf| caf.charter().closed.is_some_and(|closed| closed < made));
+        over && owner.caf(*id).is_ok_and(|caf| caf.charter().role_of(owner.me()).is_none())
+    })
 }
 
 /// Both know the same charters and answers of the files that both are members of.

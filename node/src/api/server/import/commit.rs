@@ -68,8 +68,10 @@ impl Commit {
         match step {
             Step::Rejected(reject) => self.set_aside(described(reject)),
             Step::Made(made) => made.drafts.into_iter().try_for_each(|draft| self.take(draft)),
-            Step::Silent(texts) => {
-                texts.into_iter().for_each(|text| self.warn(None, text));
+            Step::Silent(names) => {
+                for name in names {
+                    self.warn(None, format!("no object has anything at `{name}`. See how the file calls it"));
+                }
                 Ok(())
             }
         }
