@@ -11,6 +11,8 @@ use crate::text::identifier::{self, Error};
 pub(super) fn parse(scheme: Scheme, text: &str, hints: &Hints<'_>) -> Result<Parsed, Fault> {
     let given = clean(text, false);
     let (written, warning) = match through_sheet(&given) {
+        // `12.00` may be the number of a case.
+        Sheet::Point(_) if !has_no_point(scheme) => (given.as_str(), None),
         Sheet::No => (given.as_str(), None),
         Sheet::Point(digits) => {
             let told = format!("`{}` was a number in a sheet: the zero behind its point is left out", shorten(&given));
@@ -39,6 +41,26 @@ enum Sheet<'a> {
     Point(&'a str),
     /// `2.54712E+11`
     Exponent,
+}
+
+/// Whether no number of the scheme has a point in it.
+const fn has_no_point(scheme: Scheme) -> bool {
+    matches!(
+        scheme,
+        Scheme::Phone
+            | Scheme::Imei
+            | Scheme::Imsi
+            | Scheme::Iccid
+            | Scheme::Imo
+            | Scheme::Mmsi
+            | Scheme::Card
+            | Scheme::Passport
+            | Scheme::NationalId
+            | Scheme::DriverLicence
+            | Scheme::DocumentNumber
+            | Scheme::TaxId
+            | Scheme::AccountNumber
+    )
 }
 
 fn through_sheet(text: &str) -> Sheet<'_> {
@@ -78,6 +100,7 @@ mod tests {
             (Scheme::Passport, "7700123", "7700123", false),
             (Scheme::Passport, "7E10", "7E10", false),
             (Scheme::Passport, "7.5", "7.5", false),
+            (Scheme::CaseNumber, "2026.00", "2026.00", false),
             (Scheme::Imei, "356938035643809.00", "356938035643809", true),
         ] {
             assert_eq!(read(scheme, text), (number.into(), told), "{text}");
