@@ -20,6 +20,9 @@ use crate::intake::read::Dialect;
 use crate::intake::rule::Writing;
 use crate::intake::template::{Scope, Template};
 
+/// Years in which a hundred years of two digits may begin.
+const CENTURIES: std::ops::RangeInclusive<u16> = 1_700..=2_100;
+
 /// What is needed all along.
 struct Compiler<'a> {
     document: Document<'a>,
@@ -35,8 +38,10 @@ pub(super) fn compile(text: &str, file: &str, variables: &BTreeMap<String, Strin
     }
     let raw: raw::Mapping = toml::from_str(text).map_err(|error| document.toml(&error))?;
     let scope = Scope { variables: variables.clone(), ..Scope::default() };
-    let writing = Writing { decimal: raw.decimal, order: raw.order, century: raw.century };
-    Compiler { document, scope, writing }.mapping(raw)
+    let mut compiler = Compiler { document, scope, writing: Writing::default() };
+    let century = compiler.century(raw.century.as_ref())?;
+    compiler.writing = Writing { decimal: raw.decimal, order: raw.order, century };
+    compiler.mapping(raw)
 }
 
 impl Compiler<'_> {
@@ -77,6 +82,19 @@ impl Compiler<'_> {
             });
         }
         Ok(Mapping { source, format, region, nulls: raw.input.null, joins, blocks, scope: self.scope })
+    }
+
+    /// The first of the hundred years that two digits of a year are of.
+    fn century(&self, raw: Option<&toml::Spanned<u16>>) -> Result<Option<u16>, Error> {
+        match raw {
+            Some(from) if !CENTURIES.contains(from.get_ref()) => {
+                let (first, last) = (CENTURIES.start(), CENTURIES.end());
+                let message =
+                    format!("the hundred years of two digits begin between {first} and {last}, as in `century = 1930`");
+                Err(self.error(from.span(), message))
+            }
+            from => Ok(from.map(|from| *from.get_ref())),
+        }
     }
 
     fn error(&self, at: Range<usize>, message: impl Into<String>) -> Error {

@@ -20,7 +20,7 @@ pub(super) struct Mapping {
     pub(super) region: Option<Text>,
     pub(super) decimal: Option<Decimal>,
     pub(super) order: Option<Order>,
-    pub(super) century: Option<u16>,
+    pub(super) century: Option<Spanned<u16>>,
     #[serde(default)]
     pub(super) input: Input,
     #[serde(default)]
@@ -174,7 +174,7 @@ pub(super) struct Field {
     pub(super) unit: Option<Text>,
     pub(super) decimal: Option<Decimal>,
     pub(super) order: Option<Order>,
-    pub(super) century: Option<u16>,
+    pub(super) century: Option<Spanned<u16>>,
     pub(super) region: Option<Text>,
     pub(super) limit: Option<usize>,
     pub(super) record: Option<Text>,

@@ -105,7 +105,11 @@ formats = ["%d-%m-%y", "%d/%m/%Y"]
     let told: Vec<_> =
         outcome.drafts.iter().filter(|draft| !draft.warnings.is_empty()).map(|draft| draft.row).collect();
     assert_eq!(told, [6]);
-    // The source knows.
+    // The source knows; what it cannot know is an error with its place, and no sum that overflows.
+    for wrong in ["65500", "19", "-1", "\"1930\""] {
+        let error = Mapping::parse(&format!("century = {wrong}{born}"), "test.toml", &BTreeMap::new()).unwrap_err();
+        assert_eq!(error.line, 1, "{wrong}: {error}");
+    }
     let century = format!("century = 1930\norder = \"dmy\"{born}").replace("formats = ", "ignore = ");
     assert_eq!(taken(&century, b"id,dob\n1,16/07/25\n2,16/07/35\n").values("birth-date"), ["2025-07-16", "1935-07-16"]);
 }

@@ -136,7 +136,8 @@ impl Compiler<'_> {
             formats: self.formats(&raw.formats)?,
             lang: raw.lang.as_ref().map(|lang| self.filled(lang)).transpose()?,
             unit: raw.unit.as_ref().map(|unit| self.filled(unit)).transpose()?,
-            writing: Writing { decimal: raw.decimal, order: raw.order, century: raw.century }.over(self.writing),
+            writing: Writing { decimal: raw.decimal, order: raw.order, century: self.century(raw.century.as_ref())? }
+                .over(self.writing),
             region: raw.region.as_ref().map(|region| self.template(region, 0)).transpose()?,
             limit: raw.limit.unwrap_or(VALUES_LIMIT),
             target,
